@@ -1,0 +1,1 @@
+"""Tell camera photographs from AI-generated images, say how sure, and show why."""

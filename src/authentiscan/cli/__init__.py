@@ -1,0 +1,52 @@
+"""The command line: one file per command group, every command a plain typed function."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from authentiscan.core.errors import AuthentiscanError
+
+app = typer.Typer(
+    name="authentiscan",
+    help="Tell camera photographs from AI-generated images, say how sure, and show why.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(show: bool) -> None:
+    if show:
+        from importlib.metadata import version
+
+        typer.echo(f"authentiscan {version('authentiscan')}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    show_version: Annotated[
+        bool,
+        typer.Option("--version", callback=_version, is_eager=True, help="Print the version."),
+    ] = False,
+) -> None:
+    """Tell camera photographs from AI-generated images, say how sure, and show why."""
+
+
+# Commands are registered here, one import line and one app.command / app.add_typer line a group;
+# the files must stay light: heavy rooms are imported inside the command bodies.
+
+
+def main() -> None:
+    """Run the command line; errors of the package become one line on stderr and an exit code."""
+    try:
+        app()
+    except AuthentiscanError as error:
+        typer.secho(f"error: {error}", fg=typer.colors.RED, err=True)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        typer.secho("interrupted", err=True)
+        sys.exit(130)

@@ -1,0 +1,130 @@
+"""Every error this package raises on purpose.
+
+AuthentiscanError                 exit 1   HTTP 500
+├── UsageError                    exit 2   HTTP 400   arguments that cannot work
+│   └── RecipeError               exit 2   HTTP 400   a recipe or config file with mistakes, all told at once
+├── MissingExtraError             exit 2   HTTP 501   an optional dependency is not installed
+├── DecodeError                   exit 1   HTTP 422   bytes that are not an image we can trust
+│   ├── UnreadableFileError       exit 1   HTTP 404   missing, a folder, no permission
+│   ├── EmptyFileError            exit 1   HTTP 422   zero bytes
+│   ├── UnsupportedFormatError    exit 1   HTTP 415   not on the allow-list, whatever the name says
+│   ├── CorruptImageError         exit 1   HTTP 422   right signature, broken or truncated content
+│   └── ImageLimitError           exit 1   HTTP 413   too many bytes, pixels, frames or metadata
+├── ManifestError                 exit 1   HTTP 422   a manifest that breaks its contract
+├── DatasetError                  exit 1   HTTP 422   a data set that is absent, incomplete or unknown
+├── MetricError                   exit 1   HTTP 422   scores and labels on which a metric is undefined
+├── BundleError                   exit 1   HTTP 422   a detector bundle that cannot be used
+│   ├── BundleNotFoundError       exit 1   HTTP 404   no bundle there
+│   ├── BundleIntegrityError      exit 1   HTTP 422   a checksum does not match
+│   └── BundleVersionError        exit 1   HTTP 422   made by a version this one cannot read
+└── TrainingError                 exit 1   HTTP 500   training cannot go on
+
+A message says what was wrong, what was received and what is allowed or what to do next.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class AuthentiscanError(Exception):
+    """Root of all errors raised on purpose; catch this to catch them all."""
+
+    exit_code: ClassVar[int] = 1
+    http_status: ClassVar[int] = 500
+
+
+class UsageError(AuthentiscanError):
+    """The caller asked for something that cannot work."""
+
+    exit_code = 2
+    http_status = 400
+
+
+class RecipeError(UsageError):
+    """A recipe or configuration file has mistakes; the message lists every one of them."""
+
+
+class MissingExtraError(AuthentiscanError):
+    """An optional dependency is needed for this and is not installed."""
+
+    exit_code = 2
+    http_status = 501
+
+    def __init__(self, what: str, extra: str) -> None:
+        super().__init__(f"{what} needs the '{extra}' extra: pip install 'authentiscan[{extra}]'")
+        self.extra = extra
+
+
+class DecodeError(AuthentiscanError):
+    """The bytes could not be turned into pixels safely."""
+
+    http_status = 422
+
+
+class UnreadableFileError(DecodeError):
+    """The path is missing, is a folder, or may not be read."""
+
+    http_status = 404
+
+
+class EmptyFileError(DecodeError):
+    """The file holds no bytes."""
+
+
+class UnsupportedFormatError(DecodeError):
+    """The content is no allow-listed image format, whatever its name says."""
+
+    http_status = 415
+
+
+class CorruptImageError(DecodeError):
+    """The signature is right but the content is truncated or broken."""
+
+
+class ImageLimitError(DecodeError):
+    """The image exceeds a limit on bytes, pixels, frames or metadata."""
+
+    http_status = 413
+
+
+class ManifestError(AuthentiscanError):
+    """A manifest breaks its contract."""
+
+    http_status = 422
+
+
+class DatasetError(AuthentiscanError):
+    """A data set is absent, incomplete or unknown."""
+
+    http_status = 422
+
+
+class MetricError(AuthentiscanError):
+    """A metric is undefined on these scores and labels."""
+
+    http_status = 422
+
+
+class BundleError(AuthentiscanError):
+    """A detector bundle cannot be used."""
+
+    http_status = 422
+
+
+class BundleNotFoundError(BundleError):
+    """There is no bundle at that place."""
+
+    http_status = 404
+
+
+class BundleIntegrityError(BundleError):
+    """A file of the bundle does not have the checksum that detector.json states."""
+
+
+class BundleVersionError(BundleError):
+    """The bundle was written in a format version this release does not read."""
+
+
+class TrainingError(AuthentiscanError):
+    """Training cannot go on; the message says what to change."""
