@@ -1,0 +1,22 @@
+"""Joins score, thresholds, stability, provenance and warnings to one verdict with its reason."""
+
+from __future__ import annotations
+
+from authentiscan.analysis.pipeline import (
+    Source,
+    analyze,
+    analyze_many,
+    assemble,
+    default_detector,
+)
+from authentiscan.analysis.report import Report, json_schema
+
+__all__ = [
+    "Report",
+    "Source",
+    "analyze",
+    "analyze_many",
+    "assemble",
+    "default_detector",
+    "json_schema",
+]

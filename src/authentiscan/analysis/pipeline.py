@@ -1,0 +1,205 @@
+"""The product in one function: an image in, a report out."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO, TypeAlias
+
+from authentiscan.analysis import rules, stability, warnings
+from authentiscan.analysis.report import (
+    ImageInfo,
+    ModelInfo,
+    Report,
+    ReportWarning,
+    Stability,
+    crops_of,
+)
+from authentiscan.core import images
+from authentiscan.core.errors import AuthentiscanError
+from authentiscan.core.types import DecodedImage, Prediction
+from authentiscan.provenance import Provenance, TrustList
+from authentiscan.provenance import inspect as inspect_provenance
+
+if TYPE_CHECKING:
+    from authentiscan.inference import Detector
+    from authentiscan.inference.bundle import DetectorSpec
+
+Source: TypeAlias = Path | str | bytes | BinaryIO | DecodedImage
+
+_default_lock = threading.Lock()
+_default: list[Detector] = []
+
+
+def default_detector() -> Detector:
+    """The packaged detector, loaded once a process."""
+    from authentiscan.inference import load_detector
+
+    with _default_lock:
+        if not _default:
+            _default.append(load_detector())
+        return _default[0]
+
+
+def analyze(
+    source: Source,
+    detector: Detector | None = None,
+    *,
+    name: str | None = None,
+    stability: bool = False,
+    provenance: bool = True,
+    heatmap: bool = False,
+    trust: TrustList | None = None,
+) -> Report:
+    """Judge one image and say why.
+
+    source: a file, its encoded bytes, an open binary file, or an image decoded before (which has no
+        metadata left, so no provenance).
+    detector: what scores the pixels; None for the packaged one, loaded once.
+    name: the report's ``path``; None for the file's own path.
+    stability: score changed copies too and let a flip make the verdict inconclusive; five more
+        predictions.
+    provenance: read the file's metadata. heatmap: also compute `Report.heatmap`.
+    trust: whose C2PA signatures count; None for the list named by AUTHENTISCAN_TRUST_LIST.
+
+    Safe to call from several threads. Raises a DecodeError subclass where the image cannot be read,
+    a BundleError subclass where the packaged detector cannot be loaded.
+    """
+    started = time.perf_counter()
+    timings: dict[str, float] = {}
+    label = name if name is not None else _label(source)
+    image, content = _decoded(source)
+    timings["decode_ms"] = _since(started)
+    judge = detector or default_detector()
+    mark = time.perf_counter()
+    prediction = judge.predict(image)
+    timings["model_ms"] = _since(mark)
+    findings = None
+    if provenance and content is not None:
+        findings = inspect_provenance(content, trust)
+        timings["provenance_ms"] = findings.milliseconds
+    steady = None
+    if stability:
+        steady = _stability(image, prediction, judge)
+        timings["stability_ms"] = steady.milliseconds
+    report = assemble(
+        image, prediction, judge.spec, name=label, provenance=findings, stability=steady
+    )
+    update: dict[str, object] = {}
+    if heatmap:
+        mark = time.perf_counter()
+        from authentiscan.explain import gradcam
+
+        update["heatmap"] = gradcam.heatmap(judge, image)
+        timings["heatmap_ms"] = _since(mark)
+    timings["total_ms"] = _since(started)
+    return report.model_copy(update={"timings": timings, **update})
+
+
+def analyze_many(
+    sources: Iterable[Source],
+    detector: Detector | None = None,
+    *,
+    stability: bool = False,
+    provenance: bool = True,
+    heatmap: bool = False,
+    trust: TrustList | None = None,
+) -> Iterator[Report]:
+    """Reports of many images, in order; one that cannot be judged gives `Report.failed`.
+
+    Raises only what concerns them all, such as a packaged detector that cannot be loaded.
+    """
+    judge = detector or default_detector()
+    for source in sources:
+        try:
+            yield analyze(
+                source,
+                judge,
+                stability=stability,
+                provenance=provenance,
+                heatmap=heatmap,
+                trust=trust,
+            )
+        except AuthentiscanError as error:
+            yield Report.failed(_label(source), error)
+
+
+def assemble(
+    image: DecodedImage,
+    prediction: Prediction,
+    spec: DetectorSpec,
+    *,
+    name: str,
+    provenance: Provenance | None = None,
+    stability: Stability | None = None,
+) -> Report:
+    """Join what is known of one image to a report, by the rules of docs/verdict.md.
+
+    For callers that decode and predict in their own way, as in batches; `analyze` does all of it.
+    """
+    raised = warnings.check(image, spec.preprocess)
+    evidence = rules.Evidence(
+        score=prediction.score,
+        pixels=spec.decision(prediction.score),
+        threshold=spec.decision.generated.score,
+        fpr=spec.decision.generated.fpr,
+        real_below=spec.decision.real_below,
+        warnings=frozenset(warning.code for warning in raised),
+        stability=stability,
+        provenance=provenance,
+    )
+    judgement = rules.judge(evidence)
+    opposed = rules.conflict(evidence)
+    if opposed:
+        raised += (ReportWarning(code="conflict", message=opposed),)
+    return Report(
+        path=name,
+        verdict=judgement.verdict,
+        score=prediction.score,
+        reason=judgement.reason,
+        rule=judgement.rule,
+        threshold=evidence.threshold,
+        fpr=evidence.fpr,
+        real_below=evidence.real_below,
+        pixel_verdict=evidence.pixels,
+        spread=prediction.spread,
+        crops=crops_of(prediction),
+        warnings=raised,
+        stability=stability,
+        provenance=provenance,
+        image=ImageInfo.of(image.facts),
+        model=ModelInfo(
+            name=spec.name,
+            version=spec.version,
+            architecture=spec.architecture.name,
+            sha256=spec.files.get("model.onnx"),
+        ),
+    )
+
+
+def _stability(image: DecodedImage, prediction: Prediction, judge: Detector) -> Stability:
+    return stability.check(image.pixels, prediction.score, judge)
+
+
+def _decoded(source: Source) -> tuple[DecodedImage, bytes | None]:
+    """The image and its encoded bytes, which are None where it came decoded."""
+    if isinstance(source, DecodedImage):
+        return source, None
+    if isinstance(source, str | Path):
+        image = images.decode(source)
+        return image, Path(source).read_bytes()
+    content = source if isinstance(source, bytes) else source.read(images.Limits().bytes + 1)
+    return images.decode(content), content
+
+
+def _label(source: Source) -> str:
+    if isinstance(source, str | Path):
+        return str(source)
+    named = getattr(source, "name", None)
+    return named if isinstance(named, str) else "<bytes>"
+
+
+def _since(mark: float) -> float:
+    return round((time.perf_counter() - mark) * 1e3, 3)

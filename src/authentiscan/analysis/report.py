@@ -1,0 +1,174 @@
+"""The report: what `analyze` returns and every surface shows.
+
+Its JSON schema is published as docs/report.schema.json. Existing keys keep their meaning; a change
+that breaks a reader raises `SCHEMA_VERSION`.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.json_schema import SkipJsonSchema
+
+from authentiscan.core.types import ImageFacts, Prediction, Verdict
+from authentiscan.provenance.records import Provenance
+
+SCHEMA_VERSION = 1
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Crop(_Record):
+    """A crop's place in pixels of the upright image and its score, P(generated) in [0, 1]."""
+
+    left: int
+    top: int
+    width: int
+    height: int
+    score: float = Field(ge=0, le=1)
+
+
+class ReportWarning(_Record):
+    """Something that makes the verdict less reliable; ``code`` is stable, ``message`` for people."""
+
+    code: str
+    message: str
+
+
+class StabilityTrial(_Record):
+    """The score of the image after one change, and the verdict its pixels would get then."""
+
+    change: str
+    score: float = Field(ge=0, le=1)
+    verdict: Verdict
+
+
+class Stability(_Record):
+    """What the score does when the same image is stored or scaled differently.
+
+    flips: changes after which the pixels say the opposite (real instead of generated or reversed).
+    largest_shift: largest distance from the original score, in [0, 1].
+    complete: False where the time budget ended the trials early.
+    """
+
+    trials: tuple[StabilityTrial, ...]
+    flips: tuple[str, ...]
+    largest_shift: float = Field(ge=0, le=1)
+    complete: bool
+    milliseconds: float = Field(ge=0)
+
+    @property
+    def stable(self) -> bool:
+        """True where no change turned the verdict round."""
+        return not self.flips
+
+
+class ImageInfo(_Record):
+    """Facts of the image file; see `authentiscan.core.types.ImageFacts`."""
+
+    format: str
+    width: int
+    height: int
+    bytes: int
+    sha256: str
+    jpeg_quality: int | None = None
+    jpeg_subsampling: str | None = None
+    orientation_applied: bool = False
+    frames: int = 1
+    has_alpha: bool = False
+    colour_profile: str | None = None
+
+    @classmethod
+    def of(cls, facts: ImageFacts) -> ImageInfo:
+        """The part of ``facts`` that a report shows."""
+        return cls(**{name: getattr(facts, name) for name in cls.model_fields})
+
+
+class ModelInfo(_Record):
+    """Which detector gave the score; ``sha256`` is that of its ONNX graph."""
+
+    name: str
+    version: str
+    architecture: str
+    sha256: str | None = None
+
+
+class Report(_Record):
+    """The verdict on one image and everything it rests on.
+
+    path: what the caller gave, or the name given for bytes.
+    verdict: ``generated``, ``real`` or ``inconclusive``; None where ``error`` is set.
+    reason: one plain sentence that says why this verdict; rule: the rule of docs/verdict.md.
+    score: P(generated) of the pixels in [0, 1], calibrated; 0 real, 1 generated.
+    threshold: the score at or above which pixels count as generated; fpr: the share of real
+        photographs at or above it on the data the detector was measured on.
+    real_below: the score under which pixels count as real.
+    pixel_verdict: what score and thresholds alone say.
+    crops, spread: score of every crop, and largest minus smallest.
+    stability, provenance: None where they were not asked for.
+    timings: milliseconds; ``decode_ms``, ``model_ms`` and ``total_ms`` always, others where run.
+    error: None, or why there is no verdict; error_kind: the error's class.
+    heatmap: (H, W) float32 in [0, 1], larger = speaks more for generated; not part of the JSON.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+
+    schema_version: Literal[1] = SCHEMA_VERSION
+    path: str
+    verdict: Verdict | None = None
+    score: float | None = Field(default=None, ge=0, le=1)
+    reason: str = ""
+    rule: str = ""
+    threshold: float | None = Field(default=None, ge=0, le=1)
+    fpr: float | None = Field(default=None, ge=0, le=1)
+    real_below: float | None = Field(default=None, ge=0, le=1)
+    pixel_verdict: Verdict | None = None
+    spread: float = Field(default=0.0, ge=0, le=1)
+    crops: tuple[Crop, ...] = ()
+    warnings: tuple[ReportWarning, ...] = ()
+    stability: Stability | None = None
+    provenance: Provenance | None = None
+    image: ImageInfo | None = None
+    model: ModelInfo | None = None
+    timings: dict[str, float] = Field(default_factory=dict)
+    error: str | None = None
+    error_kind: str | None = None
+    heatmap: Annotated[NDArray[np.float32] | None, SkipJsonSchema()] = Field(
+        default=None, exclude=True, repr=False
+    )
+
+    @classmethod
+    def failed(cls, path: str, error: BaseException | str) -> Report:
+        """The row of an image that could not be judged: no verdict, the error in its place."""
+        if isinstance(error, str):
+            return cls(path=path, error=error or "failed")
+        return cls(path=path, error=str(error) or repr(error), error_kind=type(error).__name__)
+
+    def json_line(self) -> str:
+        """The report as one line of JSON."""
+        return self.model_dump_json()
+
+
+def crops_of(prediction: Prediction) -> tuple[Crop, ...]:
+    """The prediction's crops as report records."""
+    return tuple(
+        Crop(
+            left=crop.box.left,
+            top=crop.box.top,
+            width=crop.box.width,
+            height=crop.box.height,
+            score=crop.score,
+        )
+        for crop in prediction.crops
+    )
+
+
+def json_schema() -> dict[str, Any]:
+    """The JSON schema of a report as it is written."""
+    schema = Report.model_json_schema(mode="serialization")
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}

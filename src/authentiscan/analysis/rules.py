@@ -1,0 +1,237 @@
+"""The table of rules that turns evidence into a verdict; docs/verdict.md shows the same table.
+
+The first rule whose condition holds decides. Missing metadata meets no condition: it is never
+evidence. Metadata that anyone can write never makes a verdict `generated` or `real`; it can only
+keep the pixels from saying the opposite unopposed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from authentiscan.analysis.report import Stability
+from authentiscan.core.types import Verdict
+from authentiscan.provenance.records import Claim, Finding, Provenance, State
+
+SIGNED = (State.TRUSTED,)
+UNSIGNED = (State.UNSIGNED, State.UNTRUSTED)
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """All that a verdict may rest on.
+
+    score: P(generated) in [0, 1] of the pixels; pixels: what the thresholds make of it.
+    threshold, fpr: where `generated` begins, and the share of real photographs beyond it.
+    warnings: codes of the warnings raised.
+    """
+
+    score: float
+    pixels: Verdict
+    threshold: float
+    fpr: float
+    real_below: float
+    warnings: frozenset[str] = frozenset()
+    stability: Stability | None = None
+    provenance: Provenance | None = None
+
+    def finding(self, claims: tuple[Claim, ...], states: tuple[State, ...]) -> Finding | None:
+        """The first provenance finding that makes one of ``claims`` in one of ``states``."""
+        found = self.provenance.of(*claims, states=states) if self.provenance else ()
+        return found[0] if found else None
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One row of the table.
+
+    when, then: the row's words for people; ``holds`` and ``verdict`` are the same for the machine.
+    verdict: the verdict, or None for the pixels' own.
+    reason: the plain sentence for the report.
+    """
+
+    name: str
+    when: str
+    then: str
+    holds: Callable[[Evidence], bool]
+    verdict: Verdict | None
+    reason: Callable[[Evidence], str]
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """A verdict, the rule that gave it and the sentence that says why."""
+
+    verdict: Verdict
+    rule: str
+    reason: str
+
+
+def judge(evidence: Evidence) -> Judgement:
+    """Apply the first rule that holds; `RULES` ends with one that always does."""
+    rule = next(rule for rule in RULES if rule.holds(evidence))
+    return Judgement(rule.verdict or evidence.pixels, rule.name, rule.reason(evidence))
+
+
+def conflict(evidence: Evidence) -> str | None:
+    """The sentence that flags pixels and provenance saying opposite things; None where they agree."""
+    said = {Verdict.GENERATED: "generated", Verdict.REAL: "real"}.get(evidence.pixels)
+    if said == "generated":
+        camera = evidence.finding((Claim.CAMERA,), (*SIGNED, *UNSIGNED))
+        # A file that also claims AI origin has no one-sided camera claim to set against the pixels.
+        if camera and not evidence.finding(_AI, (*SIGNED, *UNSIGNED)):
+            return f"the pixels look generated, but {_cited(camera)}"
+    if said == "real":
+        ai = evidence.finding(_AI, (*SIGNED, *UNSIGNED))
+        if ai:
+            return f"the pixels look real, but {_cited(ai)}"
+    return None
+
+
+_AI = (Claim.AI_GENERATED, Claim.AI_EDITED)
+
+
+def _cited(finding: Finding) -> str:
+    """The finding as the second half of a sentence, with how far it can be believed."""
+    by = f" ({finding.generator})" if finding.generator else ""
+    weight = {
+        State.TRUSTED: "a valid signature by a trusted signer says",
+        State.UNTRUSTED: "a valid signature by a signer who is not on the trust list says",
+    }.get(finding.state, f"unsigned metadata ({finding.source}) claims")
+    said = {
+        Claim.AI_GENERATED: "it was made by a generative model",
+        Claim.AI_EDITED: "parts of it were made by a generative model",
+        Claim.CAMERA: "it was captured by a camera",
+    }.get(finding.claim, "something of its origin")
+    return f"{weight} {said}{by}"
+
+
+def _cite(evidence: Evidence, claims: tuple[Claim, ...], states: tuple[State, ...]) -> str:
+    finding = evidence.finding(claims, states)
+    return _cited(finding) if finding else ""
+
+
+def _pixels(evidence: Evidence) -> str:
+    """What score and thresholds say, in words."""
+    e = evidence
+    if e.pixels is Verdict.GENERATED:
+        return (
+            f"score {e.score:.2f} is at or above {e.threshold:.2f}, "
+            f"which {_percent(e.fpr)} of the measured real photographs reach"
+        )
+    if e.pixels is Verdict.REAL:
+        return f"score {e.score:.2f} is below {e.real_below:.2f}, where photographs lie"
+    return (
+        f"score {e.score:.2f} lies between {e.real_below:.2f} and {e.threshold:.2f}, "
+        "where photographs and generated images mix"
+    )
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f} %"
+
+
+def _plain_reason(evidence: Evidence) -> str:
+    words = {
+        Verdict.GENERATED: "The pixels look generated",
+        Verdict.REAL: "The pixels look like a photograph",
+        Verdict.INCONCLUSIVE: "The pixels do not decide it",
+    }[evidence.pixels]
+    sentence = f"{words}: {_pixels(evidence)}"
+    agreeing = (
+        _cite(evidence, _AI, (*SIGNED, *UNSIGNED))
+        if evidence.pixels is not Verdict.REAL
+        else _cite(evidence, (Claim.CAMERA,), (*SIGNED, *UNSIGNED))
+    )
+    opposed = conflict(evidence)
+    if opposed:
+        return f"{sentence}; but {opposed.split(', but ', 1)[1]}, which alone proves nothing."
+    if agreeing:
+        return f"{sentence}; {agreeing}."
+    return f"{sentence}."
+
+
+RULES: tuple[Rule, ...] = (
+    Rule(
+        name="signed-ai",
+        when="a valid C2PA signature by a trusted signer says a generative model made the picture",
+        then="generated",
+        holds=lambda e: e.finding((Claim.AI_GENERATED,), SIGNED) is not None,
+        verdict=Verdict.GENERATED,
+        reason=lambda e: (
+            f"Generated by its own signed statement: {_cite(e, (Claim.AI_GENERATED,), SIGNED)}; "
+            f"the pixels' {_pixels(e)}."
+        ),
+    ),
+    Rule(
+        name="signed-ai-part",
+        when="such a signature says parts of the picture were made by a generative model, "
+        "and the pixels do not look generated",
+        then="inconclusive",
+        holds=lambda e: (
+            e.pixels is not Verdict.GENERATED and e.finding((Claim.AI_EDITED,), SIGNED) is not None
+        ),
+        verdict=Verdict.INCONCLUSIVE,
+        reason=lambda e: (
+            f"Neither wholly real nor generated: {_cite(e, (Claim.AI_EDITED,), SIGNED)}."
+        ),
+    ),
+    Rule(
+        name="too-small",
+        when="the image is too small for the detector (warning `too_small_to_judge`)",
+        then="inconclusive",
+        holds=lambda e: "too_small_to_judge" in e.warnings,
+        verdict=Verdict.INCONCLUSIVE,
+        reason=lambda _: (
+            "Too few pixels to judge: the image is far smaller than what the detector reads."
+        ),
+    ),
+    Rule(
+        name="unstable",
+        when="storing or scaling the image differently turns the pixels' verdict round",
+        then="inconclusive",
+        holds=lambda e: e.stability is not None and not e.stability.stable,
+        verdict=Verdict.INCONCLUSIVE,
+        reason=lambda e: (
+            f"The verdict does not hold: pixels that look {e.pixels.value} at first say the opposite "
+            f"after {_listed(e.stability.flips if e.stability else ())}."
+        ),
+    ),
+    Rule(
+        name="signed-camera-conflict",
+        when="the pixels look generated, but a valid C2PA signature by a trusted signer says "
+        "a camera captured the picture",
+        then="inconclusive",
+        holds=lambda e: (
+            e.pixels is Verdict.GENERATED
+            and e.finding((Claim.CAMERA,), SIGNED) is not None
+            and e.finding(_AI, (*SIGNED, *UNSIGNED)) is None
+        ),
+        verdict=Verdict.INCONCLUSIVE,
+        reason=lambda e: f"Pixels and signature disagree: {conflict(e)}; {_pixels(e)}.",
+    ),
+    Rule(
+        name="metadata-ai-conflict",
+        when="the pixels look real, but metadata without a trusted signature claims "
+        "a generative model made the picture or parts of it",
+        then="inconclusive",
+        holds=lambda e: e.pixels is Verdict.REAL and e.finding(_AI, UNSIGNED) is not None,
+        verdict=Verdict.INCONCLUSIVE,
+        reason=lambda e: f"Pixels and metadata disagree: {conflict(e)}; {_pixels(e)}.",
+    ),
+    Rule(
+        name="pixels",
+        when="otherwise",
+        then="what score and thresholds say: generated, real or, between them, inconclusive",
+        holds=lambda _: True,
+        verdict=None,
+        reason=_plain_reason,
+    ),
+)
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    if len(names) < 2:
+        return "".join(names)
+    return f"{', '.join(names[:-1])} and {names[-1]}"

@@ -1,0 +1,108 @@
+"""Does the verdict hold when the same picture is stored, scaled or cut a little differently?
+
+The set is small and fixed: what a messenger or a web site does to an image on its way.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Protocol
+
+import numpy as np
+from PIL import Image
+
+from authentiscan.analysis.report import Stability, StabilityTrial
+from authentiscan.core import images
+from authentiscan.core.types import Prediction, RGBImage, Verdict
+
+BUDGET_SECONDS = 10.0
+"""After this long no further trial is begun, so that one image cannot hold up a batch."""
+
+MIN_SIDE = 16
+"""Trials that would leave a side under this many pixels are left out."""
+
+
+class Scores(Protocol):
+    """What stability needs of a detector."""
+
+    def predict(self, source: RGBImage, /) -> Prediction:
+        """The prediction for pixels (H, W, 3) uint8."""
+        ...
+
+    def verdict(self, score: float, /) -> Verdict:
+        """The verdict of a score in [0, 1]."""
+        ...
+
+
+def _jpeg(quality: int) -> Callable[[RGBImage], RGBImage]:
+    def change(pixels: RGBImage) -> RGBImage:
+        return images.decode(images.encode(pixels, "JPEG", quality=quality)).pixels
+
+    return change
+
+
+def _resized(scale: float) -> Callable[[RGBImage], RGBImage]:
+    def change(pixels: RGBImage) -> RGBImage:
+        height, width = pixels.shape[:2]
+        size = (max(1, round(width * scale)), max(1, round(height * scale)))
+        return np.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.LANCZOS))
+
+    return change
+
+
+def _cropped(pixels: RGBImage) -> RGBImage:
+    """The middle 80 % of each side, its corner off the 8-pixel grid of JPEG blocks."""
+    height, width = pixels.shape[:2]
+    top, left = (round(side * 0.1) // 8 * 8 + 3 for side in (height, width))
+    return np.ascontiguousarray(
+        pixels[top : top + round(height * 0.8), left : left + round(width * 0.8)]
+    )
+
+
+TRIALS: dict[str, Callable[[RGBImage], RGBImage]] = {
+    "JPEG quality 90": _jpeg(90),
+    "JPEG quality 70": _jpeg(70),
+    "resizing to 75 %": _resized(0.75),
+    "resizing to 50 %": _resized(0.5),
+    "cropping to 80 %": _cropped,
+}
+
+
+def check(
+    pixels: RGBImage,
+    original: float,
+    detector: Scores,
+    *,
+    budget_seconds: float = BUDGET_SECONDS,
+) -> Stability:
+    """Score ``pixels`` (H, W, 3) again after each of `TRIALS`.
+
+    original: the score in [0, 1] of the unchanged image.
+    budget_seconds: no trial is begun after that; at least one is made.
+    """
+    started = time.perf_counter()
+    before = detector.verdict(original)
+    trials: list[StabilityTrial] = []
+    complete = True
+    for name, change in TRIALS.items():
+        if trials and time.perf_counter() - started > budget_seconds:
+            complete = False
+            break
+        changed = change(pixels)
+        if min(changed.shape[:2]) < MIN_SIDE:
+            complete = False
+            continue
+        score = detector.predict(changed).score
+        trials.append(StabilityTrial(change=name, score=score, verdict=detector.verdict(score)))
+    return Stability(
+        trials=tuple(trials),
+        flips=tuple(t.change for t in trials if _opposite(before, t.verdict)),
+        largest_shift=max((abs(t.score - original) for t in trials), default=0.0),
+        complete=complete,
+        milliseconds=(time.perf_counter() - started) * 1e3,
+    )
+
+
+def _opposite(first: Verdict, second: Verdict) -> bool:
+    return {first, second} == {Verdict.REAL, Verdict.GENERATED}
