@@ -90,7 +90,9 @@ class Manifest:
         pq = _pyarrow_parquet()
         source = Path(path)
         if not source.is_file():
-            raise ManifestError(f"no manifest at {source}; make one with: authentiscan data organize")
+            raise ManifestError(
+                f"no manifest at {source}; make one with: authentiscan data organize"
+            )
         try:
             table = pq.read_table(source, memory_map=True)
         except Exception as error:
@@ -110,10 +112,17 @@ class Manifest:
         return int(self.table.num_rows)
 
     def __getitem__(self, index: int) -> ManifestRow:
-        row = self.table.slice(index, 1).select(
-            [c for c in ("label", "generator", "dataset", "group", "path", "row", "name")
-             if c in self.table.column_names]
-        ).to_pylist()[0]
+        row = (
+            self.table.slice(index, 1)
+            .select(
+                [
+                    c
+                    for c in ("label", "generator", "dataset", "group", "path", "row", "name")
+                    if c in self.table.column_names
+                ]
+            )
+            .to_pylist()[0]
+        )
         name = row.get("name") or row.get("path") or f"row {index}"
         if row.get("row") is not None and not row.get("name"):
             name = f"{row['path']}#{row['row']}"
