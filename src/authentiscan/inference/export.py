@@ -1,0 +1,288 @@
+"""Writing bundles: weights, a checked ONNX graph with its Grad-CAM outputs, description and card."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import platform
+import shutil
+import tempfile
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from pydantic import ValidationError
+from torch import Tensor, nn
+
+from authentiscan.core.errors import BundleError, MissingExtraError, UsageError
+from authentiscan.core.preprocess import Preprocess
+from authentiscan.inference.bundle import (
+    CARD_FILE,
+    ONNX_FILE,
+    SPEC_FILE,
+    WEIGHTS_FILE,
+    Architecture,
+    Calibration,
+    DataUse,
+    Decision,
+    DetectorSpec,
+    Threshold,
+    read_spec,
+    write_spec,
+)
+from authentiscan.inference.card import model_card
+from authentiscan.inference.onnx_backend import OnnxBackend
+from authentiscan.models.base import ImageClassifier
+
+OPSET = 18
+TOLERANCE = 1e-4
+_FILES = (ONNX_FILE, WEIGHTS_FILE)
+_LIBRARIES = ("authentiscan", "torch", "timm", "onnx", "onnxscript", "onnxruntime", "numpy", "pillow")
+
+
+class _ExplainedGraph(nn.Module):
+    """The exported forward pass: logits and both Grad-CAM maps, no autograd."""
+
+    def __init__(self, model: ImageClassifier) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        logits, signed = self.model.explain(image)
+        return logits, torch.relu(signed), torch.relu(-signed)
+
+
+def unmeasured_decision(score: float = 0.5) -> Decision:
+    """The rule of a detector nobody has measured: a cut at ``score``, with the weakest claims."""
+    threshold = Threshold(
+        name="unmeasured",
+        score=score,
+        fpr=1.0,
+        fpr_interval=(0.0, 1.0),
+        tpr=0.0,
+        measured_on="nothing yet: these are bounds, not measurements",
+    )
+    return Decision(generated=threshold, real_below=score)
+
+
+def save_bundle(
+    model: ImageClassifier,
+    folder: Path | str,
+    *,
+    name: str,
+    preprocess: Preprocess,
+    calibration: Calibration | None = None,
+    decision: Decision | None = None,
+    thresholds: Sequence[Threshold] = (),
+    metrics: Mapping[str, Any] | None = None,
+    recipe: Mapping[str, Any] | None = None,
+    recipe_sha256: str = "",
+    data: Sequence[DataUse] = (),
+    licence: str = "Apache-2.0",
+    summary: str = "",
+    limits: Sequence[str] = (),
+    release: str = "1",
+    opset: int = OPSET,
+) -> DetectorSpec:
+    """Write ``model`` (made by `authentiscan.models.create`) as a bundle in ``folder``.
+
+    The folder appears complete or not at all; an older bundle there is replaced, any other folder
+    with content is refused with UsageError. The ONNX graph is run against torch before it is kept:
+    a difference above 1e-4 raises BundleError. ``decision`` None writes `unmeasured_decision`,
+    to be replaced with `update_spec` once the detector was calibrated.
+    """
+    architecture, arguments = model.architecture
+    spec = DetectorSpec(
+        name=name,
+        version=release,
+        created=datetime.now(UTC),
+        architecture=Architecture(
+            name=architecture, arguments=arguments, parameters=model.parameter_count()
+        ),
+        preprocess=preprocess,
+        calibration=calibration or Calibration(),
+        decision=decision or unmeasured_decision(),
+        thresholds=tuple(thresholds),
+        metrics=dict(metrics or {}),
+        recipe=dict(recipe or {}),
+        recipe_sha256=recipe_sha256,
+        data=tuple(data),
+        libraries=_library_versions(),
+        licence=licence,
+        summary=summary,
+        limits=tuple(limits),
+    )
+    with _replaced_folder(Path(folder)) as partial:
+        _write_weights(model, partial / WEIGHTS_FILE)
+        export_onnx(model, partial / ONNX_FILE, size=preprocess.size, opset=opset)
+        spec = write_spec(partial, spec, _FILES)
+        (partial / CARD_FILE).write_text(model_card(spec), encoding="utf-8")
+    return spec
+
+
+def update_spec(folder: Path | str, **changes: Any) -> DetectorSpec:
+    """Change fields of the bundle's detector.json (calibration, decision, metrics ...) and its card.
+
+    Weights and graph stay as they are. Raises UsageError where a change is not a valid field.
+    """
+    bundle = Path(folder)
+    spec = read_spec(bundle)
+    values = {field: getattr(spec, field) for field in DetectorSpec.model_fields}
+    try:
+        updated = DetectorSpec(**{**values, **changes})
+    except ValidationError as error:
+        raise UsageError(f"these changes do not make a valid detector.json: {error}") from error
+    written = write_spec(bundle, updated, tuple(spec.files))
+    (bundle / CARD_FILE).write_text(model_card(written), encoding="utf-8")
+    return written
+
+
+def export_onnx(
+    model: ImageClassifier, path: Path, *, size: int, opset: int = OPSET, cam: bool = True
+) -> float:
+    """Write ``model`` as ONNX: `image` (N, 3, size, size) -> `logits` (N,), `cam`, `cam_real` (N, h, w).
+
+    With ``cam`` false only the logits. Returns the largest difference from torch on a check batch;
+    above 1e-4 raises BundleError and leaves no file.
+    """
+    try:
+        import onnxscript  # noqa: F401
+    except ModuleNotFoundError as error:
+        raise MissingExtraError("ONNX export", "export") from error
+    was_training, device = model.training, next(model.parameters()).device
+    model.eval().cpu()
+    try:
+        graph = _ExplainedGraph(model).eval() if cam else _OnlyLogits(model).eval()
+        outputs = ["logits", "cam", "cam_real"] if cam else ["logits"]
+        with _quiet_exporter(), torch.no_grad():
+            torch.onnx.export(
+                graph,
+                (torch.zeros(2, 3, size, size),),
+                str(path),
+                input_names=["image"],
+                output_names=outputs,
+                opset_version=opset,
+                dynamo=True,
+                dynamic_shapes={"image": {0: torch.export.Dim("batch", min=1, max=1024)}},
+                external_data=False,
+                verbose=False,
+            )
+        _strip_traces(path)
+        difference = _difference(graph, path, outputs, size)
+    finally:
+        model.train(was_training).to(device)
+    if not difference <= TOLERANCE:
+        path.unlink(missing_ok=True)
+        raise BundleError(
+            f"the ONNX graph differs from torch by {difference:.2e}; allowed {TOLERANCE:.0e}"
+        )
+    return difference
+
+
+def _strip_traces(path: Path) -> None:
+    """Drop the exporter's notes: stack traces with this machine's paths, half of a small file."""
+    import onnx
+
+    proto = onnx.load(path)
+    proto.doc_string = ""
+    del proto.metadata_props[:]
+    graph = proto.graph
+    for item in (graph, *graph.node, *graph.value_info, *graph.input, *graph.output, *graph.initializer):
+        item.doc_string = ""
+        del item.metadata_props[:]
+    onnx.save(proto, path)
+
+
+class _OnlyLogits(nn.Module):
+    def __init__(self, model: ImageClassifier) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, image: Tensor) -> Tensor:
+        logits: Tensor = self.model(image)
+        return logits
+
+
+def _difference(graph: nn.Module, path: Path, outputs: list[str], size: int) -> float:
+    """Largest absolute difference between torch and ONNX, relative to 1 or the largest value."""
+    session = OnnxBackend(path.parent).session if path.name == ONNX_FILE else _session(path)
+    generator = torch.Generator().manual_seed(0)
+    worst = 0.0
+    for count in (1, 3):
+        image = torch.randn(count, 3, size, size, generator=generator)
+        with torch.no_grad():
+            expected = graph(image)
+        expected = expected if isinstance(expected, tuple) else (expected,)
+        found = session.run(outputs, {"image": image.numpy()})
+        for reference, value in zip(expected, found, strict=True):
+            truth = reference.numpy()
+            scale = max(1.0, float(np.abs(truth).max()))
+            worst = max(worst, float(np.abs(truth - np.asarray(value)).max()) / scale)
+    return worst
+
+
+def _session(path: Path) -> Any:
+    import onnxruntime as ort
+
+    return ort.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+
+
+def _write_weights(model: ImageClassifier, path: Path) -> None:
+    from safetensors.torch import save_file
+
+    state = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
+    save_file(state, path)
+    path.chmod(0o644)  # the library writes for the owner alone
+
+
+@contextlib.contextmanager
+def _replaced_folder(folder: Path) -> Iterator[Path]:
+    """A hidden folder beside ``folder`` that takes its place when the block ends without error."""
+    if folder.exists() and not folder.is_dir():
+        raise UsageError(f"{folder} is a file; a bundle is a folder")
+    if folder.is_dir() and any(folder.iterdir()) and not (folder / SPEC_FILE).is_file():
+        raise UsageError(f"{folder} holds other files and is no bundle; choose a new folder")
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    partial = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+    try:
+        yield partial
+        partial.chmod(0o755)
+        if folder.is_dir():
+            retired = Path(tempfile.mkdtemp(prefix=f".{folder.name}.old.", dir=folder.parent))
+            folder.replace(retired / folder.name)
+            partial.replace(folder)
+            shutil.rmtree(retired)
+        else:
+            partial.replace(folder)
+    except BaseException:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise
+
+
+@contextlib.contextmanager
+def _quiet_exporter() -> Iterator[None]:
+    """The exporter warns of its own internals at length; none of it concerns the caller."""
+    loggers = [logging.getLogger(name) for name in ("torch.onnx", "onnxscript", "onnx_ir")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
+
+
+def _library_versions() -> dict[str, str]:
+    found = {"python": platform.python_version()}
+    for name in _LIBRARIES:
+        with contextlib.suppress(PackageNotFoundError):
+            found[name] = version(name)
+    return found

@@ -1,0 +1,65 @@
+"""The network on ONNX Runtime: no torch, CUDA where the installed runtime has it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import onnxruntime as ort
+from numpy.typing import NDArray
+
+from authentiscan.core.errors import BundleError
+from authentiscan.core.preprocess import Tensor
+from authentiscan.inference.bundle import ONNX_FILE
+
+_PROVIDERS = ("CUDAExecutionProvider", "CPUExecutionProvider")
+_CAMS = {"generated": "cam", "real": "cam_real"}
+
+
+class OnnxBackend:
+    """One inference session on ``model.onnx`` of ``folder``; may be shared by threads.
+
+    Raises BundleError where the graph cannot be loaded or lacks the contract's input and output.
+    """
+
+    def __init__(self, folder: Path, *, threads: int | None = None) -> None:
+        options = ort.SessionOptions()
+        options.log_severity_level = 3
+        if threads is not None:
+            options.intra_op_num_threads = threads
+        available = ort.get_available_providers()
+        path = folder / ONNX_FILE
+        try:
+            self.session = ort.InferenceSession(
+                str(path), options, providers=[name for name in _PROVIDERS if name in available]
+            )
+        except Exception as error:  # noqa: BLE001 - the runtime's exceptions share no public base
+            raise BundleError(f"{path} cannot be loaded by ONNX Runtime: {error}") from error
+        inputs = [node.name for node in self.session.get_inputs()]
+        self._outputs = {node.name for node in self.session.get_outputs()}
+        if inputs != ["image"] or "logits" not in self._outputs:
+            raise BundleError(
+                f"{path} has inputs {inputs} and outputs {sorted(self._outputs)}; "
+                "expected input 'image' and output 'logits'"
+            )
+        # Without this the whole graph runs, maps included, whatever was asked for.
+        self._run_options = ort.RunOptions()
+        self._run_options.only_execute_path_to_fetches = True
+
+    @property
+    def provider(self) -> str:
+        """Name of the execution provider in use, such as ``CPUExecutionProvider``."""
+        return str(self.session.get_providers()[0])
+
+    def logits(self, tensor: Tensor) -> NDArray[np.float32]:
+        """Logits (N,) of input (N, 3, S, S)."""
+        (logits,) = self.session.run(["logits"], {"image": tensor}, self._run_options)
+        return np.asarray(logits, dtype=np.float32)
+
+    def explain(self, tensor: Tensor, target: str) -> tuple[NDArray[np.float32], Tensor]:
+        """Logits (N,) and Grad-CAM (N, h, w) >= 0 for ``generated`` or ``real``."""
+        name = _CAMS[target]
+        if name not in self._outputs:
+            raise BundleError(f"this bundle's {ONNX_FILE} has no output {name!r}: export it again")
+        logits, maps = self.session.run(["logits", name], {"image": tensor}, self._run_options)
+        return np.asarray(logits, dtype=np.float32), np.asarray(maps, dtype=np.float32)

@@ -1,0 +1,68 @@
+"""The same network in torch, from the same bundle: for gradients, comparison and export."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from authentiscan.core.errors import BundleError, MissingExtraError
+from authentiscan.core.preprocess import Tensor
+from authentiscan.inference.bundle import WEIGHTS_FILE, DetectorSpec
+
+if TYPE_CHECKING:
+    from authentiscan.models.base import ImageClassifier
+
+
+def load_model(folder: Path, spec: DetectorSpec) -> ImageClassifier:
+    """The bundle's network in evaluation mode, with its safetensors weights.
+
+    Raises MissingExtraError without torch, BundleError where weights and architecture do not fit.
+    """
+    try:
+        from safetensors.torch import load_file
+    except ModuleNotFoundError as error:
+        raise MissingExtraError("the torch backend", "export") from error
+    from authentiscan.models import create
+
+    model = create(spec.architecture.name, **spec.architecture.arguments)
+    path = folder / WEIGHTS_FILE
+    try:
+        model.load_state_dict(load_file(path), strict=True)
+    except Exception as error:  # noqa: BLE001 - SafetensorError, OSError or RuntimeError alike
+        raise BundleError(
+            f"{path} does not fit architecture {spec.architecture.name!r}: {error}"
+        ) from error
+    return model.eval()
+
+
+class TorchBackend:
+    """The network in torch, on the GPU where there is one. ``model`` is open to explanations."""
+
+    def __init__(self, folder: Path, spec: DetectorSpec, *, threads: int | None = None) -> None:
+        self.model = load_model(folder, spec)
+        import torch
+
+        if threads is not None:
+            torch.set_num_threads(threads)
+        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self.model.to(self.device)
+
+    def logits(self, tensor: Tensor) -> NDArray[np.float32]:
+        """Logits (N,) of input (N, 3, S, S)."""
+        import torch
+
+        with torch.inference_mode():
+            logits = self.model(torch.from_numpy(tensor).to(self.device))
+        return np.asarray(logits.cpu().numpy(), dtype=np.float32)
+
+    def explain(self, tensor: Tensor, target: str) -> tuple[NDArray[np.float32], Tensor]:
+        """Logits (N,) and Grad-CAM (N, h, w) >= 0 for ``generated`` or ``real``."""
+        import torch
+
+        with torch.inference_mode():
+            logits, signed = self.model.explain(torch.from_numpy(tensor).to(self.device))
+        maps = np.maximum(signed.cpu().numpy() * (1.0 if target == "generated" else -1.0), 0.0)
+        return np.asarray(logits.cpu().numpy()), np.asarray(maps, dtype=np.float32)

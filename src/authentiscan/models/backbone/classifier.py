@@ -1,0 +1,87 @@
+"""Backbones of the timm library, with ImageNet weights where the hub can be reached."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from typing import cast
+
+import timm
+import torch
+from torch import Tensor, nn
+
+from authentiscan.core.errors import UsageError
+from authentiscan.models.base import ImageClassifier, PooledHead
+
+_LOG = logging.getLogger(__name__)
+
+
+class _FeatureMaps(nn.Module):
+    """A timm model reduced to its last feature maps."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, x: Tensor) -> Tensor:
+        return cast("Tensor", self.network.forward_features(x))  # type: ignore[operator]
+
+    def set_grad_checkpointing(self, enable: bool) -> None:
+        self.network.set_grad_checkpointing(enable)  # type: ignore[operator]
+
+
+class TimmClassifier(ImageClassifier):
+    """``backbone`` of timm -> global average pool -> head of ``head_widths`` -> one logit.
+
+    With ``pretrained`` the ImageNet weights are fetched from the hub; where that fails one warning
+    says so and the weights start at random. ``drop_path`` is stochastic depth in training.
+    Raises UsageError for a name timm does not know or a backbone without feature maps.
+    """
+
+    def __init__(
+        self,
+        backbone: str = "efficientnet_b0",
+        pretrained: bool = False,
+        head_widths: Sequence[int] = (512, 256),
+        head_dropouts: Sequence[float] = (0.5, 0.3),
+        drop_path: float = 0.0,
+    ) -> None:
+        network = _network(backbone, pretrained=pretrained, drop_path=drop_path)
+        maps = _FeatureMaps(network)
+        super().__init__(maps, PooledHead(_channels(maps, backbone), head_widths, head_dropouts))
+
+
+def _network(backbone: str, *, pretrained: bool, drop_path: float) -> nn.Module:
+    if not timm.is_model(backbone):
+        near = timm.list_models(f"*{backbone.split('_')[0]}*")[:5]
+        raise UsageError(
+            f"timm {timm.__version__} has no backbone {backbone!r}; "
+            f"{'near: ' + ', '.join(near) if near else 'see timm.list_models()'}"
+        )
+    arguments = {"num_classes": 0, "drop_path_rate": drop_path} if drop_path else {"num_classes": 0}
+    if pretrained:
+        try:
+            return cast("nn.Module", timm.create_model(backbone, pretrained=True, **arguments))
+        except Exception as error:  # noqa: BLE001 - the hub's client raises a dozen unrelated types
+            _LOG.warning(
+                "ImageNet weights of %s could not be fetched (%s: %s); starting from random weights",
+                backbone,
+                type(error).__name__,
+                str(error).partition("\n")[0][:200],
+            )
+    return cast("nn.Module", timm.create_model(backbone, pretrained=False, **arguments))
+
+
+def _channels(maps: _FeatureMaps, backbone: str) -> int:
+    """Channels of the feature maps, seen on a dry run (num_features counts a later layer in some)."""
+    training = maps.training
+    maps.eval()
+    with torch.no_grad():
+        shape = tuple(maps(torch.zeros(1, 3, 224, 224)).shape)
+    maps.train(training)
+    if len(shape) != 4:
+        raise UsageError(
+            f"backbone {backbone!r} gives features of shape {shape}, not maps (N, C, h, w); "
+            "choose a convolutional one"
+        )
+    return shape[1]
