@@ -1,0 +1,238 @@
+"""Torch data sets over a manifest: rows in, crops and labels out, the same whatever the worker count.
+
+What happens to an image depends on (seed, epoch, position in the epoch) and on nothing else, so an
+interrupted run that goes on sees the images, crops and degradations it would have seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from authentiscan.core.errors import DecodeError, ManifestError
+from authentiscan.core.images import decode
+from authentiscan.core.manifest import Manifest
+from authentiscan.core.preprocess import Preprocess
+from authentiscan.core.types import ImageFacts, RGBImage
+from authentiscan.data.augment import AugmentSettings, Augmenter, JpegHistory, matched, needs_history
+from authentiscan.data.pixel_cache import PixelCache
+
+PACK_LIMIT = 8 << 30
+"""Encoded bytes that are copied out of Parquet tables at most; beyond, rows are read one by one."""
+
+
+class Draw(NamedTuple):
+    """One use of an image: which row, in which epoch, at which position of that epoch."""
+
+    row: int
+    epoch: int
+    position: int
+
+
+class Sample(NamedTuple):
+    """One crop (size, size, 3) uint8, or None and the reason why the image could not be read."""
+
+    crop: RGBImage | None
+    label: int
+    row: int
+    failure: str | None = None
+
+
+class Batch(NamedTuple):
+    """images (N, 3, S, S) float32 as `Preprocess.tensor` gives them; labels (N,) float32, 1 generated;
+    rows (N,) int64 of the manifest; failures: (row, reason) of images that could not be read."""
+
+    images: Tensor
+    labels: Tensor
+    rows: Tensor
+    failures: tuple[tuple[int, str], ...]
+
+
+class EncodedImages:
+    """The encoded bytes of a manifest's rows, quick to reach in any order.
+
+    Rows that point into Parquet tables are copied once, in table order, into one block of memory:
+    reading them at random would decompress a whole row group for every image.
+    """
+
+    def __init__(self, manifest: Manifest) -> None:
+        self._manifest = manifest
+        self._starts: dict[int, tuple[int, int]] = {}
+        self._block: NDArray[np.uint8] = np.empty(0, dtype=np.uint8)
+        self._failures: dict[int, str] = {}
+        rows = self._in_tables(manifest)
+        if rows:
+            self._pack(rows)
+
+    @staticmethod
+    def _in_tables(manifest: Manifest) -> list[int]:
+        if "row" not in manifest.table.column_names:
+            return []
+        places = zip(manifest.column("path"), manifest.column("row"), strict=True)
+        found = [(path, row, i) for i, (path, row) in enumerate(places) if row is not None]
+        return [i for _, _, i in sorted(found)]
+
+    def _pack(self, rows: list[int]) -> None:
+        pieces: list[bytes] = []
+        end = 0
+        for index in rows:
+            try:
+                data = self._manifest.image_bytes(index)
+            except ManifestError as error:
+                self._failures[index] = str(error)
+                continue
+            if end + len(data) > PACK_LIMIT:
+                break
+            self._starts[index] = (end, len(data))
+            pieces.append(data)
+            end += len(data)
+        self._block = np.frombuffer(b"".join(pieces), dtype=np.uint8)
+
+    def __getitem__(self, index: int) -> bytes:
+        """Encoded bytes of row ``index``. Raises ManifestError where they are not there."""
+        if index in self._starts:
+            start, length = self._starts[index]
+            return self._block[start : start + length].tobytes()
+        if index in self._failures:
+            raise ManifestError(self._failures[index])
+        return self._manifest.image_bytes(index)
+
+
+class _Images:
+    """Rows to pixels, through the cache."""
+
+    def __init__(self, manifest: Manifest, cache_bytes: int) -> None:
+        self.encoded = EncodedImages(manifest)
+        self.cache = PixelCache(len(manifest), cache_bytes) if cache_bytes else None
+
+    def read(self, row: int) -> tuple[RGBImage, bool]:
+        """Pixels (H, W, 3) and whether they need a JPEG history. Raises DecodeError, ManifestError."""
+        if self.cache is not None and (kept := self.cache.get(row)) is not None:
+            return kept
+        encoded = self.encoded[row]
+        image = decode(encoded)
+        lossless = needs_history(encoded, image.facts)
+        if self.cache is not None:
+            self.cache.put(row, image.pixels, lossless)
+        return image.pixels, lossless
+
+
+def observe_history(manifest: Manifest, *, sample: int = 1500, seed: int = 0) -> JpegHistory:
+    """The JPEG qualities of a training set, from at most ``sample`` of its images.
+
+    As many rows of either class are looked at, so that neither class sets the history of the other.
+    Unreadable images are passed over.
+    """
+    rng = np.random.default_rng([seed, 0x4A504547])
+    each = max(1, sample // 2)
+    chosen = [rng.permutation(np.flatnonzero(manifest.labels == label))[:each] for label in (0, 1)]
+    rows = np.sort(np.concatenate(chosen))  # in table order: one pass over the file
+    facts: list[ImageFacts] = []
+    for row in rows:
+        try:
+            facts.append(decode(manifest.image_bytes(int(row))).facts)
+        except (DecodeError, ManifestError):
+            continue
+    return JpegHistory.observe(facts)
+
+
+class TrainingImages(Dataset[Sample]):
+    """Random crops of a manifest's images, both classes with one encoding history.
+
+    Indexed by `Draw`, or by a row number (epoch 0). ``cache_bytes`` keeps that much of decoded pixels
+    in memory shared by the workers; results are the same with and without it.
+    """
+
+    def __init__(
+        self,
+        manifest: Manifest,
+        preprocess: Preprocess,
+        augment: AugmentSettings,
+        *,
+        seed: int = 0,
+        history: JpegHistory | None = None,
+        cache_bytes: int = 0,
+    ) -> None:
+        self.manifest, self.seed = manifest, seed
+        self._labels = manifest.labels
+        self._augment = Augmenter.create(augment, preprocess, history)
+        self._images = _Images(manifest, cache_bytes)
+
+    def __len__(self) -> int:
+        return len(self._labels)
+
+    def __getitem__(self, draw: Draw | int) -> Sample:
+        row, epoch, position = draw if isinstance(draw, tuple) else (int(draw), 0, int(draw))
+        label = int(self._labels[row])
+        rng = np.random.default_rng([self.seed, epoch, position])
+        try:
+            pixels, lossless = self._images.read(row)
+        except (DecodeError, ManifestError) as error:
+            return Sample(None, label, row, str(error))
+        return Sample(self._augment(pixels, lossless, rng), label, row)
+
+
+class ValidationImages(Dataset[Sample]):
+    """The centre crop of every image, with the training set's encoding history and nothing random.
+
+    The history of a row depends on (seed, row), so every epoch and every run measures the same pixels.
+    """
+
+    def __init__(
+        self,
+        manifest: Manifest,
+        preprocess: Preprocess,
+        augment: AugmentSettings,
+        *,
+        seed: int = 0,
+        history: JpegHistory | None = None,
+    ) -> None:
+        self.manifest, self.seed = manifest, seed
+        self._labels = manifest.labels
+        self._settings = augment
+        self._history = history or JpegHistory()
+        self._centre = preprocess.model_copy(update={"max_crops": 1})
+        self._images = _Images(manifest, 0)
+
+    def __len__(self) -> int:
+        return len(self._labels)
+
+    def __getitem__(self, row: int) -> Sample:
+        label = int(self._labels[row])
+        try:
+            pixels, lossless = self._images.read(row)
+        except (DecodeError, ManifestError) as error:
+            return Sample(None, label, row, str(error))
+        rng = np.random.default_rng([self.seed, row])
+        pixels = matched(pixels, lossless, self._settings, self._history, rng)
+        return Sample(self._centre.crops(pixels)[0][0], label, row)
+
+
+@dataclass(frozen=True)
+class Collate:
+    """Makes a `Batch` of samples; images that could not be read are left out and named."""
+
+    preprocess: Preprocess
+
+    def __call__(self, samples: Sequence[Sample]) -> Batch:
+        """``samples`` in the order they were drawn, which the batch keeps."""
+        read = [s for s in samples if s.crop is not None]
+        size = self.preprocess.size
+        crops = (
+            np.stack([s.crop for s in read if s.crop is not None])
+            if read
+            else np.empty((0, size, size, 3), dtype=np.uint8)
+        )
+        return Batch(
+            images=torch.from_numpy(self.preprocess.tensor(crops)),
+            labels=torch.tensor([s.label for s in read], dtype=torch.float32),
+            rows=torch.tensor([s.row for s in read], dtype=torch.int64),
+            failures=tuple((s.row, s.failure) for s in samples if s.failure is not None),
+        )
