@@ -1,1 +1,1 @@
-"""The bottom room: types, errors, safe decoding, preprocessing, manifests. Imports no other room."""
+"""The bottom room: types, errors, safe decoding, preprocessing, manifests; imports no other."""

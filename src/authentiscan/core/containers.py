@@ -1,18 +1,19 @@
 """Which image format bytes are, and how large, before any decoder is let near them.
 
-`sniff` names the format by signature; `survey` walks the container within bounds, so that limits are
-checked before a decoder allocates pixels or inflates metadata.
+`sniff` names the format by signature; `survey` walks the container within bounds, so that limits
+are checked before a decoder allocates pixels or inflates metadata.
 """
 
 from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from authentiscan.core.errors import CorruptImageError, ImageLimitError, UnsupportedFormatError
-from authentiscan.core.jpeg import JpegHeader, read_header
+from authentiscan.core.jpeg import JpegHeader
+from authentiscan.core.jpeg import read_header as read_jpeg_header
+from authentiscan.core.tiff import read_header as read_tiff_header
 
 ALLOWED = ("JPEG", "MPO", "PNG", "WEBP", "AVIF", "TIFF", "BMP", "GIF", "HEIF")
 MAX_PARTS = 100_000  # chunks of a PNG or WebP, blocks of a GIF
@@ -37,25 +38,32 @@ class Survey:
     jpeg: JpegHeader | None = None
 
 
+_SIGNATURES: tuple[tuple[bytes, str], ...] = (
+    (b"\xff\xd8\xff", "JPEG"),
+    (b"\x89PNG\r\n\x1a\n", "PNG"),
+    (b"GIF87a", "GIF"),
+    (b"GIF89a", "GIF"),
+    (b"II*\0", "TIFF"),
+    (b"MM\0*", "TIFF"),
+    (b"II+\0", "TIFF"),
+    (b"MM\0+", "TIFF"),
+)
+
+
 def sniff(head: bytes) -> str:
     """Pillow's name of the format that the first bytes announce.
 
     Raises UnsupportedFormatError, naming what it is where that is known.
     """
-    if head.startswith(b"\xff\xd8\xff"):
-        return "JPEG"
-    if head.startswith(b"\x89PNG\r\n\x1a\n"):
-        return "PNG"
-    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
-        return "WEBP"
-    if head[:6] in (b"GIF87a", b"GIF89a"):
-        return "GIF"
-    if head[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+") and head[8:10] != b"CR":
-        return "TIFF"
-    if head[:2] == b"BM" and head[6:10] == b"\0\0\0\0":
-        return "BMP"
     if head[4:8] == b"ftyp":
         return _iso_brand(head)
+    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
+        return "WEBP"
+    if head[:2] == b"BM" and head[6:10] == b"\0\0\0\0":
+        return "BMP"
+    for signature, name in _SIGNATURES:
+        if head.startswith(signature) and not (name == "TIFF" and head[8:10] == b"CR"):
+            return name
     raise UnsupportedFormatError(
         f"{_other_kind(head)}; allowed are JPEG, PNG, WebP, AVIF, TIFF, BMP, GIF, MPO and HEIC"
     )
@@ -110,30 +118,35 @@ def _other_kind(head: bytes) -> str:
     return f"no known image format (first bytes {head[:8].hex(' ')})"
 
 
-def survey(data: bytes, metadata_limit: int, frame_limit: int) -> Survey:
-    """Walk the container of ``data``; nothing is decoded, at most ``metadata_limit`` bytes inflated.
+def survey(data: bytes, *, metadata_limit: int, frame_limit: int) -> Survey:
+    """Walk the container of ``data``: nothing is decoded, at most ``metadata_limit`` inflated.
 
     Raises UnsupportedFormatError, CorruptImageError or ImageLimitError.
     """
     name = sniff(data[:512])
-    walkers: dict[str, Callable[[bytes, int, int], Survey]] = {
-        "JPEG": _jpeg,
-        "PNG": _png,
-        "WEBP": _webp,
-        "GIF": _gif,
-        "TIFF": _tiff,
-        "BMP": _bmp,
-    }
-    if name not in walkers:
-        return Survey(name, data)
     try:
-        return walkers[name](data, metadata_limit, frame_limit)
+        match name:
+            case "JPEG":
+                found = _jpeg(data)
+            case "PNG":
+                found = _png(data, metadata_limit)
+            case "WEBP":
+                found = _webp(data)
+            case "GIF":
+                found = _gif(data, frame_limit)
+            case "TIFF":
+                found = _tiff(data, frame_limit)
+            case "BMP":
+                found = _bmp(data)
+            case _:
+                found = Survey(name, data)
     except (struct.error, IndexError) as error:
         raise CorruptImageError(f"{name} with a broken or truncated header") from error
+    return found
 
 
-def _jpeg(data: bytes, metadata_limit: int, frame_limit: int) -> Survey:
-    header = read_header(data)
+def _jpeg(data: bytes) -> Survey:
+    header = read_jpeg_header(data)
     return Survey(
         "MPO" if header.images > 1 else "JPEG",
         data,
@@ -146,11 +159,18 @@ def _jpeg(data: bytes, metadata_limit: int, frame_limit: int) -> Survey:
     )
 
 
+def _tiff(data: bytes, frame_limit: int) -> Survey:
+    header = read_tiff_header(data, frame_limit)
+    return Survey(
+        "TIFF", data, header.width, header.height, frames=header.frames, metadata=header.metadata
+    )
+
+
 _PNG_KEPT = frozenset({b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND", b"eXIf"})
 
 
-def _png(data: bytes, metadata_limit: int, frame_limit: int) -> Survey:
-    """Text, profiles and animation are dropped from what the decoder gets: it needs none of them."""
+def _png(data: bytes, metadata_limit: int) -> Survey:
+    """Text, profile and animation are dropped from what the decoder gets: it needs none of it."""
     found = Survey("PNG", data)
     found.width, found.height = struct.unpack(">II", data[16:24])
     kept, position, parts = [data[:8]], 8, 0
@@ -194,7 +214,7 @@ def _png_inflated(kind: bytes, body: bytes, budget: int) -> bytes:
         return b""
 
 
-def _webp(data: bytes, metadata_limit: int, frame_limit: int) -> Survey:
+def _webp(data: bytes) -> Survey:
     found = Survey("WEBP", data)
     kind, body = data[12:16], data[20:30]
     if len(body) < 10:
@@ -225,8 +245,9 @@ def _webp(data: bytes, metadata_limit: int, frame_limit: int) -> Survey:
     return found
 
 
-def _gif(data: bytes, metadata_limit: int, frame_limit: int) -> Survey:
-    found = Survey("GIF", data, *struct.unpack("<HH", data[6:10]), frames=0)
+def _gif(data: bytes, frame_limit: int) -> Survey:
+    width, height = struct.unpack("<HH", data[6:10])
+    found = Survey("GIF", data, width, height, frames=0)
     flags = data[10]
     position, parts = 13 + (3 << ((flags & 7) + 1) if flags & 0x80 else 0), 0
     while position < len(data):
@@ -257,76 +278,7 @@ def _gif(data: bytes, metadata_limit: int, frame_limit: int) -> Survey:
     return found
 
 
-_TIFF_SIZES = (0, 1, 1, 2, 4, 8, 1, 1, 2, 4, 8, 4, 8, 4, 0, 0, 8, 8, 8)
-_TIFF_LAYOUT = frozenset({273, 279, 288, 289, 324, 325})  # where strips and tiles lie: not metadata
-
-
-def _tiff(data: bytes, metadata_limit: int, frame_limit: int) -> Survey:
-    found = Survey("TIFF", data, frames=0)
-    order = "<" if data[:2] == b"II" else ">"
-    big = data[2:4] in (b"+\0", b"\0+")
-    start: int = struct.unpack(order + ("Q" if big else "I"), data[8:16] if big else data[4:8])[0]
-    seen: set[int] = set()
-    while start and start not in seen and found.frames <= frame_limit:
-        seen.add(start)
-        first = found.frames == 0
-        if start + 8 > len(data) and first:
-            raise CorruptImageError("TIFF whose first directory lies beyond its end: truncated")
-        if start + 8 > len(data):
-            break
-        tags, start, size = _tiff_directory(data, start, order, big, wanted=first)
-        found.frames += 1
-        if first:
-            found.metadata = size
-            _tiff_first(found, tags)
-    return found
-
-
-def _tiff_first(found: Survey, tags: dict[int, int]) -> None:
-    if tags.get(254, 0) & 1 or 50706 in tags:
-        raise UnsupportedFormatError(
-            "a camera raw file (its first TIFF image is only a preview); "
-            "export it as JPEG, PNG or TIFF first"
-        )
-    found.width, found.height = tags.get(256, 0), tags.get(257, 0)
-    tile = tags.get(322, 0) * tags.get(323, 0)
-    if tile > max(4 * found.width * found.height, 1 << 24):
-        raise ImageLimitError(
-            f"TIFF with tiles of {tile:,} pixels for an image of {found.width}x{found.height}"
-        )
-
-
-def _tiff_directory(
-    data: bytes, start: int, order: str, big: bool, wanted: bool
-) -> tuple[dict[int, int], int, int]:
-    """First values of the tags (only if ``wanted``), the next directory, the bytes its tags claim."""
-    head, entry, link = ("Q", 20, "Q") if big else ("H", 12, "I")
-    width = struct.calcsize(head)
-    count: int = struct.unpack(order + head, data[start : start + width])[0]
-    count = min(count, 65_535)
-    tags: dict[int, int] = {}
-    claimed = 0
-    for number in range(count if wanted else 0):
-        at = start + width + entry * number
-        tag, kind, items = struct.unpack(
-            order + ("HHQ" if big else "HHI"), data[at : at + entry - (8 if big else 4)]
-        )
-        size = _TIFF_SIZES[kind] if kind < len(_TIFF_SIZES) else 0
-        if tag not in _TIFF_LAYOUT:
-            claimed += size * items
-        value = data[at + entry - (8 if big else 4) : at + entry]
-        if kind in (1, 3, 4, 16) and items == 1:
-            code = {1: "B", 3: "H", 4: "I", 16: "Q"}[kind]
-            tags[tag] = struct.unpack(order + code, value[:size])[0]
-        else:
-            tags.setdefault(tag, 0)
-    after = start + width + entry * count
-    raw = data[after : after + struct.calcsize(link)]
-    following = struct.unpack(order + link, raw)[0] if len(raw) == struct.calcsize(link) else 0
-    return tags, following, claimed
-
-
-def _bmp(data: bytes, metadata_limit: int, frame_limit: int) -> Survey:
+def _bmp(data: bytes) -> Survey:
     found = Survey("BMP", data)
     if struct.unpack("<I", data[14:18])[0] == 12:
         found.width, found.height = struct.unpack("<HH", data[18:22])

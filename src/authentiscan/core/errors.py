@@ -2,7 +2,7 @@
 
 AuthentiscanError                 exit 1   HTTP 500
 ├── UsageError                    exit 2   HTTP 400   arguments that cannot work
-│   └── RecipeError               exit 2   HTTP 400   a recipe or config file with mistakes, all told at once
+│   └── RecipeError               exit 2   HTTP 400   all mistakes of a recipe or config file
 ├── MissingExtraError             exit 2   HTTP 501   an optional dependency is not installed
 ├── DecodeError                   exit 1   HTTP 422   bytes that are not an image we can trust
 │   ├── UnreadableFileError       exit 1   HTTP 404   missing, a folder, no permission
@@ -11,8 +11,8 @@ AuthentiscanError                 exit 1   HTTP 500
 │   ├── CorruptImageError         exit 1   HTTP 422   right signature, broken or truncated content
 │   └── ImageLimitError           exit 1   HTTP 413   too many bytes, pixels, frames or metadata
 ├── ManifestError                 exit 1   HTTP 422   a manifest that breaks its contract
-├── DatasetError                  exit 1   HTTP 422   a data set that is absent, incomplete or unknown
-├── MetricError                   exit 1   HTTP 422   scores and labels on which a metric is undefined
+├── DatasetError                  exit 1   HTTP 422   a data set absent, incomplete or unknown
+├── MetricError                   exit 1   HTTP 422   a metric undefined on these scores
 ├── BundleError                   exit 1   HTTP 422   a detector bundle that cannot be used
 │   ├── BundleNotFoundError       exit 1   HTTP 404   no bundle there
 │   ├── BundleIntegrityError      exit 1   HTTP 422   a checksum does not match

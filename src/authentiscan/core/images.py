@@ -1,8 +1,8 @@
 """The only place that opens images: bytes or a path in, RGB pixels and their facts out.
 
 Order of things: read within the byte limit, name the format by its signature, walk the container
-(`core.containers`) and check every limit, and only then let a decoder allocate pixels. The decoder is
-told the one format it may try, so a file cannot choose among Pillow's forty.
+(`core.containers`) and check every limit, and only then let a decoder allocate pixels. The decoder
+is told the one format it may try, so a file cannot choose among Pillow's forty.
 
 An embedded colour profile is reported but not applied: forensics wants the stored values, and two
 images that differ only in profile must get the same score.
@@ -73,7 +73,7 @@ def decode(source: Source, *, limits: Limits = DEFAULT_LIMITS) -> DecodedImage:
     ImageLimitError, all DecodeError; MissingExtraError for HEIC without the ``heif`` extra.
     """
     data = read_source(source, limits)
-    found = survey(data, limits.metadata, limits.frames)
+    found = survey(data, metadata_limit=limits.metadata, frame_limit=limits.frames)
     _check(found, limits)
     try:
         return _decode_fast(data, found) or _decode_with_pillow(data, found, limits)
@@ -92,9 +92,11 @@ def decode(source: Source, *, limits: Limits = DEFAULT_LIMITS) -> DecodedImage:
 def encode(pixels: RGBImage, format: str, **options: Any) -> bytes:
     """Encode RGB pixels (H, W, 3) uint8.
 
-    JPEG takes ``quality`` (1..100, default 90), ``subsampling`` (``4:4:4``, ``4:2:2``, ``4:2:0``),
-    ``progressive``, ``optimize``; WEBP ``quality``, ``lossless``, ``method``; PNG ``compress_level``;
-    AVIF ``quality``, ``speed``. Raises UsageError for other formats, options or pixels.
+    JPEG takes ``quality`` (1..100, default 90), ``subsampling`` (``4:4:4``, ``4:2:2``,
+    ``4:2:0``), ``progressive``, ``optimize``; WEBP ``quality``, ``lossless``, ``method``; PNG
+    ``compress_level``; AVIF ``quality``, ``speed``.
+
+    Raises UsageError for other formats, options or pixels.
     """
     name = {"JPG": "JPEG"}.get(format.upper(), format.upper())
     if name not in _ENCODINGS:
@@ -134,7 +136,8 @@ def read_source(source: Source, limits: Limits = DEFAULT_LIMITS) -> bytes:
         data = source.read(limits.bytes + 1)
     else:
         raise UsageError(
-            f"cannot read an image from {type(source).__name__}; give a path, bytes or a binary file"
+            f"cannot read an image from {type(source).__name__}; "
+            "give a path, bytes or a binary file"
         )
     if not data:
         raise EmptyFileError("the file is empty (0 bytes)")
@@ -176,7 +179,8 @@ def _check(found: Survey, limits: Limits) -> None:
     pixels = found.width * found.height
     if pixels > limits.pixels:
         raise ImageLimitError(
-            f"{found.width}x{found.height} is {pixels:,} pixels; at most {limits.pixels:,} are allowed"
+            f"{found.width}x{found.height} is {pixels:,} pixels; "
+            f"at most {limits.pixels:,} are allowed"
         )
     if found.metadata > limits.metadata:
         raise ImageLimitError(f"metadata of more than {limits.metadata:,} bytes")

@@ -1,4 +1,4 @@
-"""What a JPEG's markers say: size, quality, subsampling, profile, scans; and a faster decoder for it.
+"""What a JPEG's markers say: size, quality, subsampling, profile; and a faster decoder for it.
 
 Only the headers are read here, in pure Python and within bounds, before any decoder sees the bytes.
 """
@@ -23,14 +23,11 @@ _AFTER_SCAN = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")
 
 # Annex K of ITU-T T.81, in zigzag order, as libjpeg scales them.
 _LUMINANCE = (
-    "16 11 12 14 12 10 16 14 13 14 18 17 16 19 24 40 26 24 22 22 24 49 35 37 29 40 58 51 61 60 57 51 "
-    "56 55 64 72 92 78 64 68 87 69 55 56 80 109 81 87 95 98 103 104 103 62 77 113 121 112 100 120 92 "
-    "101 103 99"
+    "16 11 12 14 12 10 16 14 13 14 18 17 16 19 24 40 26 24 22 22 24 49 "
+    "35 37 29 40 58 51 61 60 57 51 56 55 64 72 92 78 64 68 87 69 55 56 "
+    "80 109 81 87 95 98 103 104 103 62 77 113 121 112 100 120 92 101 103 99"
 )
-_CHROMINANCE = (
-    "17 18 18 24 21 24 47 26 26 47 99 66 56 66 99 99 99 99 99 99 99 99 99 99 99 99 99 99 99 99 99 99 "
-    "99 99 99 99 99 99 99 99 99 99 99 99 99 99 99 99 99 99 99 99 99 99 99 99 99 99 99 99 99 99 99 99"
-)
+_CHROMINANCE = "17 18 18 24 21 24 47 26 26 47 99 66 56 66" + 50 * " 99"
 
 
 def _scaled(base: str, quality: int) -> tuple[int, ...]:
@@ -67,7 +64,7 @@ class JpegHeader:
 
     @property
     def quality(self) -> int | None:
-        """libjpeg quality 1..100 whose standard tables these are; None for any other tables."""
+        """Quality 1..100 at which libjpeg writes these tables; None for any other tables."""
         if not self.components or not self.tables:
             return None
         numbers = [table for *_, table in self.components]
@@ -80,7 +77,7 @@ class JpegHeader:
 
     @property
     def subsampling(self) -> str | None:
-        """``4:4:4``, ``4:2:2``, ``4:2:0``, ``4:1:1``, ``4:4:0``, ``4:0:0`` for grey, else the factors."""
+        """``4:4:4``, ``4:2:2``, ``4:2:0`` …; ``4:0:0`` for grey, else the factors themselves."""
         factors = [(across, down) for _, across, down, _ in self.components]
         if len(factors) == 1:
             return "4:0:0"
@@ -109,8 +106,8 @@ class JpegHeader:
 def read_header(data: bytes) -> JpegHeader:
     """Walk the markers of ``data``, from the start to the end-of-image marker.
 
-    Raises CorruptImageError where there is no frame header, ImageLimitError where there are absurdly
-    many segments or scans. A file cut short after its frame header passes: the decoder judges that.
+    Raises CorruptImageError where there is no frame header, ImageLimitError where there are
+    absurdly many segments or scans. A file cut short later passes: the decoder judges that.
     """
     header = JpegHeader()
     position, segments = 2, 0
@@ -204,11 +201,11 @@ def _pictures(index: bytes) -> int:
 
 
 def decode_fast(data: bytes, header: JpegHeader) -> RGBImage | None:
-    """Pixels (H, W, 3) by simplejpeg (the ``fast`` extra), bit-equal to Pillow's; None where it must not
-    or cannot be used, so that Pillow decides.
+    """Pixels (H, W, 3) by simplejpeg (the ``fast`` extra), bit-equal to Pillow's.
 
-    Only 8-bit baseline and progressive, grey or YCbCr with the common subsamplings: where both
-    libraries run the same libjpeg-turbo code. Strict: any warning of the decoder hands over to Pillow.
+    None where it may not or cannot be used, so that Pillow decides. It may be for 8-bit baseline
+    and progressive, grey or YCbCr with the common subsamplings: there both libraries run the same
+    libjpeg-turbo code. Strict: any warning of the decoder hands over to Pillow.
     """
     identifiers = tuple(identifier for identifier, *_ in header.components)
     if (

@@ -14,35 +14,28 @@ _TRANSPARENT_MODES = frozenset({"RGBA", "RGBa", "LA", "La", "PA"})
 
 
 def to_rgb(image: Image.Image) -> tuple[RGBImage, bool]:
-    """Pixels (H, W, 3) uint8 of a loaded Pillow image, and whether transparency was composed over white.
+    """Pixels (H, W, 3) uint8 of a loaded image, and whether transparency was composed over white.
 
     Stored values are kept wherever 8-bit RGB can hold them: an embedded colour profile changes no
-    pixel. 16-bit values keep their high byte, as Pillow does for 16-bit RGB; floats are scaled by
-    their range (see `_float_to_grey`); CMYK and LAB are converted without and with their own maths.
+    pixel. 16-bit values keep their high byte, as Pillow does for 16-bit RGB; 32-bit integers and
+    floats are scaled by their range. CMYK is converted by complement, without a press profile.
     """
-    if image.mode == "RGB" and "transparency" not in image.info:
-        return np.array(image), False
-    if image.mode in _TRANSPARENT_MODES or "transparency" in image.info:
+    mode = image.mode
+    has_key = "transparency" in image.info and not mode.startswith(("I", "F"))
+    if mode in _TRANSPARENT_MODES or has_key:
         return _over_white(image)
-    if image.mode.startswith("I;16"):
-        grey = np.asarray(image).astype(np.uint16) >> 8
-        return _grey(grey.astype(np.uint8)), False
-    if image.mode == "I":
-        return _grey(_integer_to_grey(np.asarray(image))), False
-    if image.mode == "F":
-        return _grey(_float_to_grey(np.asarray(image))), False
-    if image.mode == "LAB":
-        return np.array(_lab_to_rgb(image)), False
-    return np.array(image.convert("RGB")), False
+    if mode.startswith("I;16"):
+        pixels = _grey((np.asarray(image).astype(np.uint16) >> 8).astype(np.uint8))
+    elif mode == "I":
+        pixels = _grey(_integer_to_grey(np.asarray(image)))
+    elif mode == "F":
+        pixels = _grey(_float_to_grey(np.asarray(image)))
+    else:
+        pixels = np.array(_lab_to_rgb(image) if mode == "LAB" else image.convert("RGB"))
+    return pixels, False
 
 
 def _over_white(image: Image.Image) -> tuple[RGBImage, bool]:
-    if image.mode.startswith(
-        "I"
-    ):  # a colour key on 16-bit grey: Pillow cannot convert it, ignore it
-        plain = image.copy()
-        plain.info.pop("transparency", None)
-        return to_rgb(plain)
     straight = {"La": "LA"}.get(image.mode)
     with_alpha = (image.convert(straight) if straight else image).convert("RGBA")
     alpha = np.asarray(with_alpha.getchannel("A"))
@@ -57,21 +50,24 @@ def _grey(values: NDArray[np.uint8]) -> RGBImage:
 
 
 def _integer_to_grey(values: NDArray[Any]) -> NDArray[np.uint8]:
-    """32-bit integers do not say their range: up to 255 is taken as 8-bit, up to 65535 as 16-bit,
-    anything larger is scaled by its maximum."""
+    """32-bit integers do not say their range.
+
+    Up to 255 they are taken as 8-bit, up to 65535 as 16-bit, beyond that scaled by their maximum.
+    """
     top = int(values.max(initial=0))
     bounded = np.clip(values, 0, None)
-    if top <= 255:
-        return bounded.astype(np.uint8)
-    if top <= 65_535:
-        return (bounded >> 8).astype(np.uint8)
-    scaled: NDArray[np.uint8] = (bounded.astype(np.float64) * (255.0 / top)).astype(np.uint8)
-    return scaled
+    if top > 65_535:
+        bounded = bounded.astype(np.float64) * (255.0 / top)
+    elif top > 255:
+        bounded = bounded >> 8
+    return np.asarray(bounded, dtype=np.uint8)
 
 
 def _float_to_grey(values: NDArray[Any]) -> NDArray[np.uint8]:
-    """Floats within [0, 1] are scaled by 255, within [0, 255] kept, any other range is stretched from its
-    minimum to its maximum. NaN and infinities count as 0."""
+    """Floats within [0, 1] are scaled by 255, within [0, 255] kept.
+
+    Any other range is stretched from its minimum to its maximum. NaN and infinities count as 0.
+    """
     finite = np.nan_to_num(values.astype(np.float64), nan=0.0, posinf=0.0, neginf=0.0)
     low, high = float(finite.min(initial=0.0)), float(finite.max(initial=0.0))
     if low >= 0.0 and high <= 1.0:

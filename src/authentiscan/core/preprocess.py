@@ -28,8 +28,8 @@ class Preprocess(BaseModel):
     """How an image becomes the crops a model sees, and how their scores become one.
 
     size: side of the square model input in pixels.
-    resize: ``none`` keeps native pixels, so that generator traces survive; ``short_side`` scales the
-        short side to ``size`` keeping the aspect; ``squash`` scales both sides to ``size``.
+    resize: ``none`` keeps native pixels, so that generator traces survive; ``short_side`` scales
+        the short side to ``size`` keeping the aspect; ``squash`` scales both sides to ``size``.
     interpolation: filter of any scaling (antialiased when shrinking).
     small_image: an image with a side under ``size`` and ``resize="none"`` is mirrored outwards
         (``reflect``), repeated (``tile``) or scaled up (``upscale``) until it fits.
@@ -100,13 +100,17 @@ class Preprocess(BaseModel):
         shift = np.asarray(
             [-m / s for m, s in zip(self.mean, self.std, strict=True)], dtype=np.float32
         )
-        normal = crops.astype(np.float32) * scale + shift
+        normal = crops.astype(np.float32)
+        normal *= scale
+        normal += shift
         return np.ascontiguousarray(normal.transpose(0, 3, 1, 2))
 
     def pool(self, logits: NDArray[np.float32] | NDArray[np.float64]) -> float:
         """One logit of the image from its crops' logits (N,)."""
-        reduce = {"mean": np.mean, "median": np.median, "max": np.max}[self.pooling]
-        return float(reduce(np.asarray(logits, dtype=np.float64)))
+        values = np.asarray(logits, dtype=np.float64)
+        if self.pooling == "median":
+            return float(np.median(values))
+        return float(values.max() if self.pooling == "max" else values.mean())
 
     def _box(self, left: int, top: int) -> Box:
         return Box(left=left, top=top, width=self.size, height=self.size)
