@@ -1,7 +1,7 @@
 """The only place that opens images: bytes or a path in, RGB pixels and their facts out.
 
 Order of things: read within the byte limit, name the format by its signature, walk the container
-(`core.containers`) and check every limit, and only then let a decoder allocate pixels. The decoder
+(`core.formats`) and check every limit, and only then let a decoder allocate pixels. The decoder
 is told the one format it may try, so a file cannot choose among Pillow's forty.
 
 An embedded colour profile is reported but not applied: forensics wants the stored values, and two
@@ -25,7 +25,6 @@ from PIL import Image
 from pydantic import BaseModel, ConfigDict, Field
 
 from authentiscan.core import icc
-from authentiscan.core.containers import Survey, survey
 from authentiscan.core.errors import (
     CorruptImageError,
     DecodeError,
@@ -35,6 +34,7 @@ from authentiscan.core.errors import (
     UnreadableFileError,
     UsageError,
 )
+from authentiscan.core.formats import Survey, survey
 from authentiscan.core.jpeg import decode_fast
 from authentiscan.core.pixels import to_rgb
 from authentiscan.core.types import DecodedImage, ImageFacts, RGBImage
