@@ -242,7 +242,7 @@ def f1(labels: ArrayLike, scores: ArrayLike, **options: Any) -> float:
 
 
 def roc_auc(labels: ArrayLike, scores: ArrayLike, **options: Any) -> float:
-    """P(a generated image scores above a real one), ties half; 0.5 is chance, needs both classes."""
+    """P(a generated image scores above a real one), ties half; 0.5 is chance. Needs both."""
     return _one("roc_auc", labels, scores, options)
 
 

@@ -1,0 +1,301 @@
+"""The harness: a manifest streamed through a detector exactly as it ships.
+
+bytes -> core.images.decode -> treatment -> the bundle's Preprocess -> ONNX -> pooled logit
+      -> calibrated score
+
+One thread reads (in the order rows lie on disk), a few decode and infer; at most a few images are
+in memory. An image that fails becomes a row with an error. With a cache folder scores are kept
+under a key of detector, manifest and treatment, also while running, so that a stopped run goes on.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol, TypeAlias
+
+import numpy as np
+
+from authentiscan.core.errors import AuthentiscanError
+from authentiscan.core.images import decode
+from authentiscan.core.manifest import Manifest
+from authentiscan.core.types import ImageFacts, RGBImage
+from authentiscan.data.degrade import Chain, image_rng
+from authentiscan.evaluation.calibration import apply
+from authentiscan.evaluation.metrics import Floats
+from authentiscan.evaluation.protocol import RAW, Treatment, encoding_pool, is_pristine
+from authentiscan.evaluation.scores import ScoreTable, blank_columns
+from authentiscan.inference.detector import Detector
+
+Progress: TypeAlias = Callable[[int, int], None]
+"""Called with images done and images in all."""
+
+WORKERS = 2
+_SAVE_EVERY = 30.0  # seconds between saves of a running table
+_IN_FLIGHT = 4  # images read ahead of each worker
+
+
+class Scorer(Protocol):
+    """Anything that can be measured. Called from several threads."""
+
+    name: str
+    identity: str | None
+    """Hash of everything that decides its logits; None where unknown: then nothing is cached."""
+
+    def logits(self, images: Sequence[RGBImage]) -> Floats:
+        """Uncalibrated logit (N,) of each image (H, W, 3) uint8, positive for generated."""
+        ...
+
+    def scores(self, logits: Floats) -> Floats:
+        """P(generated) in [0, 1] of logits (N,)."""
+        ...
+
+
+class BundleScorer:
+    """A `Detector` as a scorer: all crops of the given images go through in one call."""
+
+    def __init__(self, detector: Detector) -> None:
+        self.detector = detector
+        self.name = detector.spec.name
+        self.identity = detector_identity(detector)
+
+    def logits(self, images: Sequence[RGBImage]) -> Floats:
+        """Pooled logits (N,), equal to those behind `Detector.predict`."""
+        preprocess = self.detector.spec.preprocess
+        parts = [preprocess.crops(image)[0] for image in images]
+        crops = self.detector.logits(np.concatenate(parts) if len(parts) > 1 else parts[0])
+        ends = np.cumsum([len(part) for part in parts])
+        return np.asarray([preprocess.pool(c) for c in np.split(crops, ends[:-1])])
+
+    def scores(self, logits: Floats) -> Floats:
+        """Calibrated scores (N,) of pooled logits."""
+        return apply(self.detector.spec.calibration, logits)
+
+
+def detector_identity(detector: Detector) -> str | None:
+    """Hash of weights and preprocessing: calibration and thresholds may change without it."""
+    spec = detector.spec
+    if not spec.files:
+        return None
+    text = repr(sorted(spec.files.items())) + spec.preprocess.model_dump_json()
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def as_scorer(detector: Detector | Scorer) -> Scorer:
+    """A scorer of a detector; a scorer itself unchanged."""
+    return BundleScorer(detector) if isinstance(detector, Detector) else detector
+
+
+def score_manifest(
+    detector: Detector | Scorer,
+    manifest: Manifest,
+    degrade: Chain | Treatment | None = None,
+    progress: Progress | None = None,
+    *,
+    cache: Path | None = None,
+    workers: int = WORKERS,
+    seed: int = 0,
+) -> ScoreTable:
+    """Score every image of ``manifest`` after ``degrade`` (a chain, a protocol, or nothing).
+
+    What a chain draws depends on ``seed`` and the image's bytes alone. Images that cannot be read
+    or decoded become rows with an error. ``cache`` is a folder for score tables to re-use.
+    """
+    if isinstance(degrade, Chain):
+        degrade = Treatment(str(degrade), degrade)
+    treatments = [degrade or RAW]
+    return score_treatments(
+        detector, manifest, treatments, progress, cache=cache, workers=workers, seed=seed
+    )[0]
+
+
+def score_treatments(
+    detector: Detector | Scorer,
+    manifest: Manifest,
+    treatments: Sequence[Treatment],
+    progress: Progress | None = None,
+    *,
+    cache: Path | None = None,
+    workers: int = WORKERS,
+    seed: int = 0,
+) -> list[ScoreTable]:
+    """One table per treatment, as `score_manifest`; each image is read and decoded once for all."""
+    scorer = as_scorer(detector)
+    run = _Run(scorer, manifest, tuple(treatments), cache, seed)
+    run.score(progress, workers)
+    return [run.table(i) for i in range(len(treatments))]
+
+
+def manifest_pool(manifest: Manifest) -> tuple[tuple[int, str], ...]:
+    """`protocol.encoding_pool` of a manifest; unreadable rows are left out."""
+    return encoding_pool(data for _, data in _read_all(manifest) if isinstance(data, bytes))
+
+
+@dataclass(frozen=True, slots=True)
+class _Scored:
+    index: int
+    logits: Floats | None
+    facts: ImageFacts | None
+    error: str | None
+
+
+class _Run:
+    """The state of one pass: what is known already, what is still to score."""
+
+    def __init__(
+        self,
+        scorer: Scorer,
+        manifest: Manifest,
+        treatments: tuple[Treatment, ...],
+        cache: Path | None,
+        seed: int,
+    ) -> None:
+        self.scorer, self.manifest, self.treatments, self.seed = scorer, manifest, treatments, seed
+        self.sha256 = manifest.sha256()
+        self.columns = blank_columns(manifest)
+        self.stored_format = self.columns["format"]
+        shape = (len(treatments), len(manifest))
+        self.logits = np.full(shape, np.nan)
+        self.done = np.zeros(shape, dtype=bool)
+        self.errors: list[str | None] = [None] * len(manifest)
+        self.started, self.earlier = time.perf_counter(), 0.0
+        self.paths: list[Path] | None = None
+        if cache is not None and scorer.identity is not None:
+            self.paths = [cache / f"{self._key(t)}.parquet" for t in treatments]
+            for i in range(len(treatments)):
+                self._restore(i)
+
+    def score(self, progress: Progress | None, workers: int) -> None:
+        todo = np.flatnonzero(~self.done.all(axis=0))
+        total, count = len(self.manifest), len(self.manifest) - len(todo)
+        if progress:
+            progress(count, total)
+        if not len(todo):
+            return
+        saved = time.monotonic()
+        try:
+            for scored in self._stream(todo, workers):
+                self._keep(scored)
+                count += 1
+                if progress:
+                    progress(count, total)
+                if time.monotonic() - saved > _SAVE_EVERY:
+                    self._save()
+                    saved = time.monotonic()
+        finally:
+            self._save()
+
+    def table(self, i: int) -> ScoreTable:
+        logits = self.logits[i]
+        scores = np.full(len(logits), np.nan)
+        good = np.isfinite(logits)
+        scores[good] = self.scorer.scores(logits[good])
+        return ScoreTable(
+            labels=self.manifest.labels.astype(np.int64),
+            scores=scores,
+            logits=logits,
+            columns=self.columns,
+            errors=self.errors,
+            treatment=self.treatments[i].name,
+            detector=self.scorer.name,
+            manifest_sha256=self.sha256,
+            seconds=self.earlier + time.perf_counter() - self.started,
+            meta={"done": self.done[i].tolist()} if not self.done[i].all() else {},
+        )
+
+    def _stream(self, todo: np.ndarray[Any, Any], workers: int) -> Iterator[_Scored]:
+        """Scored rows in the order they were read, with a bounded number under way."""
+        waiting: deque[Future[_Scored]] = deque()
+        with ThreadPoolExecutor(workers) as pool:
+            try:
+                for index, data in _read_all(self.manifest, todo):
+                    waiting.append(pool.submit(self._score_one, index, data))
+                    if len(waiting) >= workers * _IN_FLIGHT:
+                        yield waiting.popleft().result()
+                while waiting:
+                    yield waiting.popleft().result()
+            finally:
+                for future in waiting:
+                    future.cancel()
+
+    def _score_one(self, index: int, data: bytes | AuthentiscanError) -> _Scored:
+        if isinstance(data, AuthentiscanError):
+            return _Scored(index, None, None, str(data))
+        missing = [i for i in range(len(self.treatments)) if not self.done[i, index]]
+        facts = None
+        try:
+            image = decode(data)
+            facts, pristine = image.facts, is_pristine(data)
+            treated = [
+                self.treatments[i](image.pixels, pristine, image_rng(self.seed, facts.sha256))
+                for i in missing
+            ]
+            found = self.scorer.logits(treated)
+        except AuthentiscanError as error:
+            return _Scored(index, None, facts, str(error))
+        except MemoryError:
+            return _Scored(index, None, facts, "out of memory")
+        logits = np.full(len(self.treatments), np.nan)
+        logits[missing] = found
+        return _Scored(index, logits, facts, None)
+
+    def _keep(self, scored: _Scored) -> None:
+        i = scored.index
+        if scored.logits is not None:
+            fresh = ~self.done[:, i]
+            self.logits[fresh, i] = scored.logits[fresh]
+        self.done[:, i] = True
+        self.errors[i] = scored.error
+        if scored.facts is not None:
+            facts = scored.facts
+            # A crop kept as lossless WebP keeps the format its manifest states.
+            self.columns["format"][i] = self.stored_format[i] or facts.format
+            self.columns["width"][i], self.columns["height"][i] = facts.width, facts.height
+            if facts.jpeg_quality is not None:
+                self.columns["jpeg_quality"][i] = facts.jpeg_quality
+
+    def _key(self, treatment: Treatment) -> str:
+        text = f"{self.scorer.identity}\n{self.sha256}\n{treatment.key}\n{self.seed}"
+        return hashlib.sha256(text.encode()).hexdigest()[:24]
+
+    def _restore(self, i: int) -> None:
+        assert self.paths is not None
+        if not self.paths[i].is_file():
+            return
+        try:
+            table = ScoreTable.read(self.paths[i])
+        except AuthentiscanError:
+            return  # a damaged cache is scored anew
+        if len(table) != len(self.manifest):
+            return
+        self.done[i] = np.asarray(table.meta.get("done", [True] * len(table)), dtype=bool)
+        self.logits[i] = np.where(self.done[i], table.logits, np.nan)
+        for row in np.flatnonzero(self.done[i]):
+            self.errors[row] = table.errors[row]
+            for name, values in table.columns.items():
+                self.columns[name][row] = values[row]
+        self.earlier = max(self.earlier, table.seconds)
+
+    def _save(self) -> None:
+        if self.paths is not None:
+            for i, path in enumerate(self.paths):
+                if self.done[i].any():
+                    self.table(i).write(path)
+
+
+def _read_all(
+    manifest: Manifest, rows: np.ndarray[Any, Any] | None = None
+) -> Iterator[tuple[int, bytes | AuthentiscanError]]:
+    """(row, encoded image or error) in the order rows lie on disk, so that tables are read once."""
+    paths, places = manifest.column("path"), manifest.column("row")
+    wanted = range(len(manifest)) if rows is None else (int(i) for i in rows)
+    for index in sorted(wanted, key=lambda i: (paths[i] or "", places[i] or 0, i)):
+        try:
+            yield index, manifest.image_bytes(index)
+        except AuthentiscanError as error:
+            yield index, error

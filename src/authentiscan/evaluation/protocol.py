@@ -1,0 +1,170 @@
+"""Protocols: what is done to both classes before they are scored, so that files cannot tell.
+
+A detector can look strong because the generated images of a collection are PNG and its photographs
+JPEG. Three protocols are measured side by side:
+
+``raw``      images as they are stored.
+``matched``  every image is saved once more as JPEG quality 90 (4:2:0), and the classes are weighted
+             to the same distribution over size bands. Removes the container, the last compression
+             and size as clues. Photographs that were JPEG are now compressed twice, images that
+             were lossless once: a trace remains.
+``history``  as matched, but an image stored losslessly, or as JPEG of quality 97 and more, is first
+             given a JPEG of its own: quality and chroma subsampling drawn, seeded by the image's
+             content, from those of the evaluated images that are JPEG. Then *every* image gets the
+             quality-90 JPEG on an 8 x 8 grid moved by a random 0..7 pixels each way. Without the
+             move the photographs' two grids would lie on each other always, the others' too; with
+             it both classes show two compressions on unrelated grids. Removes double compression as
+             a clue; costs the traces that one more compression destroys.
+
+What none of them can remove: that real and generated images show different things (content), were
+resized by different programs, or were compressed more than once before they were collected.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from authentiscan.core.errors import DecodeError, UsageError
+from authentiscan.core.jpeg import JpegHeader, read_header
+from authentiscan.core.types import RGBImage
+from authentiscan.data import degrade
+from authentiscan.data.degrade.codecs import jpeg
+from authentiscan.evaluation.metrics import Floats
+
+QUALITY = 90
+NEAR_LOSSLESS = 97
+NAMES = ("raw", "matched", "history")
+FALLBACK_HISTORY = tuple((quality, "4:2:0") for quality in (75, 80, 85, 90, 92, 95))
+"""Used where the evaluated images hold no JPEG to draw from."""
+
+_MEAN_STEP_97 = 4.0  # mean luminance step of libjpeg's tables at quality 97 is 3.6, at 96 4.6
+_MIN_POOL = 20
+_NOTHING = degrade.Chain()
+
+
+@dataclass(frozen=True, slots=True)
+class Treatment:
+    """What is done to every image before it is scored.
+
+    chain: degradations, drawn per image, done last. first: (quality, subsampling) pairs of which
+    images without a compression history get one, before all get quality `QUALITY` on a grid moved
+    at random; empty for neither. size_matched: results weight both classes to the same sizes.
+    """
+
+    name: str
+    chain: degrade.Chain = _NOTHING
+    first: tuple[tuple[int, str], ...] = ()
+    size_matched: bool = False
+
+    @property
+    def key(self) -> str:
+        """Text that is equal exactly where the treatment of pixels is."""
+        return f"{self.chain};first={self.first}"
+
+    def __call__(self, pixels: RGBImage, pristine: bool, rng: np.random.Generator) -> RGBImage:
+        """Treat pixels (H, W, 3) uint8; ``pristine`` is what `is_pristine` said of the file."""
+        if self.first:
+            # Drawn for every image, used or not: the stream must not depend on the format.
+            quality, subsampling = self.first[int(rng.integers(len(self.first)))]
+            x, y = (int(v) for v in rng.integers(0, 8, size=2))
+            if pristine:
+                pixels = jpeg(pixels, quality, subsampling)
+            moved = np.pad(pixels, ((y, 0), (x, 0), (0, 0)), mode="symmetric")
+            pixels = jpeg(moved, QUALITY, "4:2:0")[y:, x:]
+        return self.chain(pixels, rng)[0] if self.chain.stages else pixels
+
+
+RAW = Treatment("raw")
+MATCHED = Treatment(
+    "matched", degrade.parse(f"jpeg:quality={QUALITY},subsampling=4:2:0"), size_matched=True
+)
+
+
+def history(pool: Sequence[tuple[int, str]]) -> Treatment:
+    """The `history` protocol that draws first compressions from ``pool`` (see `encoding_pool`)."""
+    return Treatment("history", first=tuple(pool) or FALLBACK_HISTORY, size_matched=True)
+
+
+def named(text: str, pool: Sequence[tuple[int, str]] = ()) -> Treatment:
+    """The treatment called ``raw``, ``matched`` or ``history``, or a degradation chain's text.
+
+    A chain is applied to both classes, with sizes matched. Raises UsageError for anything else.
+    """
+    if text == "history":
+        return history(pool)
+    for known in (RAW, MATCHED):
+        if text == known.name:
+            return known
+    try:
+        return Treatment(text, degrade.parse(text), size_matched=True)
+    except UsageError as error:
+        raise UsageError(f"protocol {text!r} is none of {NAMES} and no chain: {error}") from error
+
+
+def is_pristine(data: bytes) -> bool:
+    """Whether an encoded image carries no noticeable compression: lossless, or JPEG >= 97.
+
+    Lossy WebP, AVIF and HEIC count as compressed.
+    """
+    if data[:2] == b"\xff\xd8":
+        try:
+            return _near_lossless(read_header(data))
+        except DecodeError:
+            return False
+    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+        return b"VP8 " not in data[12:64] and b"VP8L" in data[12:4096]
+    return data[4:8] != b"ftyp"
+
+
+def encoding_pool(images: Iterable[bytes]) -> tuple[tuple[int, str], ...]:
+    """(quality, subsampling) of the JPEG images below quality 97, sorted; () where there are few.
+
+    Repeats are kept, so that drawing from it follows how common each is.
+    """
+    found: list[tuple[int, str]] = []
+    for data in images:
+        if data[:2] != b"\xff\xd8":
+            continue
+        try:
+            header = read_header(data)
+        except DecodeError:
+            continue
+        quality, subsampling = header.quality, header.subsampling
+        if quality is None or quality >= NEAR_LOSSLESS:
+            continue
+        found.append((quality, subsampling if subsampling in ("4:4:4", "4:2:2") else "4:2:0"))
+    if len(found) < _MIN_POOL:
+        return ()
+    # At most a hundred and one evenly spaced entries: the same mix, a short key.
+    found.sort()
+    at = np.unique(np.linspace(0, len(found) - 1, 101).round().astype(int))
+    return tuple(found[i] for i in at)
+
+
+def matched_weights(labels: ArrayLike, bands: Sequence[str | None]) -> Floats | None:
+    """Weights (N,) under which both classes have the same distribution over ``bands`` (N,).
+
+    Bands of one class get weight 0. In the others class c weighs min(n0, n1) / n_c an image, so
+    the scarcer class counts fully and the other no more than it; rows without a band count in one
+    of their own. Both classes end with equal total weight. None where no band has both classes.
+    """
+    y = np.asarray(labels)
+    weights = np.zeros(len(y))
+    names = np.asarray([str(b) for b in bands])
+    for band in np.unique(names):
+        real, generated = (names == band) & (y == 0), (names == band) & (y == 1)
+        scarcer = min(real.sum(), generated.sum())
+        if scarcer:
+            weights[real], weights[generated] = scarcer / real.sum(), scarcer / generated.sum()
+    return weights if weights.any() else None
+
+
+def _near_lossless(header: JpegHeader) -> bool:
+    if header.quality is not None:
+        return header.quality >= NEAR_LOSSLESS
+    table = header.tables.get(header.components[0][3])
+    return table is not None and sum(table) / len(table) < _MEAN_STEP_97
