@@ -1,6 +1,6 @@
 """The bundle: the folder a training run leaves and everything after training reads.
 
-    model.onnx            input `image` (N, 3, S, S) float32 -> `logits` (N,) float32 [, `cam` (N, h, w)]
+    model.onnx            `image` (N, 3, S, S) float32 -> `logits` (N,), `cam`, `cam_real` (N, h, w)
     weights.safetensors   the same weights for the torch backend
     detector.json         this module's `DetectorSpec`
     README.md             model card made from it
@@ -83,13 +83,16 @@ class Threshold(_Record):
 
 
 class Decision(_Record):
-    """The rule from score to verdict: at or above ``generated`` is generated, below ``real`` is real,
-    between them inconclusive."""
+    """The rule from score to verdict.
+
+    At or above ``generated`` is generated, below ``real_below`` is real, between them inconclusive.
+    """
 
     generated: Threshold
     real_below: float = Field(ge=0, le=1)
 
     def __call__(self, score: float) -> Verdict:
+        """The verdict of a calibrated score in [0, 1]."""
         if score >= self.generated.score:
             return Verdict.GENERATED
         return Verdict.REAL if score < self.real_below else Verdict.INCONCLUSIVE
@@ -141,7 +144,9 @@ def read_spec(bundle: Path | str, *, verify: bool = True) -> DetectorSpec:
     folder = Path(bundle)
     path = folder / SPEC_FILE
     if not path.is_file():
-        raise BundleNotFoundError(f"no {SPEC_FILE} in {folder}: a bundle is the folder a training run left")
+        raise BundleNotFoundError(
+            f"no {SPEC_FILE} in {folder}: a bundle is the folder a training run left"
+        )
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
@@ -165,7 +170,9 @@ def verify_files(folder: Path, spec: DetectorSpec) -> None:
     for name, expected in spec.files.items():
         path = folder / name
         if Path(name).name != name:
-            raise BundleIntegrityError(f"{SPEC_FILE} names {name!r}, which is not a plain file name")
+            raise BundleIntegrityError(
+                f"{SPEC_FILE} names {name!r}, which is not a plain file name"
+            )
         if not path.is_file():
             raise BundleIntegrityError(f"{path} is missing")
         found = file_sha256(path)

@@ -18,14 +18,15 @@ print(detector.predict("photo.jpg").score)  # P(generated): 0 real, 1 generated
 
 
 def model_card(spec: DetectorSpec) -> str:
-    """Markdown of everything a user of the detector ``spec`` should know, figures with intervals."""
+    """Markdown of what a user of the detector ``spec`` should know, figures with intervals."""
     sections = [
         f"# {spec.name}",
         spec.summary or "An AI-generated-image detector in the authentiscan bundle format.",
         _facts(spec),
         "## Use\n\n" + _USE,
         "## Verdict\n\n" + _verdict(spec),
-        "## Measured\n\n" + (_metrics(spec.metrics, 3) if spec.metrics else "Nothing measured yet."),
+        "## Measured\n\n"
+        + (_metrics(spec.metrics, 3) if spec.metrics else "Nothing measured yet."),
         "## Trained on\n\n" + _data(spec),
         "## What it cannot do\n\n" + _limits(spec),
         "## Made with\n\n" + _made(spec),
@@ -44,8 +45,14 @@ def _facts(spec: DetectorSpec) -> str:
         ["", ""],
         [
             ["version", f"{spec.version}, made {spec.created:%Y-%m-%d %H:%M} UTC"],
-            ["architecture", f"`{spec.architecture.name}`, {spec.architecture.parameters:,} parameters"],
-            ["arguments", f"`{spec.architecture.arguments}`" if spec.architecture.arguments else "defaults"],
+            [
+                "architecture",
+                f"`{spec.architecture.name}`, {spec.architecture.parameters:,} parameters",
+            ],
+            [
+                "arguments",
+                f"`{spec.architecture.arguments}`" if spec.architecture.arguments else "defaults",
+            ],
             ["input", f"{how.size} x {how.size} crops, {resize}"],
             ["crops", f"up to {how.max_crops} an image, logits pooled by {how.pooling}"],
             ["output", "score: probability that the image is generated, 0 real, 1 generated"],
@@ -63,7 +70,13 @@ def _verdict(spec: DetectorSpec) -> str:
     ]
     listed = {threshold.name: threshold for threshold in (rule.generated, *spec.thresholds)}
     rows = [_threshold(threshold) for threshold in listed.values()]
-    head = ["threshold", "score", "photographs called generated", "generated images found", "measured on"]
+    head = [
+        "threshold",
+        "score",
+        "photographs called generated",
+        "generated images found",
+        "measured on",
+    ]
     return "\n\n".join([*lines, table(head, rows)])
 
 
@@ -79,11 +92,13 @@ def _threshold(threshold: Threshold) -> list[str]:
 
 
 def _metrics(metrics: Mapping[str, Any], level: int) -> str:
-    """Nested metrics as tables: numbers become rows, records of numbers a table with one row each."""
+    """Nested metrics as tables: numbers become rows, records of numbers a row each."""
     plain = {key: value for key, value in metrics.items() if _is_figure(value)}
     parts = []
     if plain:
-        rows = [[_words(key), figure(plain, key)] for key in plain if not _is_interval_of(key, plain)]
+        rows = [
+            [_words(key), figure(plain, key)] for key in plain if not _is_interval_of(key, plain)
+        ]
         parts.append(table(["", ""], rows))
     for key, value in metrics.items():
         if key in plain or not isinstance(value, Mapping) or not value:
@@ -106,7 +121,7 @@ def _rows_or_nested(value: Mapping[str, Mapping[str, Any]], level: int) -> str:
 
 
 def figure(record: Mapping[str, Any], key: str) -> str:
-    """The figure ``record[key]`` with its interval: `key_interval`, `key_ci`, or inside the value."""
+    """The figure ``record[key]`` with its interval: `key_interval`, `key_ci` or inside it."""
     value = record.get(key)
     interval = next((record[key + end] for end in _INTERVALS if record.get(key + end)), None)
     if isinstance(value, Mapping):
@@ -162,7 +177,9 @@ def _data(spec: DetectorSpec) -> str:
 
 
 def _limits(spec: DetectorSpec) -> str:
-    general = "A score is evidence about pixels, not proof: weigh it with where the image comes from."
+    general = (
+        "A score is evidence about pixels, not proof: weigh it with where the image comes from."
+    )
     return "\n".join(f"- {limit}" for limit in (*spec.limits, general))
 
 

@@ -178,7 +178,7 @@ def _pixels(source: ImageSource) -> RGBImage:
     if isinstance(source, np.ndarray):
         if source.dtype != np.uint8 or source.ndim != 3 or source.shape[2] != 3 or not source.size:
             raise UsageError(
-                f"pixels have shape {source.shape} and type {source.dtype}; expected (H, W, 3) uint8"
+                f"pixels have shape {source.shape}, type {source.dtype}; expected (H, W, 3) uint8"
             )
         return source
     from authentiscan.core.images import decode

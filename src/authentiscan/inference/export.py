@@ -1,4 +1,4 @@
-"""Writing bundles: weights, a checked ONNX graph with its Grad-CAM outputs, description and card."""
+"""Writing bundles: weights, a checked ONNX graph with its Grad-CAM, description and card."""
 
 from __future__ import annotations
 
@@ -42,7 +42,16 @@ from authentiscan.models.base import ImageClassifier
 OPSET = 18
 TOLERANCE = 1e-4
 _FILES = (ONNX_FILE, WEIGHTS_FILE)
-_LIBRARIES = ("authentiscan", "torch", "timm", "onnx", "onnxscript", "onnxruntime", "numpy", "pillow")
+_LIBRARIES = (
+    "authentiscan",
+    "torch",
+    "timm",
+    "onnx",
+    "onnxscript",
+    "onnxruntime",
+    "numpy",
+    "pillow",
+)
 
 
 class _ExplainedGraph(nn.Module):
@@ -126,7 +135,7 @@ def save_bundle(
 
 
 def update_spec(folder: Path | str, **changes: Any) -> DetectorSpec:
-    """Change fields of the bundle's detector.json (calibration, decision, metrics ...) and its card.
+    """Change fields of the bundle's detector.json (calibration, metrics ...) and rewrite its card.
 
     Weights and graph stay as they are. Raises UsageError where a change is not a valid field.
     """
@@ -145,10 +154,10 @@ def update_spec(folder: Path | str, **changes: Any) -> DetectorSpec:
 def export_onnx(
     model: ImageClassifier, path: Path, *, size: int, opset: int = OPSET, cam: bool = True
 ) -> float:
-    """Write ``model`` as ONNX: `image` (N, 3, size, size) -> `logits` (N,), `cam`, `cam_real` (N, h, w).
+    """Write ``model`` as ONNX: `image` (N, 3, S, S) -> `logits` (N,), `cam`, `cam_real` (N, h, w).
 
-    With ``cam`` false only the logits. Returns the largest difference from torch on a check batch;
-    above 1e-4 raises BundleError and leaves no file.
+    S is ``size``. With ``cam`` false only the logits. Returns the largest difference from torch on
+    check batches, relative to 1 or the largest value; above 1e-4 raises BundleError, no file left.
     """
     try:
         import onnxscript  # noqa: F401
@@ -192,7 +201,14 @@ def _strip_traces(path: Path) -> None:
     proto.doc_string = ""
     del proto.metadata_props[:]
     graph = proto.graph
-    for item in (graph, *graph.node, *graph.value_info, *graph.input, *graph.output, *graph.initializer):
+    for item in (
+        graph,
+        *graph.node,
+        *graph.value_info,
+        *graph.input,
+        *graph.output,
+        *graph.initializer,
+    ):
         item.doc_string = ""
         del item.metadata_props[:]
     onnx.save(proto, path)
@@ -227,7 +243,7 @@ def _difference(graph: nn.Module, path: Path, outputs: list[str], size: int) -> 
 
 
 def _session(path: Path) -> Any:
-    import onnxruntime as ort
+    import onnxruntime as ort  # type: ignore[import-untyped]
 
     return ort.InferenceSession(str(path), providers=["CPUExecutionProvider"])
 
@@ -235,7 +251,9 @@ def _session(path: Path) -> Any:
 def _write_weights(model: ImageClassifier, path: Path) -> None:
     from safetensors.torch import save_file
 
-    state = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
+    state = {
+        name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()
+    }
     save_file(state, path)
     path.chmod(0o644)  # the library writes for the owner alone
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import onnxruntime as ort
+import onnxruntime as ort  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 
 from authentiscan.core.errors import BundleError
@@ -33,7 +33,7 @@ class OnnxBackend:
             self.session = ort.InferenceSession(
                 str(path), options, providers=[name for name in _PROVIDERS if name in available]
             )
-        except Exception as error:  # noqa: BLE001 - the runtime's exceptions share no public base
+        except Exception as error:  # the runtime's exceptions share no public base
             raise BundleError(f"{path} cannot be loaded by ONNX Runtime: {error}") from error
         inputs = [node.name for node in self.session.get_inputs()]
         self._outputs = {node.name for node in self.session.get_outputs()}

@@ -31,7 +31,7 @@ def load_model(folder: Path, spec: DetectorSpec) -> ImageClassifier:
     path = folder / WEIGHTS_FILE
     try:
         model.load_state_dict(load_file(path), strict=True)
-    except Exception as error:  # noqa: BLE001 - SafetensorError, OSError or RuntimeError alike
+    except Exception as error:  # SafetensorError, OSError or RuntimeError alike
         raise BundleError(
             f"{path} does not fit architecture {spec.architecture.name!r}: {error}"
         ) from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from typing import Any
 
@@ -31,7 +32,7 @@ class PooledHead(nn.Module):
             )
         sizes = [channels, *widths]
         self.hidden = nn.ModuleList(
-            nn.Linear(before, after) for before, after in zip(sizes, sizes[1:], strict=False)
+            nn.Linear(before, after) for before, after in itertools.pairwise(sizes)
         )
         self.dropouts = nn.ModuleList(nn.Dropout(rate) for rate in dropouts)
         self.out = nn.Linear(sizes[-1], 1)
@@ -98,11 +99,11 @@ class ImageClassifier(nn.Module):
         return self.head.explain(self.features(x))
 
     def blocks(self) -> list[tuple[str, nn.Module]]:
-        """The backbone's layers that hold parameters themselves, in forward order, with their names.
+        """The backbone's layers that hold parameters themselves: names and modules, in order.
 
         This is what "the last N layers" counts when a recipe frees part of the backbone:
         convolutions, normalisations and linear layers each count as one, as in Keras; activations,
-        pooling and dropout hold nothing and do not count. The head is always trained and not listed.
+        pooling and dropout hold nothing and do not count. The head is not listed: it always trains.
         """
         return [
             (f"backbone.{name}", module)
@@ -115,7 +116,7 @@ class ImageClassifier(nn.Module):
         return sum(parameter.numel() for parameter in self.parameters())
 
     def set_gradient_checkpointing(self, enable: bool = True) -> None:
-        """Trade time for memory in training, where the backbone can; raises UsageError elsewhere."""
+        """Trade time for memory in training, where the backbone can; else UsageError."""
         switch = getattr(self.backbone, "set_grad_checkpointing", None)
         if switch is None:
             raise UsageError(f"architecture {self.architecture[0]!r} has no gradient checkpointing")

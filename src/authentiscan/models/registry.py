@@ -69,7 +69,7 @@ def create(name: str, **arguments: Any) -> ImageClassifier:
             f"architecture {name!r} has no argument {', '.join(map(repr, unknown))}; "
             f"it takes {', '.join(allowed)}"
         )
-    model = cast("ImageClassifier", factory(**{**entry.defaults, **arguments}))
+    model = factory(**{**entry.defaults, **arguments})
     kept = {key: value for key, value in arguments.items() if key not in _NOT_ARCHITECTURE}
     model.architecture = (name, kept)
     return model
@@ -91,7 +91,9 @@ def _load(factory: str | Callable[..., ImageClassifier]) -> Callable[..., ImageC
         return factory
     module, _, attribute = factory.partition(":")
     try:
-        return cast("Callable[..., ImageClassifier]", getattr(importlib.import_module(module), attribute))
+        return cast(
+            "Callable[..., ImageClassifier]", getattr(importlib.import_module(module), attribute)
+        )
     except ModuleNotFoundError as error:
         if (error.name or "").split(".")[0] in {"torch", "timm", "torchvision"}:
             raise MissingExtraError("building a model architecture", "export") from error

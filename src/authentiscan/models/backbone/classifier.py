@@ -53,7 +53,7 @@ class TimmClassifier(ImageClassifier):
 
 def _network(backbone: str, *, pretrained: bool, drop_path: float) -> nn.Module:
     if not timm.is_model(backbone):
-        near = timm.list_models(f"*{backbone.split('_')[0]}*")[:5]
+        near = timm.list_models(f"*{backbone.partition('_')[0]}*")[:5]
         raise UsageError(
             f"timm {timm.__version__} has no backbone {backbone!r}; "
             f"{'near: ' + ', '.join(near) if near else 'see timm.list_models()'}"
@@ -61,23 +61,23 @@ def _network(backbone: str, *, pretrained: bool, drop_path: float) -> nn.Module:
     arguments = {"num_classes": 0, "drop_path_rate": drop_path} if drop_path else {"num_classes": 0}
     if pretrained:
         try:
-            return cast("nn.Module", timm.create_model(backbone, pretrained=True, **arguments))
-        except Exception as error:  # noqa: BLE001 - the hub's client raises a dozen unrelated types
+            return timm.create_model(backbone, pretrained=True, **arguments)
+        except Exception as error:  # the hub's client raises a dozen unrelated types
             _LOG.warning(
-                "ImageNet weights of %s could not be fetched (%s: %s); starting from random weights",
+                "ImageNet weights of %s could not be fetched (%s: %s); starting at random",
                 backbone,
                 type(error).__name__,
                 str(error).partition("\n")[0][:200],
             )
-    return cast("nn.Module", timm.create_model(backbone, pretrained=False, **arguments))
+    return timm.create_model(backbone, pretrained=False, **arguments)
 
 
 def _channels(maps: _FeatureMaps, backbone: str) -> int:
-    """Channels of the feature maps, seen on a dry run (num_features counts a later layer in some)."""
+    """Channels of the feature maps, from a dry run: num_features is a later layer in some."""
     training = maps.training
     maps.eval()
     with torch.no_grad():
-        shape = tuple(maps(torch.zeros(1, 3, 224, 224)).shape)
+        shape: tuple[int, ...] = tuple(maps(torch.zeros(1, 3, 224, 224)).shape)
     maps.train(training)
     if len(shape) != 4:
         raise UsageError(

@@ -22,6 +22,7 @@ class Neighbours(nn.Module):
     channels = 3
 
     def forward(self, x: Tensor) -> Tensor:
+        """Differences within 2x2 cells; the top-left of each is 0."""
         corner = functional.interpolate(x[:, :, ::2, ::2], scale_factor=2.0, mode="nearest")
         return x - corner
 
@@ -41,6 +42,7 @@ class HighPass(nn.Module):
         self.register_buffer("kernels", kernels.repeat(3, 1, 1).unsqueeze(1), persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Four residuals of red, then of green, then of blue."""
         assert isinstance(self.kernels, Tensor)
         padded = functional.pad(x, (2, 2, 2, 2), mode="replicate")
         return functional.conv2d(padded, self.kernels, groups=3)

@@ -43,6 +43,7 @@ class ResidualBlock(nn.Module):
 class _Residual(nn.Module):
     def __init__(
         self,
+        *,
         front: str,
         widths: Sequence[int],
         depths: Sequence[int],
@@ -100,6 +101,7 @@ class ResidualClassifier(ImageClassifier):
 
     def __init__(
         self,
+        *,
         front: str = "highpass",
         widths: Sequence[int] = (32, 64, 128, 256),
         depths: Sequence[int] = (1, 2, 2, 1),
@@ -113,7 +115,14 @@ class ResidualClassifier(ImageClassifier):
             raise UsageError(
                 f"widths {list(widths)} and depths {list(depths)} must be of one length, all >= 1"
             )
-        body = _Residual(front, widths, depths, stem_stride, stem_kernel, activation)
+        body = _Residual(
+            front=front,
+            widths=widths,
+            depths=depths,
+            stem_stride=stem_stride,
+            stem_kernel=stem_kernel,
+            activation=activation,
+        )
         super().__init__(body, PooledHead(widths[-1], head_widths, head_dropouts))
         _initialise(body)
 
@@ -127,7 +136,7 @@ def _activation(name: str) -> nn.Module:
 
 
 def _initialise(body: nn.Module) -> None:
-    """He initialisation; the last normalisation of each block starts at 0, so blocks start as identity."""
+    """He initialisation; each block's last normalisation starts at 0, so it starts as identity."""
     for module in body.modules():
         if isinstance(module, nn.Conv2d):
             nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
