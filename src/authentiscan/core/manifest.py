@@ -1,14 +1,15 @@
 """The manifest: one row per image, the only way data enters training and evaluation.
 
 A manifest is a Parquet table. An image is found by its row in one of three ways, tried in this order:
-``image`` (its encoded bytes), ``path`` + ``row`` (row of a Parquet table that lies elsewhere), ``path``
-(a file). Nothing is copied when folders or tables are read as manifests. Relative paths are relative to
-the manifest's own folder.
+``image`` (its encoded bytes), ``path`` + ``row`` (row of a Parquet table or member of a zip archive
+that lies elsewhere), ``path`` (a file). Nothing is copied when folders, tables or archives are read as
+manifests. Relative paths are relative to the manifest's own folder.
 """
 
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from authentiscan.core.errors import ManifestError, MissingExtraError
+from authentiscan.core.stores import ImageStore, open_store
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -25,8 +27,8 @@ if TYPE_CHECKING:
 SPLITS = ("train", "val", "test")
 
 COLUMNS: dict[str, str] = {
-    "path": "string",  # of the file, or of the Parquet table that `row` points into
-    "row": "int64",  # row in that table; null for plain files
+    "path": "string",  # of the file, or of the Parquet table or zip that `row` points into
+    "row": "int64",  # row of the table, member of the zip; null for plain files
     "label": "int8",  # 0 real, 1 generated
     "generator": "string",  # `camera` for real
     "dataset": "string",
@@ -82,7 +84,7 @@ class Manifest:
         wrong = set(np.unique(self.labels).tolist()) - {0, 1}
         if wrong:
             raise ManifestError(f"labels must be 0 (real) or 1 (generated), found {sorted(wrong)}")
-        self._tables: dict[str, _ParquetImages] = {}
+        self._stores: dict[tuple[int, str], ImageStore] = {}
 
     @classmethod
     def read(cls, path: Path | str) -> Manifest:
@@ -145,7 +147,7 @@ class Manifest:
         return list(self.table[name].to_pylist())
 
     def image_bytes(self, index: int) -> bytes:
-        """Encoded bytes of the image in row ``index``. Raises ManifestError where they are not there."""
+        """Encoded bytes of the image in row ``index``; ManifestError where they are not there."""
         names = self.table.column_names
         if "image" in names:
             value = self.table["image"][index].as_py()
@@ -154,10 +156,10 @@ class Manifest:
         path = self.root / str(self.table["path"][index].as_py())
         row = self.table["row"][index].as_py() if "row" in names else None
         if row is not None:
-            key = str(path)
-            if key not in self._tables:
-                self._tables[key] = _ParquetImages(path)
-            return self._tables[key].read(int(row))
+            key = (os.getpid(), str(path))  # a forked process must not share a file's position
+            if key not in self._stores:
+                self._stores[key] = open_store(path)
+            return self._stores[key].read(int(row))
         try:
             return path.read_bytes()
         except OSError as error:
@@ -187,7 +189,7 @@ class Manifest:
         return self._with(table.append_column(name, column))
 
     def sha256(self) -> str:
-        """Hash of what the rows say (labels, groups, splits and where images lie), not of the file."""
+        """Hash of what the rows say (labels, groups, splits, where images lie), not of the file."""
         digest = hashlib.sha256()
         for name in sorted(set(self.table.column_names) & (set(COLUMNS) | {"name"})):
             digest.update(name.encode())
@@ -195,37 +197,13 @@ class Manifest:
                 digest.update(repr(value).encode())
         return digest.hexdigest()
 
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_stores": {}}  # open files cannot be sent to another process
+
     def _with(self, table: pa.Table) -> Manifest:
         other = Manifest(table, self.root)
-        other._tables = self._tables
+        other._stores = self._stores
         return other
-
-
-class _ParquetImages:
-    """Random access to the ``image`` column of a Parquet table, one row group in memory at a time."""
-
-    def __init__(self, path: Path) -> None:
-        pq = _pyarrow_parquet()
-        try:
-            self._file = pq.ParquetFile(path, memory_map=True)
-        except (OSError, ValueError) as error:
-            raise ManifestError(f"cannot open the table {path}: {error}") from error
-        sizes = [
-            self._file.metadata.row_group(i).num_rows for i in range(self._file.num_row_groups)
-        ]
-        self._ends = np.cumsum(sizes)
-        self._group = -1
-        self._images: Any = None
-
-    def read(self, row: int) -> bytes:
-        if not 0 <= row < self._ends[-1]:
-            raise ManifestError(f"row {row} is outside the table's {self._ends[-1]} rows")
-        group = int(np.searchsorted(self._ends, row, side="right"))
-        if group != self._group:
-            self._images = self._file.read_row_group(group, columns=["image"])["image"]
-            self._group = group
-        start = int(self._ends[group - 1]) if group else 0
-        return bytes(self._images[row - start].as_py())
 
 
 def _pyarrow_parquet() -> Any:

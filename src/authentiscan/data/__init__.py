@@ -1,0 +1,1 @@
+"""Data sets: get them, organize them, check them, degrade and load them."""
