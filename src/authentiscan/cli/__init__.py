@@ -7,6 +7,9 @@ from typing import Annotated
 
 import typer
 
+from authentiscan.cli.doctor import doctor
+from authentiscan.cli.evaluate import evaluate
+from authentiscan.cli.scan import scan
 from authentiscan.core.errors import AuthentiscanError
 
 app = typer.Typer(
@@ -38,6 +41,9 @@ def root(
 
 # Commands are registered here, one import line and one app.command / app.add_typer line a group;
 # the files must stay light: heavy rooms are imported inside the command bodies.
+app.command()(scan)
+app.command()(doctor)
+app.command()(evaluate)
 
 
 def main() -> None:

@@ -1,0 +1,187 @@
+"""`authentiscan doctor`: whether this installation is complete, and what an extra would add."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+State = Literal["ok", "absent", "broken"]
+
+_BASE = ("numpy", "pillow", "pydantic", "typer", "rich", "onnxruntime")
+
+# Extra: what it unlocks, and the distributions that must be there.
+_EXTRAS: dict[str, tuple[str, tuple[str, ...]]] = {
+    "data": ("manifests, data sets, reports, Parquet output", ("pyarrow", "pyyaml", "matplotlib")),
+    "train": ("training detectors", ("torch", "timm", "lightning")),
+    "export": ("the torch backend, exporting to ONNX", ("torch", "timm", "onnx", "safetensors")),
+    "provenance": ("reading C2PA and generator metadata", ("c2pa-python", "sd-parsers")),
+    "explain": ("more explanation methods", ("torch", "captum")),
+    "heif": ("reading HEIC photographs", ("pillow-heif",)),
+    "fast": ("faster JPEG decoding, same pixels", ("simplejpeg",)),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One line of the doctor's findings. ``absent`` is fine, ``broken`` is not."""
+
+    name: str
+    state: State
+    detail: str
+
+
+def doctor(
+    model: Annotated[
+        Path | None,
+        typer.Option("--model", "-m", help="Bundle folder to check; default: the packaged one."),
+    ] = None,
+    json: Annotated[
+        bool, typer.Option("--json", help="One JSON object on standard output.")
+    ] = False,
+) -> None:
+    """Check this installation: Python, libraries, extras, and that the detector scores an image.
+
+    Exit codes: 0 everything needed works, 1 something is broken. A missing extra is not broken.
+
+    For example: authentiscan doctor
+    """
+    checks = [*environment(), *extras(), *detector(model)]
+    if json:
+        from json import dumps
+
+        typer.echo(dumps({"ok": _sound(checks), "checks": [asdict(check) for check in checks]}))
+    else:
+        _print(checks)
+    if not _sound(checks):
+        raise typer.Exit(1)
+
+
+def environment() -> list[Check]:
+    """Python, the package itself, the base libraries, the processor and image formats."""
+    import platform
+
+    version = sys.version_info[:3]
+    python = Check(
+        "python",
+        "ok" if version >= (3, 11) else "broken",
+        f"{platform.python_version()} on {platform.system()} {platform.machine()}",
+    )
+    package = Check("authentiscan", "ok", _version("authentiscan") or "not installed as a package")
+    return [
+        python,
+        package,
+        *(_base(name) for name in _BASE),
+        _tried("threads", _threads),
+        _tried("formats", _formats),
+    ]
+
+
+def extras() -> list[Check]:
+    """Which extras are installed, and what the others would add."""
+    found = []
+    for name, (unlocks, needed) in _EXTRAS.items():
+        missing = [library for library in needed if _version(library) is None]
+        if missing:
+            how = f"adds {unlocks}: pip install 'authentiscan[{name}]'"
+            found.append(Check(f"extra {name}", "absent", how))
+        else:
+            versions = ", ".join(f"{library} {_version(library)}" for library in needed)
+            found.append(Check(f"extra {name}", "ok", f"{unlocks} ({versions})"))
+    return found
+
+
+def detector(model: Path | None) -> list[Check]:
+    """Whether the detector's files have their checksums, it loads, and it scores an image."""
+    import numpy as np
+
+    from authentiscan.inference import default_bundle, load_detector, read_spec
+
+    def checksum() -> str:
+        spec = read_spec(model or default_bundle(), verify=True)
+        size = sum((Path(model or default_bundle()) / name).stat().st_size for name in spec.files)
+        return f"{spec.name} {spec.version}, {len(spec.files)} files, {size / 1e6:.1f} MB"
+
+    def score() -> str:
+        across, down = np.meshgrid(np.arange(512), np.arange(384))
+        gradient = np.stack([across // 2, down // 2, (across + down) // 4], axis=2)
+        value = load_detector(model).predict(gradient.astype(np.uint8)).score
+        if not 0 <= value <= 1:
+            raise ValueError(f"it gave {value}, which is no probability")
+        return f"{value:.4f} for a drawn gradient"
+
+    files = _tried("detector files", checksum)
+    return [files, _tried("detector score", score)] if files.state == "ok" else [files]
+
+
+def _base(name: str) -> Check:
+    module = {"pillow": "PIL"}.get(name, name)
+
+    def load() -> str:
+        __import__(module)
+        return _version(name) or "version unknown"
+
+    return _tried(name, load)
+
+
+def _tried(name: str, run: Callable[[], str]) -> Check:
+    """The check's outcome; whatever it raises is the finding, as a doctor should."""
+    try:
+        return Check(name, "ok", run())
+    except Exception as error:
+        return Check(name, "broken", f"{type(error).__name__}: {error}")
+
+
+def _threads() -> str:
+    import onnxruntime
+
+    from authentiscan.scan.engine import default_workers
+
+    providers = ", ".join(onnxruntime.get_available_providers())
+    return f"{default_workers()} cores to use; ONNX Runtime providers: {providers}"
+
+
+def _formats() -> str:
+    import numpy as np
+
+    from authentiscan.core.images import decode, encode
+
+    square = np.zeros((16, 16, 3), np.uint8)
+    names = [name for name in ("JPEG", "PNG", "WEBP", "AVIF") if decode(encode(square, name))]
+    return f"{', '.join(names)} written and read back; TIFF, BMP, GIF and MPO are always there"
+
+
+def _version(distribution: str) -> str | None:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version(distribution)
+    except PackageNotFoundError:
+        return None
+
+
+def _sound(checks: list[Check]) -> bool:
+    return all(check.state != "broken" for check in checks)
+
+
+def _print(checks: list[Check]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    marks = {"ok": ("✓", "green"), "absent": ("–", "yellow"), "broken": ("✗", "bold red")}
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_column(no_wrap=True)
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    for check in checks:
+        mark, style = marks[check.state]
+        table.add_row(Text(mark, style=style), Text(check.name), Text(check.detail))
+    console = Console()
+    console.print(table)
+    broken = [check.name for check in checks if check.state == "broken"]
+    console.print(f"broken: {', '.join(broken)}" if broken else "everything needed works")

@@ -1,0 +1,131 @@
+"""Many images through one detector: threads, results in input order, bounded memory.
+
+Decoding and ONNX Runtime both release the interpreter lock, so threads use all cores. The detector
+runs each image on the thread that decoded it, with one thread of its own (``threads=1``), so that
+no core is idle between images.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+from authentiscan.analysis import Report, analyze
+from authentiscan.core.errors import AuthentiscanError, UsageError
+from authentiscan.core.images import DEFAULT_LIMITS, Limits, decode, encode, read_source
+from authentiscan.core.types import RGBImage
+from authentiscan.scan.sources import Item
+
+if TYPE_CHECKING:
+    from authentiscan.inference import Detector
+
+_AHEAD = 6  # images a worker may be ahead of the slowest one before it
+_HELD_BYTES = 256 * 2**20  # of archive members waiting in memory
+THUMBNAIL_SIDE = 160
+
+
+@dataclass(frozen=True, slots=True)
+class Scanned:
+    """The report of one item; its thumbnail as JPEG bytes where one was asked for."""
+
+    report: Report
+    thumbnail: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What to do with every image; see `authentiscan.analysis.analyze`."""
+
+    stability: bool = False
+    provenance: bool = True
+    thumbnails: bool = False
+    limits: Limits = DEFAULT_LIMITS
+
+
+def default_workers() -> int:
+    """Cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def scan(
+    items: Iterable[Item],
+    detector: Detector,
+    *,
+    workers: int | None = None,
+    options: Options | None = None,
+) -> Iterator[Scanned]:
+    """A report for every item, in order; one that fails gives `Report.failed`, never an exception.
+
+    items: read lazily, a few ahead of the results, so that their number does not matter. detector:
+    best loaded with ``threads=1``. workers: threads, None for one a core.
+
+    Closing the iterator early drops the waiting items and waits for the running ones. Raises
+    UsageError where ``workers`` is under 1.
+    """
+    threads = default_workers() if workers is None else workers
+    if threads < 1:
+        raise UsageError(f"workers is {threads}; it must be at least 1")
+    return _ordered(items, partial(judge, detector=detector, options=options or Options()), threads)
+
+
+def judge(item: Item, detector: Detector, options: Options) -> Scanned:
+    """Read, decode and analyze one item; whatever goes wrong becomes the report's error."""
+    try:
+        if item.error is not None:
+            raise item.error
+        content = read_source(item.path or item.content or b"", options.limits)
+        report = analyze(
+            content,
+            detector,
+            name=item.name,
+            stability=options.stability,
+            provenance=options.provenance,
+        )
+        return Scanned(report, _thumbnail(content, options) if options.thumbnails else None)
+    except (AuthentiscanError, OSError) as error:
+        return Scanned(Report.failed(item.name, error))
+    except Exception as error:  # one image must never end a batch
+        told = f"unexpected {type(error).__name__}: {error}"
+        return Scanned(Report.failed(item.name, AuthentiscanError(told)))
+
+
+def _ordered(items: Iterable[Item], work: partial[Scanned], threads: int) -> Iterator[Scanned]:
+    waiting: deque[tuple[Future[Scanned], int]] = deque()
+    held = 0
+    pool = ThreadPoolExecutor(threads, thread_name_prefix="scan")
+    try:
+        for item in items:
+            size = len(item.content or b"")
+            waiting.append((pool.submit(work, item), size))
+            held += size
+            while waiting and (
+                len(waiting) >= threads * _AHEAD or held > _HELD_BYTES or waiting[0][0].done()
+            ):
+                future, size = waiting.popleft()
+                yield future.result()
+                held -= size
+        while waiting:
+            yield waiting.popleft()[0].result()
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _thumbnail(content: bytes, options: Options) -> bytes:
+    pixels = decode(content, limits=options.limits).pixels
+    return encode(_shrunk(pixels), "JPEG", quality=75)
+
+
+def _shrunk(pixels: RGBImage) -> RGBImage:
+    import numpy as np
+    from PIL import Image
+
+    image = Image.fromarray(pixels)
+    image.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE))
+    return np.asarray(image)
