@@ -187,10 +187,7 @@ def _decoded(source: Source) -> tuple[DecodedImage, bytes | None]:
     """The image and its encoded bytes, which are None where it came decoded."""
     if isinstance(source, DecodedImage):
         return source, None
-    if isinstance(source, str | Path):
-        image = images.decode(source)
-        return image, Path(source).read_bytes()
-    content = source if isinstance(source, bytes) else source.read(images.Limits().bytes + 1)
+    content = images.read_source(source)
     return images.decode(content), content
 
 

@@ -37,9 +37,12 @@ class Evidence:
     provenance: Provenance | None = None
 
     def finding(self, claims: tuple[Claim, ...], states: tuple[State, ...]) -> Finding | None:
-        """The first provenance finding that makes one of ``claims`` in one of ``states``."""
+        """The first provenance finding that makes one of ``claims`` in one of ``states``.
+
+        Findings read with weak confidence are shown, but no rule rests on them.
+        """
         found = self.provenance.of(*claims, states=states) if self.provenance else ()
-        return found[0] if found else None
+        return next((f for f in found if f.confidence != "weak"), None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,304 @@
+"""C2PA content credentials: who signed what about the file, and whether that still holds.
+
+Checked by c2pa-python (extra ``provenance``), with every way to the network shut: no remote manifest, no
+revocation look-up, no foreign identity document. https://spec.c2pa.org/
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import threading
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from authentiscan.provenance import programs, sources
+from authentiscan.provenance.records import Claim, Finding, State, shorten
+from authentiscan.provenance.trust import TrustList
+
+if TYPE_CHECKING:
+    import c2pa
+
+MAX_MANIFEST = 64 * 2**20
+"""Largest manifest store that is checked, in bytes."""
+
+MAX_MANIFESTS = 200
+
+_MIME = {
+    "JPEG": "image/jpeg",
+    "PNG": "image/png",
+    "WEBP": "image/webp",
+    "AVIF": "image/avif",
+    "HEIF": "image/heif",
+    "TIFF": "image/tiff",
+    "GIF": "image/gif",
+    "SVG": "image/svg+xml",
+    "JXL": "image/jxl",
+}
+
+# Codes of the specification that say the bytes are not what was signed. All other failures concern the
+# signer (not on a list, expired, revoked) or the manifest's form: no sign of tampering.
+_TAMPERED_ENDINGS = (".mismatch", ".missing", ".inaccessible", ".undeclared", ".notRedacted")
+_TAMPERED = frozenset({"claim.malformed", "claim.cbor.invalid", "claim.multiple", "general.error"})
+
+_lock = threading.Lock()
+_settings: dict[str, Any] = {}
+
+
+def available() -> bool:
+    """Whether the library that checks manifests is installed."""
+    from importlib.util import find_spec
+
+    return find_spec("c2pa") is not None
+
+
+def check(data: bytes, container: str, manifest_bytes: int, trust: TrustList) -> list[Finding]:
+    """Findings of the manifest store that a container walk found in ``data``; at least one.
+
+    container: the format's name; manifest_bytes: the store's size. The first finding is the active
+    manifest's and carries the state of the whole store.
+    """
+    if not available():
+        return [
+            _plain(
+                State.UNCHECKED,
+                "A C2PA manifest is present but was not checked: install the 'provenance' extra",
+                bytes=str(manifest_bytes),
+            )
+        ]
+    if manifest_bytes > MAX_MANIFEST:
+        return [_plain(State.UNREADABLE, f"The C2PA manifest is over {MAX_MANIFEST // 2**20} MB")]
+    try:
+        store = _read(data, container, trust)
+    except Exception as error:  # the library raises many kinds; all mean the same here
+        return [_failed(error)]
+    if store is None:
+        return [_plain(State.UNREADABLE, "What marks itself as a C2PA manifest holds none")]
+    return list(_findings(store))
+
+
+def _read(data: bytes, container: str, trust: TrustList) -> dict[str, Any] | None:
+    import c2pa
+
+    stream = io.BytesIO(data)
+    context = c2pa.Context(_settings_for(trust))
+    reader = c2pa.Reader.try_create(_MIME.get(container, ""), stream, None, context)
+    if reader is None:
+        return None
+    with reader:
+        content = json.loads(reader.json())
+    return content if isinstance(content, dict) else None
+
+
+def _settings_for(trust: TrustList) -> c2pa.Settings:
+    """The library's settings, made once a trust list."""
+    import c2pa
+
+    with _lock:
+        if trust.anchors not in _settings:
+            config: dict[str, Any] = {
+                "verify": {
+                    "verify_after_reading": True,
+                    "verify_trust": True,
+                    "remote_manifest_fetch": False,
+                    "ocsp_fetch": False,
+                },
+                "core": {"allowed_network_hosts": []},
+            }
+            if trust.anchors:
+                config["trust"] = {"trust_anchors": trust.anchors}
+            _settings[trust.anchors] = c2pa.Settings.from_dict(config)
+        return _settings[trust.anchors]
+
+
+def _failed(error: Exception) -> Finding:
+    message = shorten(str(error), 200)
+    # A damaged hash or box in some containers is raised instead of reported as a state.
+    if any(word in message.lower() for word in ("mismatch", "hashes do not match")):
+        return _plain(State.INVALID, f"The C2PA manifest does not fit the file: {message}")
+    return _plain(State.UNREADABLE, f"The C2PA manifest cannot be read: {message}")
+
+
+def _plain(state: State, summary: str, **details: str) -> Finding:
+    return Finding(
+        kind="c2pa", state=state, summary=summary, source="C2PA manifest", details=details
+    )
+
+
+def _findings(store: dict[str, Any]) -> Iterator[Finding]:
+    manifests = store.get("manifests")
+    active = manifests.get(store.get("active_manifest")) if isinstance(manifests, dict) else None
+    if not isinstance(active, dict) or not isinstance(manifests, dict):
+        yield _plain(State.UNREADABLE, "The C2PA store has no active manifest")
+        return
+    results = store.get("validation_results")
+    results = results if isinstance(results, dict) else {}
+    failures = _codes(results.get("activeManifest"), "failure")
+    state = _state(failures, _codes(results.get("activeManifest"), "success"))
+    claim, named = _origin(active)
+    below = list(_ingredients(active, manifests))
+    yield _finding("active manifest", active, state, claim, named, failures, len(below))
+    deltas = _deltas(results)
+    # A picture opened from another one has that one's origin, if the manifest states none itself.
+    for label, manifest, relation in below[:MAX_MANIFESTS]:
+        inherited, named = _origin(manifest)
+        if inherited is Claim.NONE:
+            continue
+        if relation == "componentOf" and not _wrapper(active, below):
+            inherited = {Claim.AI_GENERATED: Claim.AI_EDITED, Claim.AI_EDITED: Claim.AI_EDITED}.get(
+                inherited, Claim.NONE
+            )
+        if relation == "inputTo":
+            inherited = Claim.NONE
+        failed = _codes(deltas.get(label), "failure")
+        own = _state(failed, ["signingCredential.trusted"] if state is State.TRUSTED else [])
+        if state in (State.INVALID, State.UNTRUSTED) and own is not State.INVALID:
+            own = state
+        yield _finding(f"ingredient ({relation})", manifest, own, inherited, named, failed, 0)
+
+
+def _codes(results: Any, kind: str) -> list[str]:
+    listed = results.get(kind) if isinstance(results, dict) else None
+    return [str(e.get("code", "")) for e in listed or [] if isinstance(e, dict)]
+
+
+def _deltas(results: dict[str, Any]) -> dict[str, dict[str, list[Any]]]:
+    """Failures of ingredients by the label of the manifest they concern."""
+    found: dict[str, dict[str, list[Any]]] = {}
+    for delta in results.get("ingredientDeltas") or []:
+        listed = delta.get("validationDeltas") if isinstance(delta, dict) else None
+        for entry in (listed or {}).get("failure") or []:
+            parts = str(entry.get("url", "")).partition("/c2pa/")[2].split("/")
+            found.setdefault(parts[0], {"failure": []})["failure"].append(entry)
+    return found
+
+
+def _state(failures: list[str], successes: list[str]) -> State:
+    if any(_tampered(code) for code in failures):
+        return State.INVALID
+    others = [c for c in failures if not c.startswith("cawg.")]
+    return (
+        State.TRUSTED
+        if "signingCredential.trusted" in successes and not others
+        else State.UNTRUSTED
+    )
+
+
+def _tampered(code: str) -> bool:
+    if code.startswith(("cawg.", "signingCredential.", "timeStamp.", "assertion.action.")):
+        return False
+    return code in _TAMPERED or code.endswith(_TAMPERED_ENDINGS)
+
+
+def _ingredients(
+    active: dict[str, Any], manifests: dict[str, Any]
+) -> Iterator[tuple[str, dict[str, Any], str]]:
+    """(label, manifest, relation) of every ingredient with credentials, and of theirs, each once."""
+    seen = {str(active.get("label"))}
+    todo = [(active, "")]
+    while todo and len(seen) < MAX_MANIFESTS:
+        manifest, over = todo.pop(0)
+        for ingredient in manifest.get("ingredients") or []:
+            label = str(ingredient.get("active_manifest"))
+            below = manifests.get(label)
+            if label in seen or not isinstance(below, dict):
+                continue
+            seen.add(label)
+            own = str(ingredient.get("relationship", "parentOf"))
+            # A component of a parent is still only a part.
+            relation = own if over in ("", "parentOf") else over
+            todo.append((below, relation))
+            yield label, below, relation
+
+
+def _wrapper(active: dict[str, Any], below: list[tuple[str, dict[str, Any], str]]) -> bool:
+    """Whether the active manifest only wraps its single ingredient: it tells of no action itself."""
+    return len(active.get("ingredients") or []) == 1 and bool(below) and not list(_actions(active))
+
+
+def _actions(manifest: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    for assertion in manifest.get("assertions") or []:
+        if not str(assertion.get("label", "")).startswith("c2pa.actions"):
+            continue
+        content = assertion.get("data")
+        listed = content.get("actions") if isinstance(content, dict) else None
+        yield from (a for a in listed or [] if isinstance(a, dict))
+
+
+def _origin(manifest: dict[str, Any]) -> tuple[Claim, str | None]:
+    """The claim a manifest makes of the picture's origin, and the digital source type it rests on."""
+    said: list[tuple[Claim, str | None]] = []
+    for action in _actions(manifest):
+        kind = str(action.get("digitalSourceType") or "")
+        parameters = action.get("parameters")
+        if not kind and isinstance(parameters, dict):
+            kind = str(parameters.get("digitalSourceType") or "")
+        claim = sources.claim(kind) if kind else Claim.NONE
+        made = str(action.get("action", "")).removeprefix("c2pa.") in ("created", "opened")
+        if claim is Claim.AI_GENERATED and not made:
+            claim = Claim.AI_EDITED  # a model worked on it, it did not begin it
+        if kind:
+            said.append((claim, sources.term(kind)))
+        elif not made:
+            said.append((Claim.EDITED, None))
+    for assertion in manifest.get("assertions") or []:
+        content = assertion.get("data")
+        kind = str(content.get("digitalSourceType") or "") if isinstance(content, dict) else ""
+        if kind:
+            said.append((sources.claim(kind), sources.term(kind)))
+    program = programs.known(_generator(manifest))
+    if program and program.claim is Claim.AI_GENERATED and not any(kind for _, kind in said):
+        said.append((Claim.AI_GENERATED, None))
+    return min(said, key=lambda s: sources.ORDER.index(s[0]), default=(Claim.NONE, None))
+
+
+def _generator(manifest: dict[str, Any]) -> str:
+    listed = manifest.get("claim_generator_info")
+    if isinstance(listed, list) and listed and isinstance(listed[0], dict):
+        return f"{listed[0].get('name', '')} {listed[0].get('version') or ''}".strip()
+    return str(manifest.get("claim_generator") or "")
+
+
+_STATES = {
+    State.TRUSTED: "Valid content credentials by a trusted signer",
+    State.UNTRUSTED: "Intact content credentials by a signer who is not on the trust list",
+    State.INVALID: "Content credentials that do not fit the file: it was changed after signing",
+}
+
+
+def _finding(
+    place: str,
+    manifest: dict[str, Any],
+    state: State,
+    claim: Claim,
+    source_type: str | None,
+    failures: list[str],
+    ingredients: int,
+) -> Finding:
+    signature = manifest.get("signature_info")
+    signature = signature if isinstance(signature, dict) else {}
+    agents = [a.get("softwareAgent") for a in _actions(manifest)]
+    named = [a.get("name") if isinstance(a, dict) else a for a in agents]
+    identity = [c for c in failures if c.startswith("cawg.")]
+    details = {
+        "digitalSourceType": source_type,
+        "signer": signature.get("issuer"),
+        "certificate": signature.get("common_name"),
+        "signed": signature.get("time"),
+        "actions": ", ".join(str(a.get("action", "")) for a in _actions(manifest)),
+        "softwareAgent": ", ".join(sorted({str(n) for n in named if n})),
+        "ingredients": str(ingredients) if ingredients else None,
+        "problems": ", ".join(c for c in failures if c not in identity),
+        "identity": ", ".join(identity),
+        "title": manifest.get("title"),
+    }
+    by = shorten(str(signature.get("issuer") or "an unnamed signer"), 80)
+    return Finding(
+        kind="c2pa",
+        state=state,
+        claim=claim,
+        summary=f"{_STATES[state]} ({by})" + (f", {place}" if place != "active manifest" else ""),
+        generator=shorten(_generator(manifest), 120) or None,
+        source=f"C2PA {place}",
+        details={k: shorten(str(v)) for k, v in details.items() if v},
+    )

@@ -1,0 +1,176 @@
+"""EXIF: camera facts, the program that wrote the file, and the comments that generators hide there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from authentiscan.provenance import programs
+from authentiscan.provenance.containers import Text, tiff
+from authentiscan.provenance.records import Claim, Finding, State, shorten
+
+_MAIN = {
+    270: "ImageDescription",
+    271: "Make",
+    272: "Model",
+    305: "Software",
+    306: "DateTime",
+    315: "Artist",
+    316: "HostComputer",
+    40092: "XPComment",
+    40094: "XPKeywords",
+}
+_EXPOSURE = {
+    33434: "ExposureTime",
+    33437: "FNumber",
+    34855: "ISO",
+    37386: "FocalLength",
+}
+_MORE = {
+    36867: "DateTimeOriginal",
+    37510: "UserComment",
+    42032: "CameraOwnerName",
+    42033: "BodySerialNumber",
+    42036: "LensModel",
+}
+_MAKER_NOTE = 37500
+_SHOWN = ("Make", "Model", "LensModel", *_EXPOSURE.values(), "DateTimeOriginal", "Software")
+MAX_COMMENT = 2**20
+
+
+@dataclass(slots=True)
+class Exif:
+    """The fields read, by name; maker_note: bytes of the camera maker's own block; gps: any entry."""
+
+    fields: dict[str, str] = field(default_factory=dict)
+    maker_note: int = 0
+    gps: bool = False
+
+
+def parse(block: bytes) -> Exif:
+    """Read the fields this room knows from a TIFF structure; broken ones are left out."""
+    found = Exif()
+    for tag in tiff.tags(block):
+        if tag.directory == "gps":
+            found.gps = True
+            continue
+        if tag.directory == "sub":
+            continue
+        if tag.number == _MAKER_NOTE:
+            found.maker_note = len(tag.content)
+        name = _MAIN.get(tag.number) or _EXPOSURE.get(tag.number) or _MORE.get(tag.number)
+        if name and name not in found.fields:
+            value = (
+                _comment(tag) if name in ("UserComment", "XPComment", "XPKeywords") else tag.text()
+            )
+            if value:
+                found.fields[name] = value
+    return found
+
+
+def findings(exif: Exif) -> list[Finding]:
+    """Camera facts and the writing program, where the fields give them."""
+    found = []
+    fields = exif.fields
+    program = programs.known(fields.get("Software", ""))
+    if program and program.claim is not Claim.NONE:
+        found.append(
+            Finding(
+                kind="exif",
+                state=State.UNSIGNED,
+                claim=program.claim,
+                summary=f"EXIF says the file was written by {program.name}",
+                generator=program.name,
+                source="EXIF Software",
+                confidence="likely",
+                details={"Software": shorten(fields["Software"])},
+            )
+        )
+    camera = _camera(exif)
+    if camera:
+        found.append(camera)
+    signature = fields.get("ImageDescription", "")
+    if signature.startswith("Signature: ") and _is_uuid(fields.get("Artist", "")):
+        found.append(
+            Finding(
+                kind="generator",
+                state=State.UNSIGNED,
+                claim=Claim.AI_GENERATED,
+                summary="EXIF carries the signature block that Grok writes into its images",
+                generator="Grok",
+                source="EXIF ImageDescription, Artist",
+                confidence="likely",
+            )
+        )
+    return found
+
+
+def texts(exif: Exif) -> list[Text]:
+    """Free texts in which generators keep their parameters."""
+    found = []
+    for name in ("UserComment", "ImageDescription", "XPComment", "Make", "Model", "Software"):
+        value = exif.fields.get(name, "")
+        # ComfyUI writes WebP metadata as "prompt:{...}" and "workflow:{...}" into any of these.
+        key, mark, rest = value.partition(":")
+        if mark and key.strip().lower() in ("prompt", "workflow") and rest.lstrip().startswith("{"):
+            found.append(Text(key.strip().lower(), rest.strip(), f"EXIF {name}"))
+        elif name in ("UserComment", "ImageDescription", "XPComment") and value:
+            found.append(Text(name, value, f"EXIF {name}"))
+    return found
+
+
+def _camera(exif: Exif) -> Finding | None:
+    fields = exif.fields
+    make, model = fields.get("Make", ""), fields.get("Model", "")
+    if not (make or model) or "{" in make + model:
+        return None
+    exposure = [name for name in _EXPOSURE.values() if name in fields]
+    if not (make and model) and not exposure:
+        return None
+    strong = bool(make and model and (len(exposure) >= 2 or exif.maker_note))
+    details = {name: shorten(fields[name]) for name in _SHOWN if name in fields}
+    if exif.maker_note:
+        details["MakerNote"] = f"{exif.maker_note} bytes"
+    if exif.gps:
+        details["GPS"] = "present"
+    name = model if model.lower().startswith(make.lower()) else f"{make} {model}"
+    return Finding(
+        kind="exif",
+        state=State.UNSIGNED,
+        claim=Claim.CAMERA,
+        summary=f"EXIF names a camera: {shorten(name, 80)}",
+        source="EXIF Make, Model",
+        confidence="certain" if strong else "likely",
+        details=details,
+    )
+
+
+def _comment(tag: tiff.Tag) -> str:
+    """UserComment after its 8-byte code, or the UTF-16 of the XP fields."""
+    raw = bytes(tag.content[:MAX_COMMENT])
+    if tag.number != 37510:
+        return raw.decode("utf-16-le", errors="replace").rstrip("\0").strip()
+    if tag.kind == 2:
+        return tag.text()
+    code, body = raw[:8], raw[8:]
+    if code.startswith(b"UNICODE"):
+        return _utf16(body, tag.order)
+    if not code.strip(b"\0 ") or code.startswith((b"ASCII", b"JIS")):
+        return body.decode("utf-8", errors="replace").strip("\0 \n")
+    return raw.decode("utf-8", errors="replace").strip("\0 \n")
+
+
+def _utf16(body: bytes, order: str) -> str:
+    """UTF-16 in whichever byte order gives fewer odd characters: writers disagree on it."""
+    guesses = []
+    for codec in ("utf-16-be", "utf-16-le"):
+        text = body.decode(codec, errors="replace").strip("\0 \n")
+        plain = sum(c.isascii() for c in text[:2000])
+        guesses.append((plain, (codec == "utf-16-le") == (order == "little"), text))
+    return max(guesses)[2]
+
+
+def _is_uuid(text: str) -> bool:
+    parts = text.strip().split("-")
+    return [len(p) for p in parts] == [8, 4, 4, 4, 12] and all(
+        c in "0123456789abcdefABCDEF" for p in parts for c in p
+    )
