@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from authentiscan.core.errors import MetricError
+from authentiscan.core.errors import MetricError, MissingExtraError
 from authentiscan.core.manifest import Manifest
 from authentiscan.evaluation.calibration import apply
 from authentiscan.evaluation.metrics import Floats
@@ -102,9 +102,7 @@ class ScoreTable:
         if path.suffix == ".csv":
             self._write_csv(partial)
         else:
-            import pyarrow as pa
-            import pyarrow.parquet as pq
-
+            pa, pq = _pyarrow()
             table = pa.table(self._fields())
             about = {
                 "treatment": self.treatment,
@@ -123,8 +121,7 @@ class ScoreTable:
     @classmethod
     def read(cls, path: Path) -> ScoreTable:
         """Read what `write` saved as Parquet. Raises MetricError for other files."""
-        import pyarrow.parquet as pq
-
+        _, pq = _pyarrow()
         try:
             table = pq.read_table(path)
             about = json.loads((table.schema.metadata or {})[_META])
@@ -184,6 +181,15 @@ def quality_band(format: str | None, quality: int | None) -> str:
     if format not in ("JPEG", "MPO"):
         return "not JPEG"
     return "non-standard tables" if quality is None else _band(quality, QUALITY_EDGES)
+
+
+def _pyarrow() -> tuple[Any, Any]:
+    try:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+    except ImportError as error:
+        raise MissingExtraError("reading and writing score tables", "data") from error
+    return pa, pq
 
 
 def _band(value: int, edges: tuple[int, ...]) -> str:

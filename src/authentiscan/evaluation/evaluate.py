@@ -1,0 +1,345 @@
+"""`evaluate`: one detector, one manifest, all protocols side by side."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from authentiscan.core.errors import MetricError
+from authentiscan.core.manifest import Manifest
+from authentiscan.evaluation import curves
+from authentiscan.evaluation.bootstrap import (
+    LEVEL,
+    ROUNDS,
+    Estimate,
+    Resampler,
+    interval,
+    replicates,
+)
+from authentiscan.evaluation.harness import (
+    Progress,
+    Scorer,
+    as_scorer,
+    manifest_pool,
+    score_treatments,
+)
+from authentiscan.evaluation.metrics import Ranking
+from authentiscan.evaluation.protocol import NAMES, Treatment, named
+from authentiscan.evaluation.records import (
+    DataFacts,
+    DetectorFacts,
+    Evaluation,
+    Mistake,
+    ProtocolResult,
+    Settings,
+    Shortcut,
+    ThresholdCheck,
+    Verdicts,
+)
+from authentiscan.evaluation.scores import ScoreTable
+from authentiscan.evaluation.slices import PARTS, Slicer, count_groups
+from authentiscan.evaluation.thresholds import share_interval
+from authentiscan.inference.bundle import DetectorSpec
+from authentiscan.inference.detector import Detector
+
+_COMPARED = ("roc_auc", "balanced_accuracy")
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """An evaluation and the score tables it was made from, by protocol."""
+
+    evaluation: Evaluation
+    tables: dict[str, ScoreTable]
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """rounds: bootstrap draws. threshold: None takes the bundle's own, 0.5 without a bundle."""
+
+    rounds: int = ROUNDS
+    seed: int = 0
+    level: float = LEVEL
+    threshold: float | None = None
+    parts: tuple[str, ...] = PARTS
+    mistakes: int = 12
+
+
+def evaluate(
+    detector: Detector | Scorer,
+    manifest: Manifest,
+    *,
+    name: str = "manifest",
+    protocols: Sequence[str] = NAMES,
+    options: Options | None = None,
+    cache: Path | None = None,
+    progress: Progress | None = None,
+    workers: int = 2,
+) -> Result:
+    """Score ``manifest`` under every protocol and measure all there is to measure.
+
+    protocols: ``raw``, ``matched``, ``history`` or degradation chains. Raises MetricError where no
+    image could be scored, UsageError for an unknown protocol.
+    """
+    if not len(manifest):
+        raise MetricError(f"{name} holds no images to evaluate")
+    started = time.perf_counter()
+    pool = manifest_pool(manifest) if "history" in protocols else ()
+    treatments = [named(text, pool) for text in protocols]
+    tables = score_treatments(
+        detector, manifest, treatments, progress, cache=cache, workers=workers
+    )
+    spec = detector.spec if isinstance(detector, Detector) else None
+    measured = measure_tables(
+        dict(zip([t.name for t in treatments], tables, strict=True)),
+        treatments,
+        as_scorer(detector),
+        spec,
+        data=name,
+        options=options or Options(),
+    )
+    seconds = time.perf_counter() - started
+    return Result(
+        measured.model_copy(update={"seconds": round(seconds, 2)}),
+        dict(zip([t.name for t in treatments], tables, strict=True)),
+    )
+
+
+def measure_tables(
+    tables: dict[str, ScoreTable],
+    treatments: Sequence[Treatment],
+    scorer: Scorer,
+    spec: DetectorSpec | None,
+    *,
+    data: str,
+    options: Options,
+) -> Evaluation:
+    """The evaluation of tables already scored, one per treatment and named like it."""
+    facts = _detector_facts(scorer, spec, options)
+    results = {
+        t.name: _measure_protocol(
+            tables[t.name].scored(), tables[t.name], t, facts, spec=spec, options=options
+        )
+        for t in treatments
+    }
+    shortcuts = _shortcuts(tables, results, facts.threshold, options)
+    main = next((n for n in ("matched", "history") if n in tables), next(iter(tables)))
+    first = next(iter(tables.values()))
+    return Evaluation(
+        created=datetime.now(UTC),
+        detector=facts,
+        data=_data_facts(first, data),
+        settings=Settings(
+            rounds=options.rounds,
+            seed=options.seed,
+            level=options.level,
+            libraries={p: version(p) for p in ("authentiscan", "numpy", "onnxruntime", "pillow")},
+        ),
+        protocols=results,
+        shortcuts=shortcuts,
+        mistakes=worst_mistakes(tables[main], facts.threshold, options.mistakes),
+        warnings=tuple(_warnings(first, results, shortcuts, spec)),
+    )
+
+
+def worst_mistakes(table: ScoreTable, threshold: float, count: int) -> tuple[Mistake, ...]:
+    """The ``count`` most confident mistakes of each class, most confident first."""
+    found: list[Mistake] = []
+    for label in (0, 1):
+        wrong = (table.scores >= threshold) if label == 0 else (table.scores < threshold)
+        rows = np.flatnonzero((table.labels == label) & wrong)  # NaN compares false: not a mistake
+        order = np.argsort(-table.scores[rows] if label == 0 else table.scores[rows], kind="stable")
+        found += [_mistake(table, int(i)) for i in rows[order][:count]]
+    return tuple(found)
+
+
+def _mistake(table: ScoreTable, row: int) -> Mistake:
+    text = {k: str(table.columns[k][row]) for k in ("name", "generator", "dataset")}
+    return Mistake(
+        row=row, label=int(table.labels[row]), score=round(float(table.scores[row]), 5), **text
+    )
+
+
+def _measure_protocol(
+    table: ScoreTable,
+    whole: ScoreTable,
+    treatment: Treatment,
+    facts: DetectorFacts,
+    *,
+    spec: DetectorSpec | None,
+    options: Options,
+) -> ProtocolResult:
+    slicer = Slicer(
+        table,
+        threshold=facts.threshold,
+        size_matched=treatment.size_matched,
+        rounds=options.rounds,
+        seed=options.seed,
+        level=options.level,
+    )
+    weights = slicer.weights(np.arange(len(table)))
+    both = weights is not None and table.labels.min() != table.labels.max()
+    y, s = table.labels, table.scores
+    return ProtocolResult(
+        name=treatment.name,
+        treatment=treatment.key,
+        images=len(whole),
+        failed=whole.failed,
+        size_matched=treatment.size_matched,
+        covered=int((weights > 0).sum()) if weights is not None else 0,
+        overall=slicer.overall(),
+        slices=tuple(slicer.parts(options.parts)),
+        verdicts=_verdicts(table, facts),
+        thresholds=_threshold_checks(table, spec) if both else (),
+        roc=curves.roc_curve(y, s, weights=weights) if both else None,
+        precision_recall=curves.precision_recall_curve(y, s, weights=weights) if both else None,
+        reliability=curves.reliability(y, s, weights=weights) if both else (),
+        histogram=curves.histogram(y, s),
+    )
+
+
+def _verdicts(table: ScoreTable, facts: DetectorFacts) -> Verdicts:
+    generated, real = table.scores >= facts.threshold, table.scores < facts.real_below
+    real &= ~generated
+    masks = {"real": real, "inconclusive": ~real & ~generated, "generated": generated}
+
+    def counts(label: int) -> dict[str, int]:
+        return {k: int((m & (table.labels == label)).sum()) for k, m in masks.items()}
+
+    return Verdicts(real=counts(0), generated=counts(1))
+
+
+def _threshold_checks(table: ScoreTable, spec: DetectorSpec | None) -> tuple[ThresholdCheck, ...]:
+    if spec is None:
+        return ()
+    listed = {t.name: t for t in (spec.decision.generated, *spec.thresholds)}
+
+    def share(label: int, score: float) -> Estimate:
+        rows: NDArray[np.intp] = np.flatnonzero(table.labels == label)
+        groups = [table.groups[i] for i in rows]
+        return Estimate(*share_interval(table.scores[rows] >= score, groups))
+
+    return tuple(
+        ThresholdCheck(
+            name=t.name,
+            score=t.score,
+            stated_fpr=t.fpr,
+            fpr=share(0, t.score),
+            tpr=share(1, t.score),
+        )
+        for t in listed.values()
+    )
+
+
+def _shortcuts(
+    tables: dict[str, ScoreTable],
+    results: dict[str, ProtocolResult],
+    threshold: float,
+    options: Options,
+) -> tuple[Shortcut, ...]:
+    """Raw against matched on the same images, with paired draws for the difference."""
+    if "raw" not in tables or "matched" not in tables:
+        return ()
+    good = ~np.isnan(tables["raw"].scores) & ~np.isnan(tables["matched"].scores)
+    raw, matched = tables["raw"].take(good), tables["matched"].take(good)
+    slicer = Slicer(matched, threshold=threshold, size_matched=True, rounds=0, seed=0)
+    weights = slicer.weights(np.arange(len(matched)))
+    if weights is None or raw.labels.min() == raw.labels.max():
+        return ()
+    resampler = Resampler(raw.labels, raw.groups, rounds=options.rounds, seed=options.seed)
+    varied = resampler.usable and options.rounds >= 2
+    draws = []
+    if varied:
+        for table, w in ((raw, None), (matched, weights)):
+            ranking = Ranking(table.labels, table.scores, threshold=threshold)
+            draws.append(replicates(ranking, resampler, w))
+    found = []
+    for metric in _COMPARED:
+        a = results["raw"].overall.metrics[metric]
+        b = results["matched"].overall.metrics[metric]
+        if a.value is None or b.value is None:
+            continue
+        span = interval(draws[0][metric] - draws[1][metric], options.level) if varied else None
+        found.append(
+            Shortcut(
+                metric=metric,
+                raw=a,
+                matched=b,
+                difference=Estimate(a.value - b.value, *(span or ())),
+                suspicious=b.high is not None and a.value > b.high,
+            )
+        )
+    return tuple(found)
+
+
+def _warnings(
+    table: ScoreTable,
+    results: dict[str, ProtocolResult],
+    shortcuts: Sequence[Shortcut],
+    spec: DetectorSpec | None,
+) -> list[str]:
+    found = [
+        f"raw {s.metric} {s.raw.value:.3f} lies above the matched interval {s.matched}: the "
+        "detector gains from file format, compression or size, a shortcut that will not hold "
+        "elsewhere"
+        for s in shortcuts
+        if s.suspicious
+    ]
+    if table.failed:
+        first = next(e for e in table.errors if e)
+        found.append(f"{table.failed} of {len(table)} images could not be scored; first: {first}")
+    real, generated = int((table.labels == 0).sum()), int((table.labels == 1).sum())
+    if not real or not generated:
+        which = "real" if generated else "generated"
+        found.append(f"there are no {which} images here: ranking metrics are undefined")
+    elif real < 100:
+        found.append(f"with {real} real images a false-positive rate of 1 % cannot be resolved")
+    matched = next((r for r in results.values() if r.size_matched), None)
+    if matched is not None and matched.covered < matched.images - matched.failed:
+        scored = matched.images - matched.failed
+        found.append(
+            f"{scored - matched.covered} of {scored} images lie in size bands that hold one class "
+            "only and count in no size-matched overall figure"
+        )
+    styles = [s for s, y in zip(table.column("style"), table.labels, strict=True) if y == 1]
+    if any(styles) and sum(s == "photo" for s in styles) < len(styles) / 2:
+        found.append(
+            "fewer than half of the generated images are photo-styled: part of the result may be "
+            "content; read the slice style = photo"
+        )
+    if spec is not None and "train" in set(table.column("split")):
+        found.append("the manifest holds rows of the split 'train': figures may be of seen images")
+    return found
+
+
+def _detector_facts(scorer: Scorer, spec: DetectorSpec | None, options: Options) -> DetectorFacts:
+    stated = spec.decision.generated.score if spec else 0.5
+    threshold = options.threshold if options.threshold is not None else stated
+    return DetectorFacts(
+        name=scorer.name,
+        version=spec.version if spec else "",
+        identity=scorer.identity,
+        files=dict(spec.files) if spec else {},
+        threshold=threshold,
+        real_below=min(threshold, spec.decision.real_below) if spec else threshold,
+    )
+
+
+def _data_facts(table: ScoreTable, name: str) -> DataFacts:
+    splits = [str(s) for s in table.column("split") if s is not None]
+    return DataFacts(
+        name=name,
+        sha256=table.manifest_sha256,
+        images=len(table),
+        real=int((table.labels == 0).sum()),
+        generated=int((table.labels == 1).sum()),
+        groups=count_groups(table.groups),
+        splits={s: splits.count(s) for s in sorted(set(splits))},
+    )

@@ -1,0 +1,195 @@
+"""What an evaluation says: plain records, the same for JSON, Markdown, HTML and the model card."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from authentiscan.evaluation.bootstrap import Estimate
+from authentiscan.evaluation.curves import Curve, Histogram, ReliabilityBin
+
+
+class Record(BaseModel):
+    """Frozen, unknown keys refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Slice(Record):
+    """Metrics of a part of the images.
+
+    by: what the images were divided by (``all``, ``dataset``, ``generator``, ``source``, ``style``,
+    ``format``, ``size_band``, ``jpeg_band``). compared_with: ``own`` where both classes are in the
+    part; ``all real`` where ranking metrics set its generated images against every real image.
+    """
+
+    by: str
+    name: str
+    real: int
+    generated: int
+    groups: int
+    compared_with: Literal["own", "all real", "nothing"] = "own"
+    metrics: dict[str, Estimate]
+
+
+class ThresholdCheck(Record):
+    """A threshold of the bundle, and what it does on this data."""
+
+    name: str
+    score: float
+    stated_fpr: float
+    fpr: Estimate
+    tpr: Estimate
+
+
+class Verdicts(Record):
+    """How many images of each class got each verdict."""
+
+    real: dict[str, int]
+    generated: dict[str, int]
+
+
+class ProtocolResult(Record):
+    """Everything measured under one protocol.
+
+    covered: images in size bands that hold both classes; the others have no weight in ``overall``.
+    """
+
+    name: str
+    treatment: str
+    images: int
+    failed: int
+    size_matched: bool
+    covered: int
+    overall: Slice
+    slices: tuple[Slice, ...]
+    verdicts: Verdicts
+    thresholds: tuple[ThresholdCheck, ...] = ()
+    roc: Curve | None = None
+    precision_recall: Curve | None = None
+    reliability: tuple[ReliabilityBin, ...] = ()
+    histogram: Histogram | None = None
+
+
+class Shortcut(Record):
+    """Raw against matched: a raw figure above the matched interval is the sign of a shortcut."""
+
+    metric: str
+    raw: Estimate
+    matched: Estimate
+    difference: Estimate
+    suspicious: bool
+
+
+class Mistake(Record):
+    """A confident wrong answer. ``row`` is its row in the evaluated manifest."""
+
+    row: int
+    name: str
+    label: int
+    generator: str
+    dataset: str
+    score: float
+
+
+class DetectorFacts(Record):
+    """Which detector was measured."""
+
+    name: str
+    version: str = ""
+    identity: str | None = None
+    files: dict[str, str] = Field(default_factory=dict)
+    threshold: float
+    real_below: float
+
+
+class DataFacts(Record):
+    """Which images it was measured on."""
+
+    name: str
+    sha256: str
+    images: int
+    real: int
+    generated: int
+    groups: int
+    splits: dict[str, int]
+
+
+class Settings(Record):
+    """How intervals were made, and what else a repetition needs."""
+
+    rounds: int
+    seed: int
+    level: float
+    libraries: dict[str, str]
+
+
+class Evaluation(Record):
+    """A whole evaluation; `model_dump_json` is the report's JSON."""
+
+    schema_version: Literal[1] = 1
+    kind: Literal["evaluation"] = "evaluation"
+    created: datetime
+    detector: DetectorFacts
+    data: DataFacts
+    settings: Settings
+    protocols: dict[str, ProtocolResult]
+    shortcuts: tuple[Shortcut, ...] = ()
+    mistakes: tuple[Mistake, ...] = ()
+    warnings: tuple[str, ...] = ()
+    seconds: float = 0.0
+
+    @property
+    def main(self) -> ProtocolResult:
+        """The protocol that figures are quoted from: matched, else history, else the first."""
+        return next(
+            (self.protocols[n] for n in ("matched", "history") if n in self.protocols),
+            next(iter(self.protocols.values())),
+        )
+
+    def summary(self) -> dict[str, Any]:
+        """The part that a bundle's ``metrics`` and model card carry."""
+        chosen = (
+            "roc_auc",
+            "balanced_accuracy",
+            "real_accuracy",
+            "generated_accuracy",
+            "tpr_at_fpr_1",
+            "tpr_at_fpr_5",
+            "average_precision",
+            "f1",
+            "brier",
+            "ece",
+        )
+        found: dict[str, Any] = {
+            "data": f"{self.data.name}, {self.data.real} real, {self.data.generated} generated",
+            "manifest_sha256": self.data.sha256,
+        }
+        for name, result in self.protocols.items():
+            found[name] = {
+                metric: _figure(result.overall.metrics[metric])
+                for metric in chosen
+                if result.overall.metrics.get(metric) is not None
+            }
+        for by in ("dataset", "generator"):
+            rows = {
+                s.name: {
+                    "images": s.real + s.generated,
+                    **{
+                        m: _figure(s.metrics[m])
+                        for m in ("roc_auc", "real_accuracy", "generated_accuracy", "tpr_at_fpr_5")
+                        if m in s.metrics
+                    },
+                }
+                for s in self.main.slices
+                if s.by == by
+            }
+            if rows:
+                found[f"per_{by}_{self.main.name}"] = rows
+        return found
+
+
+def _figure(estimate: Estimate) -> dict[str, float | None]:
+    return {"value": estimate.value, "low": estimate.low, "high": estimate.high}
