@@ -34,7 +34,7 @@ class Crop(_Record):
 
 
 class ReportWarning(_Record):
-    """Something that makes the verdict less reliable; ``code`` is stable, ``message`` for people."""
+    """What makes the verdict less reliable; ``code`` is stable, ``message`` is for people."""
 
     code: str
     message: str
@@ -118,7 +118,7 @@ class Report(_Record):
 
     model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
 
-    schema_version: Literal[1] = SCHEMA_VERSION
+    schema_version: Literal[1] = 1
     path: str
     verdict: Verdict | None = None
     score: float | None = Field(default=None, ge=0, le=1)

@@ -78,7 +78,7 @@ def judge(evidence: Evidence) -> Judgement:
 
 
 def conflict(evidence: Evidence) -> str | None:
-    """The sentence that flags pixels and provenance saying opposite things; None where they agree."""
+    """The sentence that flags pixels and provenance at odds; None where they agree."""
     said = {Verdict.GENERATED: "generated", Verdict.REAL: "real"}.get(evidence.pixels)
     if said == "generated":
         camera = evidence.finding((Claim.CAMERA,), (*SIGNED, *UNSIGNED))
@@ -197,7 +197,7 @@ RULES: tuple[Rule, ...] = (
         holds=lambda e: e.stability is not None and not e.stability.stable,
         verdict=Verdict.INCONCLUSIVE,
         reason=lambda e: (
-            f"The verdict does not hold: pixels that look {e.pixels.value} at first say the opposite "
+            f"The verdict does not hold: pixels that look {e.pixels.value} say the opposite "
             f"after {_listed(e.stability.flips if e.stability else ())}."
         ),
     ),

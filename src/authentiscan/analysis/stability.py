@@ -1,4 +1,4 @@
-"""Does the verdict hold when the same picture is stored, scaled or cut a little differently?
+"""Whether the verdict holds when the picture is stored, scaled or cut a little differently.
 
 The set is small and fixed: what a messenger or a web site does to an image on its way.
 """

@@ -1,7 +1,7 @@
 """C2PA content credentials: who signed what about the file, and whether that still holds.
 
-Checked by c2pa-python (extra ``provenance``), with every way to the network shut: no remote manifest, no
-revocation look-up, no foreign identity document. https://spec.c2pa.org/
+Checked by c2pa-python (extra ``provenance``), with every way to the network shut: no remote
+manifest, no revocation look-up, no foreign identity document. https://spec.c2pa.org/
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from authentiscan.provenance.records import Claim, Finding, State, shorten
 from authentiscan.provenance.trust import TrustList
 
 if TYPE_CHECKING:
-    import c2pa
+    import c2pa  # type: ignore[import-untyped]
 
 MAX_MANIFEST = 64 * 2**20
 """Largest manifest store that is checked, in bytes."""
@@ -36,8 +36,8 @@ _MIME = {
     "JXL": "image/jxl",
 }
 
-# Codes of the specification that say the bytes are not what was signed. All other failures concern the
-# signer (not on a list, expired, revoked) or the manifest's form: no sign of tampering.
+# Codes of the specification that say the bytes are not what was signed. All other failures
+# concern the signer (not on a list, expired, revoked) or the manifest's form: no sign of tampering.
 _TAMPERED_ENDINGS = (".mismatch", ".missing", ".inaccessible", ".undeclared", ".notRedacted")
 _TAMPERED = frozenset({"claim.malformed", "claim.cbor.invalid", "claim.multiple", "general.error"})
 
@@ -135,9 +135,15 @@ def _findings(store: dict[str, Any]) -> Iterator[Finding]:
     results = results if isinstance(results, dict) else {}
     failures = _codes(results.get("activeManifest"), "failure")
     state = _state(failures, _codes(results.get("activeManifest"), "success"))
-    claim, named = _origin(active)
     below = list(_ingredients(active, manifests))
-    yield _finding("active manifest", active, state, claim, named, failures, len(below))
+    yield _finding(
+        "active manifest",
+        active,
+        state,
+        _origin(active),
+        failures=failures,
+        ingredients=len(below),
+    )
     deltas = _deltas(results)
     # A picture opened from another one has that one's origin, if the manifest states none itself.
     for label, manifest, relation in below[:MAX_MANIFESTS]:
@@ -154,7 +160,9 @@ def _findings(store: dict[str, Any]) -> Iterator[Finding]:
         own = _state(failed, ["signingCredential.trusted"] if state is State.TRUSTED else [])
         if state in (State.INVALID, State.UNTRUSTED) and own is not State.INVALID:
             own = state
-        yield _finding(f"ingredient ({relation})", manifest, own, inherited, named, failed, 0)
+        yield _finding(
+            f"ingredient ({relation})", manifest, own, (inherited, named), failures=failed
+        )
 
 
 def _codes(results: Any, kind: str) -> list[str]:
@@ -193,7 +201,7 @@ def _tampered(code: str) -> bool:
 def _ingredients(
     active: dict[str, Any], manifests: dict[str, Any]
 ) -> Iterator[tuple[str, dict[str, Any], str]]:
-    """(label, manifest, relation) of every ingredient with credentials, and of theirs, each once."""
+    """(label, manifest, relation) of every ingredient with credentials, at any depth, once."""
     seen = {str(active.get("label"))}
     todo = [(active, "")]
     while todo and len(seen) < MAX_MANIFESTS:
@@ -212,7 +220,7 @@ def _ingredients(
 
 
 def _wrapper(active: dict[str, Any], below: list[tuple[str, dict[str, Any], str]]) -> bool:
-    """Whether the active manifest only wraps its single ingredient: it tells of no action itself."""
+    """Whether the active manifest only wraps its single ingredient, telling of no action."""
     return len(active.get("ingredients") or []) == 1 and bool(below) and not list(_actions(active))
 
 
@@ -226,7 +234,7 @@ def _actions(manifest: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def _origin(manifest: dict[str, Any]) -> tuple[Claim, str | None]:
-    """The claim a manifest makes of the picture's origin, and the digital source type it rests on."""
+    """What a manifest claims of the picture's origin, and the digital source type behind it."""
     said: list[tuple[Claim, str | None]] = []
     for action in _actions(manifest):
         kind = str(action.get("digitalSourceType") or "")
@@ -270,11 +278,12 @@ def _finding(
     place: str,
     manifest: dict[str, Any],
     state: State,
-    claim: Claim,
-    source_type: str | None,
+    origin: tuple[Claim, str | None],
+    *,
     failures: list[str],
-    ingredients: int,
+    ingredients: int = 0,
 ) -> Finding:
+    claim, source_type = origin
     signature = manifest.get("signature_info")
     signature = signature if isinstance(signature, dict) else {}
     agents = [a.get("softwareAgent") for a in _actions(manifest)]

@@ -1,4 +1,4 @@
-"""EXIF: camera facts, the program that wrote the file, and the comments that generators hide there."""
+"""EXIF: camera facts, the writing program, and the comments that generators use."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ MAX_COMMENT = 2**20
 
 @dataclass(slots=True)
 class Exif:
-    """The fields read, by name; maker_note: bytes of the camera maker's own block; gps: any entry."""
+    """The fields read, by name; maker_note: bytes of the maker's own block; gps: any entry."""
 
     fields: dict[str, str] = field(default_factory=dict)
     maker_note: int = 0

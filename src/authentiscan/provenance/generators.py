@@ -1,7 +1,9 @@
 """Parameters that image generators write beside their pictures.
 
-One small reader a layout. A reader gets all named texts of a file and gives findings; the claim is the
-file's own. A screenshot of a node graph, say, may carry the whole workflow and be no generated picture.
+One small reader a layout. A reader gets all named texts of a file and gives findings; the claim
+is the
+file's own. A screenshot of a node graph, say, may carry the whole workflow and be no generated
+picture.
 """
 
 from __future__ import annotations
@@ -200,7 +202,7 @@ def _comfyui_run(text: Text, nodes: list[dict[str, Any]], size: Size) -> Finding
 
 
 def _odd_size(size: Size) -> str:
-    """A remark where diffusion models cannot have given this size: their sides are multiples of 8."""
+    """A remark on sizes no diffusion model gives: their sides are multiples of 8."""
     if size is None or min(size) < 64 or not (size[0] % 8 or size[1] % 8):
         return ""
     return (
@@ -272,7 +274,8 @@ def _midjourney(texts: Texts, _: Size) -> Iterator[Finding]:
             yield _made("Midjourney", text, confidence="likely", prompt=text.value)
 
 
-# Programs that write one JSON object: the keys that only it has, its name, and where the model stands.
+# Programs that write one JSON object: the keys that only it has, its name, and where the model
+# stands.
 _OBJECTS: tuple[tuple[frozenset[str], str, str], ...] = (
     (frozenset({"mflux_version"}), "mflux", "model"),
     (frozenset({"sui_image_params"}), "SwarmUI", "model"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
+from functools import partial
 
 from authentiscan.provenance import c2pa, containers, exif, generators, iptc, sources, stealth, xmp
 from authentiscan.provenance.containers import Metadata, Text
@@ -54,11 +55,11 @@ class _Plain:
     def read(self, data: bytes) -> None:
         """Read EXIF, XMP, IPTC, hidden text and, from all texts found, generators' parameters."""
         for block in self._held.exif:
-            self._part("EXIF", lambda block=block: self._exif(block))
+            self._part("EXIF", partial(self._exif, block))
         for packet in self._held.xmp:
-            self._part("XMP", lambda packet=packet: self._xmp(packet))
+            self._part("XMP", partial(self._xmp, packet))
         for record in self._held.iptc:
-            self._part("IPTC", lambda record=record: self._keep(iptc.findings(iptc.parse(record))))
+            self._part("IPTC", partial(self._iptc, record))
         self._part("hidden text", lambda: self._stealth(data))
         size = (self._held.width, self._held.height)
         known = (size[0], size[1]) if size[0] and size[1] else None
@@ -95,6 +96,9 @@ class _Plain:
         elif reference.startswith("self#jumbf") and self._held.c2pa_bytes is None:
             self._notes.append("XMP names a C2PA manifest inside the file, but it is not there")
 
+    def _iptc(self, record: bytes) -> None:
+        self._keep(iptc.findings(iptc.parse(record)))
+
     def _stealth(self, data: bytes) -> None:
         hidden = stealth.read(data)
         if hidden:
@@ -113,7 +117,7 @@ def _weight(finding: Finding) -> tuple[int, int, int]:
 
 
 def _claim(findings: list[Finding]) -> Claim:
-    """The claim that counts most: a trusted signature's, else the first of AI, camera, art, edited."""
+    """The claim that counts most: a trusted signature's, else by `sources.ORDER`."""
     counted = [
         f
         for f in findings

@@ -1,4 +1,4 @@
-"""IPTC-IIM records, the old form of IPTC metadata: program, credit, and marks of social networks."""
+"""IPTC-IIM records, the old form: program, credit, and marks of social networks."""
 
 from __future__ import annotations
 
@@ -56,6 +56,6 @@ def findings(fields: dict[str, str]) -> Iterator[Finding]:
             kind="iptc",
             state=State.UNSIGNED,
             claim=Claim.NONE,
-            summary="The file went through Facebook or Instagram, which recompress and strip metadata",
+            summary="The file went through Facebook or Instagram, which recompress images",
             source="IPTC SpecialInstructions",
         )

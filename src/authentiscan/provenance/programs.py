@@ -99,6 +99,6 @@ _PATTERNS = tuple(
 
 
 def known(text: str) -> Program | None:
-    """The program that ``text``, a field naming the maker of the file, speaks of; None if unknown."""
+    """The program named in ``text``, a field for the file's maker; None if unknown."""
     head = text[:300].replace("_", " ")
     return next((program for pattern, program in _PATTERNS if pattern.search(head)), None)

@@ -1,4 +1,4 @@
-"""The IPTC vocabulary "digital source type", which C2PA and XMP use to say how a picture came to be.
+"""The IPTC vocabulary "digital source type": how a picture came to be, as C2PA and XMP say.
 
 https://cv.iptc.org/newscodes/digitalsourcetype/
 """
@@ -44,7 +44,7 @@ ORDER = (
 
 
 def term(value: str) -> str:
-    """The vocabulary term in a URI or bare word, in its standard spelling; as it came if unknown."""
+    """The term in a URI or bare word, in its standard spelling; as it came if unknown."""
     last = value.strip().rstrip("/").rsplit("/", 1)[-1]
     return _BY_LOWER.get(last.lower(), last)
 

@@ -1,8 +1,10 @@
 """Parameters hidden in the lowest bits of a PNG's pixels ("stealth PNG info").
 
-The bits run down the columns, from the left: a 15-letter mark, a 32-bit length in bits, then text or
-gzip. NovelAI and web-UI extensions write it to the alpha channel. Only as many columns are unfiltered
-as the text needs: a filtered byte depends on its left and upper neighbours of the same channel alone.
+The bits run down the columns, from the left: a 15-letter mark, a 32-bit length in bits, then text
+or gzip. NovelAI and web-UI extensions write it to the alpha channel. Only as many columns are
+unfiltered
+as the text needs: a filtered byte depends on its left and upper neighbours of the same channel
+alone.
 """
 
 from __future__ import annotations
@@ -47,7 +49,7 @@ def read(data: bytes) -> str | None:
 
 
 def _begins(data: bytes, width: int, height: int, step: int) -> bool:
-    """Whether the first column begins with the first letters of a mark, in either way of writing."""
+    """Whether the first column begins with the first letters of a mark."""
     few = min(height, _MARK_BITS)
     rows = _rows(data, width * step + 1, few)
     for channels in ((3,), (0, 1, 2)) if step == 4 else ((0, 1, 2),):

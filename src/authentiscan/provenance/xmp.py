@@ -32,7 +32,7 @@ _PREFIXES = {
 Values = dict[str, list[str]]
 
 
-class _Refused(ValueError):
+class _RefusedError(ValueError):
     """The packet does something an XMP packet has no reason to do."""
 
 
@@ -47,7 +47,7 @@ class _Reader:
 
     def start(self, name: str, attributes: dict[str, str]) -> None:
         if len(self._path) >= MAX_DEPTH:
-            raise _Refused(f"nested deeper than {MAX_DEPTH}")
+            raise _RefusedError(f"nested deeper than {MAX_DEPTH}")
         self._path.append(_short(name))
         self._text = []
         for key, value in attributes.items():
@@ -74,7 +74,7 @@ class _Reader:
     def _keep(self, name: str, value: str) -> None:
         self.count += 1
         if self.count > MAX_VALUES:
-            raise _Refused(f"more than {MAX_VALUES} values")
+            raise _RefusedError(f"more than {MAX_VALUES} values")
         self.values.setdefault(name, []).append(value)
 
 
@@ -92,7 +92,7 @@ def parse(packet: bytes) -> Values:
     parser.buffer_text = True
 
     def refuse(*_: object) -> None:
-        raise _Refused("declares a document type or an entity")
+        raise _RefusedError("declares a document type or an entity")
 
     parser.StartDoctypeDeclHandler = refuse
     parser.EntityDeclHandler = refuse

@@ -1,8 +1,9 @@
 """Bounded walks over image containers that give their metadata as raw bytes; no pixel is decoded.
 
-Each reader steps through a format's own structure (PNG chunks, JPEG segments, RIFF chunks, ISO boxes,
-TIFF directories ...) in pure Python, within the budgets of `record.Collector`, and never raises on what
-the bytes hold: whatever is broken becomes a line of `Metadata.problems`.
+Each reader steps through a format's own structure (PNG chunks, JPEG segments, RIFF chunks, ISO
+boxes,
+TIFF directories ...) in pure Python, within the budgets of `record.Collector`, and never raises
+on what the bytes hold: whatever is broken becomes a line of `Metadata.problems`.
 """
 
 from __future__ import annotations

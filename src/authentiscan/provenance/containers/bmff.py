@@ -1,4 +1,7 @@
-"""HEIF, AVIF and JPEG XL boxes (ISO/IEC 14496-12, 23008-12): Exif and XMP items, uuid boxes, JUMBF."""
+"""HEIF, AVIF and JPEG XL boxes: Exif and XMP items, uuid boxes, JUMBF.
+
+ISO/IEC 14496-12 (boxes), 23008-12 (items).
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""PNG: text chunks, eXIf, caBX (C2PA). Text after the pixel data is read too, as programs write it there."""
+"""PNG: text chunks, eXIf, caBX (C2PA).
+
+Text after the pixel data is read too, as some programs write it there.
+"""
 
 from __future__ import annotations
 
@@ -82,7 +85,7 @@ def _named(key: str, text: str, into: Collector) -> None:
 
 
 def _profile(text: str) -> bytes:
-    """The bytes of ``\\nname\\n  length\\nhex...``."""
+    """The bytes of three lines: name, length, hexadecimal content."""
     lines = text.strip().split("\n", 2)
     if len(lines) < 3:
         raise ValueError("profile text without content")

@@ -33,7 +33,7 @@ class Text:
 class Metadata:
     """Raw metadata blocks of one file, in the order found.
 
-    exif: TIFF structures, without the ``Exif\\0\\0`` mark. xmp: XML packets. iptc: IIM records.
+    exif: TIFF structures, without the ``Exif`` mark. xmp: XML packets. iptc: IIM records.
     c2pa_bytes: size of the embedded C2PA manifest store, None without one.
     width, height: as the container states them where the walk meets them, else None.
     problems: what was broken or over budget.
@@ -50,7 +50,7 @@ class Metadata:
     problems: tuple[str, ...] = ()
 
 
-class Budget(ValueError):
+class BudgetError(ValueError):
     """A budget of this module is used up; the walk ends and keeps what it has."""
 
 
@@ -71,13 +71,13 @@ class Collector:
         self._total = 0
 
     def step(self) -> None:
-        """Count one structural item. Raises Budget where there are too many."""
+        """Count one structural item. Raises BudgetError where there are too many."""
         self._items += 1
         if self._items > MAX_ITEMS:
-            raise Budget(f"more than {MAX_ITEMS} parts, the rest was not read")
+            raise BudgetError(f"more than {MAX_ITEMS} parts, the rest was not read")
 
     def exif(self, block: bytes | memoryview) -> None:
-        """Keep a TIFF structure, with or without its ``Exif\\0\\0`` mark."""
+        """Keep a TIFF structure, with or without its ``Exif`` mark."""
         content = bytes(block[: MAX_BLOCK + 1])
         if content.startswith(b"Exif\0\0"):
             content = content[6:]
@@ -144,7 +144,7 @@ def number(data: bytes | memoryview, at: int, size: int, order: str = "big") -> 
 
 
 def inflate(block: bytes | memoryview, limit: int = MAX_BLOCK) -> bytes:
-    """zlib-decompressed ``block``, at most ``limit`` bytes. Raises ValueError where it is broken or larger."""
+    """Unpack zlib data to at most ``limit`` bytes. Raises ValueError where broken or larger."""
     engine = zlib.decompressobj()
     try:
         content = engine.decompress(block, limit)
@@ -156,7 +156,7 @@ def inflate(block: bytes | memoryview, limit: int = MAX_BLOCK) -> bytes:
 
 
 def photoshop(block: bytes | memoryview, into: Collector) -> None:
-    """Walk Photoshop image resources (``8BIM``) for IPTC (0x0404), XMP (0x0424) and EXIF (0x0422)."""
+    """Walk Photoshop resources (``8BIM``) for IPTC (0x0404), XMP (0x0424), EXIF (0x0422)."""
     at = 0
     while at + 12 <= len(block):
         into.step()

@@ -1,4 +1,4 @@
-"""SVG is no photograph and is never drawn here; only its XMP packet and C2PA manifest are looked for."""
+"""SVG is never drawn here; only its XMP packet and C2PA manifest are looked for."""
 
 from __future__ import annotations
 
