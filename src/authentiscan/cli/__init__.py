@@ -9,6 +9,9 @@ import typer
 
 from authentiscan.cli.doctor import doctor
 from authentiscan.cli.evaluate import evaluate
+from authentiscan.cli.explain import explain, explain_compare
+from authentiscan.cli.export import export
+from authentiscan.cli.models import app as models_app
 from authentiscan.cli.scan import scan
 from authentiscan.core.errors import AuthentiscanError
 
@@ -42,6 +45,10 @@ def root(
 # Commands are registered here, one import line and one app.command / app.add_typer line a group;
 # the files must stay light: heavy rooms are imported inside the command bodies.
 app.command()(scan)
+app.command()(explain)
+app.command("explain-compare")(explain_compare)
+app.command()(export)
+app.add_typer(models_app, name="models")
 app.command()(doctor)
 app.command()(evaluate)
 

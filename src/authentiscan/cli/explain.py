@@ -1,0 +1,343 @@
+"""`authentiscan explain` and `authentiscan explain-compare`: where detectors look."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from authentiscan.core.types import RGBImage
+    from authentiscan.explain import Heatmap, Target
+    from authentiscan.inference import Detector
+
+
+class MethodName(StrEnum):
+    """Names of the explanation methods."""
+
+    GRADCAM = "gradcam"
+    GRADCAM_PP = "gradcam++"
+    IG = "ig"
+    OCCLUSION = "occlusion"
+
+
+class ViewName(StrEnum):
+    """Names of the pictures."""
+
+    OVERLAY = "overlay"
+    RESIDUAL = "residual"
+    SPECTRUM = "spectrum"
+    ELA = "ela"
+    ALL = "all"
+
+
+class TargetName(StrEnum):
+    """Which evidence a map shows."""
+
+    AUTO = "auto"
+    GENERATED = "generated"
+    REAL = "real"
+
+
+class ScaleName(StrEnum):
+    """Colour scales, all perceptually uniform."""
+
+    INFERNO = "inferno"
+    VIRIDIS = "viridis"
+    MAGMA = "magma"
+
+
+@dataclass(frozen=True)
+class _Wishes:
+    method: str
+    target: str
+    views: tuple[str, ...]
+    opacity: float
+    scale: str
+
+
+def explain(
+    images: Annotated[list[Path], typer.Argument(help="Images to explain.", metavar="IMAGE...")],
+    *,
+    model: Annotated[
+        Path | None, typer.Option("--model", "-m", help="Bundle folder; default: the packaged one.")
+    ] = None,
+    method: Annotated[
+        MethodName,
+        typer.Option(help="gradcam needs no torch; the others need the `explain` extra."),
+    ] = MethodName.GRADCAM,
+    view: Annotated[
+        list[ViewName] | None, typer.Option(help="Pictures to show; may be given more than once.")
+    ] = None,
+    target: Annotated[
+        TargetName, typer.Option(help="Evidence for this side; auto: the one the score leans to.")
+    ] = TargetName.AUTO,
+    opacity: Annotated[
+        float, typer.Option(min=0.0, max=1.0, help="Share of the colours in the overlay, 0 to 1.")
+    ] = 0.5,
+    colours: Annotated[ScaleName, typer.Option(help="Colour scale.")] = ScaleName.INFERNO,
+    save: Annotated[
+        Path | None,
+        typer.Option(
+            "--save", "-o", help="Picture to write (.png, .jpg, .webp); a folder for many images."
+        ),
+    ] = None,
+    visualize: Annotated[
+        bool, typer.Option("--visualize", help="Open the picture in the desktop's viewer.")
+    ] = False,
+    faithfulness: Annotated[
+        bool, typer.Option("--faithfulness", help="Measure whether the maps deserve trust (slow).")
+    ] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object a line instead of text.")
+    ] = False,
+    threads: Annotated[
+        int | None, typer.Option(min=1, help="CPU threads; default: all cores.")
+    ] = None,
+) -> None:
+    """Show where a detector found its evidence, and how far that can be trusted.
+
+    The map is scaled by its own maximum: it tells where, not how much. It is not proof. With
+    --faithfulness the places the map marks are blurred away (deletion: the score should fall fast)
+    or alone put back (insertion), against random places and edges.
+
+    Examples: authentiscan explain photo.jpg --save why.png; authentiscan explain photo.jpg --view
+    all --faithfulness; authentiscan explain shots/*.png --save maps/
+    """
+    from authentiscan.core.errors import DecodeError
+    from authentiscan.explain.methods import needs_torch
+    from authentiscan.explain.overlay import VIEWS
+    from authentiscan.inference import load_detector
+
+    chosen = [ViewName.OVERLAY] if view is None else view
+    views = VIEWS if ViewName.ALL in chosen else tuple(dict.fromkeys(v.value for v in chosen))
+    wishes = _Wishes(method.value, target.value, views, opacity, colours.value)
+    backend = "torch" if needs_torch(method.value) else "onnx"
+    detector = load_detector(model, backend=backend, threads=threads)  # type: ignore[arg-type]
+    measured, failed = [], 0
+    written: set[Path] = set()
+    for path in images:
+        try:
+            pixels, found = _explained(detector, path, wishes)
+        except DecodeError as error:
+            failed += 1
+            _tell_error(path, error, as_json=as_json)
+            continue
+        picture = None
+        if save is not None or visualize:
+            drawn = _drawn(detector, pixels, found, wishes)
+            if save is not None:
+                picture = _saved(drawn, path, save, many=len(images) > 1, written=written)
+            if visualize:
+                _open(drawn)
+        if faithfulness:
+            from authentiscan.explain.faithfulness import faithfulness as measure
+
+            measured.append(measure(detector, pixels, found))
+        _tell(
+            detector, path, found, picture, measured[-1] if faithfulness else None, as_json=as_json
+        )
+    if measured and not as_json:
+        _tell_faithfulness(measured)
+    if failed:
+        raise typer.Exit(1)
+
+
+def explain_compare(
+    *,
+    models: Annotated[
+        list[Path], typer.Option("--model", "-m", help="Bundle folder; give it once a detector.")
+    ],
+    data: Annotated[
+        list[Path], typer.Option("--data", "-d", help="Manifest (Parquet); once a data set.")
+    ],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for pictures and tables.")],
+    split: Annotated[
+        str | None, typer.Option(help="Only rows of this split, such as test; default: all.")
+    ] = None,
+    samples: Annotated[
+        int, typer.Option(min=1, max=10_000, help="Images of every data set, half of each class.")
+    ] = 20,
+    seed: Annotated[int, typer.Option(help="Which images are drawn.")] = 0,
+    threads: Annotated[int | None, typer.Option(min=1, help="CPU threads.")] = None,
+) -> None:
+    """Compare where detectors look, on the same samples of every data set.
+
+    Writes an overlay for every detector and sample, the mean map of every detector on every data
+    set, and how much each two detectors agree: overlap of the strongest fifth of the image (0.11 is
+    chance) and correlation, as CSV and pictures.
+
+    Example: authentiscan explain-compare -m runs/a -m runs/b -d cifake.parquet -o where/
+    """
+    from rich.console import Console
+    from rich.progress import Progress
+    from rich.table import Table
+
+    from authentiscan.core.manifest import Manifest
+    from authentiscan.explain.compare import compare
+    from authentiscan.inference import load_detector
+
+    detectors = {
+        name: load_detector(path, threads=threads) for name, path in _named(models).items()
+    }
+    datasets = {name: Manifest.read(path) for name, path in _named(data).items()}
+    if split is not None:
+        datasets = {name: manifest.where(split=split) for name, manifest in datasets.items()}
+    images = sum(min(samples, len(manifest)) for manifest in datasets.values())
+    with Progress(console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("explaining", total=images * len(detectors))
+        found = compare(
+            detectors,
+            datasets,
+            output,
+            samples=samples,
+            seed=seed,
+            progress=lambda: progress.advance(task),
+        )
+    for line in found.skipped:
+        typer.secho(f"skipped {line}", err=True, fg=typer.colors.YELLOW)
+    table = Table("data set", "first", "second", "overlap", "correlation", "images", box=None)
+    for row in found.overlaps:
+        if row.first != row.second:
+            figures = (f"{row.iou:.2f}", f"{row.correlation:+.2f}", str(row.images))
+            table.add_row(row.dataset, row.first, row.second, *figures)
+    Console().print(table)
+    typer.echo(f"{len(found.seen)} overlays and the tables are in {output}")
+    if found.skipped:
+        raise typer.Exit(1)
+
+
+def _explained(detector: Detector, path: Path, wishes: _Wishes) -> tuple[RGBImage, Heatmap]:
+    from authentiscan.core.images import decode
+    from authentiscan.explain import explain as explain_image
+    from authentiscan.explain.methods import method
+
+    pixels = decode(path).pixels
+    by = method(wishes.method)
+    if wishes.target != TargetName.AUTO:
+        target: Target = "real" if wishes.target == TargetName.REAL else "generated"
+        return pixels, explain_image(detector, pixels, target=target, method=by)
+    found = explain_image(detector, pixels, target="generated", method=by)
+    if found.score >= 0.5:
+        return pixels, found
+    return pixels, explain_image(detector, pixels, target="real", method=by)
+
+
+def _drawn(detector: Detector, pixels: RGBImage, found: Heatmap, wishes: _Wishes) -> RGBImage:
+    from authentiscan.explain.overlay import figure, panels
+
+    verdict = detector.verdict(found.score)
+    shown = panels(pixels, found, chosen=wishes.views, opacity=wishes.opacity, scale=wishes.scale)
+    title = f"{verdict}, score {found.score:.3f}  ({detector.spec.name}, {wishes.method})"
+    return figure(shown, title=title)
+
+
+def _saved(drawn: RGBImage, source: Path, save: Path, *, many: bool, written: set[Path]) -> Path:
+    """Write the picture to ``save``, or into it where it is a folder; never one of this run twice."""
+    from authentiscan.core.errors import UsageError
+    from authentiscan.core.images import encode
+
+    if many or save.is_dir() or not save.suffix:
+        save.mkdir(parents=True, exist_ok=True)
+        save = save / f"{source.stem}_explained.png"
+    formats = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
+    kind = formats.get(save.suffix.lower())
+    if kind is None:
+        raise UsageError(f"cannot write {save.name}: allowed endings are {', '.join(formats)}")
+    save.parent.mkdir(parents=True, exist_ok=True)
+    stem, number = save.stem, 2
+    while save in written:  # images of two folders may share a name
+        save, number = save.with_stem(f"{stem}_{number}"), number + 1
+    written.add(save)
+    save.write_bytes(encode(drawn, kind))
+    return save
+
+
+def _open(drawn: RGBImage) -> None:
+    from PIL import Image
+
+    Image.fromarray(drawn).show(title="authentiscan explain")
+
+
+def _tell(
+    detector: Detector,
+    path: Path,
+    found: Heatmap,
+    picture: Path | None,
+    measured: Any,
+    *,
+    as_json: bool,
+) -> None:
+    verdict = detector.verdict(found.score)
+    if as_json:
+        import json
+        from dataclasses import asdict
+
+        row = {
+            "path": str(path),
+            "verdict": verdict.value,
+            "score": found.score,
+            "target": found.target,
+            "strongest": float(found.raw.max()),
+            "picture": None if picture is None else str(picture),
+            "faithfulness": None if measured is None else asdict(measured),
+            "error": None,
+        }
+        typer.echo(json.dumps(row))
+        return
+    where = f", picture in {picture}" if picture else ""
+    typer.echo(f"{path}: {verdict.value}, score {found.score:.3f}, map for {found.target}{where}")
+
+
+def _tell_error(path: Path, error: Exception, *, as_json: bool) -> None:
+    if as_json:
+        import json
+
+        row = {"path": str(path), "verdict": None, "score": None, "error": str(error)}
+        typer.echo(json.dumps(row))
+    else:
+        typer.secho(f"error: {path}: {error}", fg=typer.colors.RED, err=True)
+
+
+def _tell_faithfulness(measured: list[Any]) -> None:
+    import numpy as np
+    from rich.console import Console
+    from rich.table import Table
+
+    from authentiscan.explain.faithfulness import summarise
+
+    table = Table("order", "deletion (small is good)", "insertion (large is good)", box=None)
+    rows = {
+        "map": ([m.deletion for m in measured], [m.insertion for m in measured]),
+        "edges": ([m.edges_deletion for m in measured], [m.edges_insertion for m in measured]),
+        "random": (
+            [np.mean(m.random_deletion) for m in measured],
+            [np.mean(m.random_insertion) for m in measured],
+        ),
+    }
+    for name, (deletion, insertion) in rows.items():
+        table.add_row(name, f"{np.mean(deletion):.3f}", f"{np.mean(insertion):.3f}")
+    console = Console()
+    console.print(table)
+    if len(measured) == 1:
+        (one,) = measured
+        ahead = one.deletion_gain > 0 and one.insertion_gain > 0
+        word = "ahead of" if ahead else "not ahead of"
+        console.print(f"On this image the map is {word} random orders; judge over many images.")
+    else:
+        console.print(summarise(measured).sentence)
+
+
+def _named(paths: list[Path]) -> dict[str, Path]:
+    """Paths by their last name, numbered where two are alike."""
+    named: dict[str, Path] = {}
+    for path in paths:
+        stem = path.stem if path.is_file() else path.resolve().name
+        name, number = stem, 2
+        while name in named:
+            name, number = f"{stem}_{number}", number + 1
+        named[name] = path
+    return named

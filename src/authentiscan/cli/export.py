@@ -1,0 +1,57 @@
+"""`authentiscan export`: a bundle's weights as ONNX, for other runtimes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def export(
+    bundle: Annotated[Path, typer.Argument(help="Bundle folder that a training run left.")],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="ONNX file to write.", show_default=True)
+    ] = Path("model.onnx"),
+    opset: Annotated[
+        int, typer.Option(min=18, max=25, help="ONNX operator set, 18 to 25; higher is newer.")
+    ] = 18,
+    scores_only: Annotated[
+        bool,
+        typer.Option("--scores-only", help="Leave the Grad-CAM outputs `cam` and `cam_real` out."),
+    ] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace an existing file.")] = False,
+) -> None:
+    """Write a bundle's safetensors weights as an ONNX graph and check it against torch.
+
+    The input is `image` (N, 3, S, S) float32, preprocessed as detector.json states; the outputs are
+    `logits` (N,), positive for generated, and the Grad-CAM maps. A graph whose outputs differ from
+    torch by more than 1e-4 is refused. Needs the `export` extra.
+
+    Example: authentiscan export runs/baseline --output baseline.onnx --opset 20
+    """
+    from authentiscan.core.errors import MissingExtraError, UsageError
+    from authentiscan.inference.bundle import read_spec
+
+    if output.exists() and not force:
+        raise UsageError(f"{output} exists; name another file or add --force")
+    spec = read_spec(bundle)
+    try:
+        from authentiscan.inference.export import export_onnx
+        from authentiscan.inference.torch_backend import load_model
+    except ModuleNotFoundError as error:
+        raise MissingExtraError("export", "export") from error
+    model = load_model(bundle, spec)
+    output.parent.mkdir(parents=True, exist_ok=True)
+    partial = output.with_name(f".{output.name}.partial")
+    try:
+        difference = export_onnx(
+            model, partial, size=spec.preprocess.size, opset=opset, cam=not scores_only
+        )
+        partial.replace(output)
+    finally:
+        partial.unlink(missing_ok=True)
+    typer.echo(
+        f"{output}: {output.stat().st_size / 1e6:.1f} MB, opset {opset}, "
+        f"differs from torch by at most {difference:.1e}"
+    )

@@ -1,0 +1,160 @@
+"""`authentiscan models`: architectures that can be trained, bundles that can be used."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from authentiscan.inference.bundle import DetectorSpec
+
+app = typer.Typer(help="Show architectures and bundles.", no_args_is_help=True)
+
+
+@app.command("list")
+def list_architectures(
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """List the architectures a recipe can name, with their sizes. Needs the `export` extra.
+
+    Any convolutional timm backbone is allowed beside these, as `timm/<backbone>`.
+
+    Example: authentiscan models list
+    """
+    from authentiscan.models import create, names, summary
+
+    rows = [(name, create(name).parameter_count(), summary(name)) for name in names()]
+    if as_json:
+        import json
+
+        keys = ("name", "parameters", "summary")
+        typer.echo(json.dumps([dict(zip(keys, row, strict=True)) for row in rows], indent=2))
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("architecture", "parameters", "what it is", box=None)
+    table.columns[1].justify = "right"
+    for name, count, what in rows:
+        table.add_row(name, f"{count:,}", what)
+    Console().print(table)
+
+
+@app.command("info")
+def info(
+    bundle: Annotated[
+        Path | None, typer.Argument(help="Bundle folder; the packaged detector when left out.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print detector.json itself.")] = False,
+    card: Annotated[bool, typer.Option("--card", help="Print the model card (Markdown).")] = False,
+) -> None:
+    """Show what a bundle is: network, input, thresholds and what they cost, figures, data, limits.
+
+    The files' checksums are verified; a changed bundle is an error.
+
+    Examples: authentiscan models info; authentiscan models info runs/baseline --json
+    """
+    from authentiscan.core.errors import UsageError
+    from authentiscan.inference import default_bundle, read_spec
+
+    if as_json and card:
+        raise UsageError("--json and --card exclude each other")
+    folder = default_bundle() if bundle is None else bundle
+    spec = read_spec(folder)
+    if as_json:
+        typer.echo(spec.model_dump_json(indent=2))
+    elif card:
+        from authentiscan.inference.card import model_card
+
+        typer.echo(model_card(spec), nl=False)
+    else:
+        _print_info(folder, spec)
+
+
+def _print_info(folder: Path, spec: DetectorSpec) -> None:
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    console = Console()
+    console.print(f"[bold]{escape(spec.name)}[/bold] {escape(spec.version)}  {escape(str(folder))}")
+    if spec.summary:
+        console.print(escape(spec.summary))
+    facts = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
+    facts.add_column(style="dim", no_wrap=True)
+    facts.add_column()
+    for key, value in _facts(spec):
+        facts.add_row(key, escape(value))
+    console.print(facts)
+    thresholds = Table(
+        "threshold", "score from", "photographs called generated", "generated found", "measured on",
+        box=None, padding=(0, 2, 0, 0),
+    )  # fmt: skip
+    listed = {t.name: t for t in (spec.decision.generated, *spec.thresholds)}
+    for t in listed.values():
+        low, high = t.fpr_interval
+        wrong = f"{t.fpr:.1%} ({low:.1%} to {high:.1%})"
+        thresholds.add_row(t.name, f"{t.score:.4f}", wrong, f"{t.tpr:.1%}", escape(t.measured_on))
+    console.print()
+    console.print(thresholds)
+    for title, rows in _metric_tables(spec.metrics):
+        _print_metrics(console, title, rows)
+    console.print()
+    for limit in spec.limits:
+        console.print(f"- {escape(limit)}")
+
+
+def _facts(spec: DetectorSpec) -> list[tuple[str, str]]:
+    how, rule = spec.preprocess, spec.decision
+    arguments = ", ".join(f"{key}={value}" for key, value in spec.architecture.arguments.items())
+    return [
+        ("made", f"{spec.created:%Y-%m-%d %H:%M} UTC, licence {spec.licence}"),
+        ("architecture", f"{spec.architecture.name} ({arguments or 'defaults'})"),
+        ("parameters", f"{spec.architecture.parameters:,}"),
+        ("input", f"{how.size} x {how.size}, resize {how.resize}, small images {how.small_image}"),
+        ("crops", f"up to {how.max_crops}, pooled by {how.pooling}"),
+        ("calibration", _calibration(spec)),
+        ("verdict", f"generated from {rule.generated.score:.4f}, real below {rule.real_below:.4f}"),
+        *(("data", _data(use)) for use in spec.data),
+        *(("sha256", f"{digest[:16]}…  {name}, verified") for name, digest in spec.files.items()),
+    ]
+
+
+def _calibration(spec: DetectorSpec) -> str:
+    how = spec.calibration
+    if how.kind == "isotonic":
+        return f"isotonic, {len(how.logits)} points"
+    return f"sigmoid({how.slope:.3f} x logit {how.intercept:+.3f})"
+
+
+def _data(use: Any) -> str:
+    counts = ", ".join(f"{split} {count:,}" for split, count in use.images.items())
+    return f"{use.name}: {counts} (manifest {use.sha256[:12]})"
+
+
+def _metric_tables(metrics: dict[str, Any], path: str = "") -> list[tuple[str, dict[str, Any]]]:
+    """Every record of figures in nested metrics, with its path as title."""
+    plain = {key: value for key, value in metrics.items() if not isinstance(value, dict)}
+    found = [(path or "measured", plain)] if plain else []
+    for key, value in metrics.items():
+        if isinstance(value, dict):
+            inside = f"{path} / {key}" if path else key
+            if "value" in value:
+                found.append((path or "measured", {key: value}))
+            else:
+                found += _metric_tables(value, inside)
+    return found
+
+
+def _print_metrics(console: Any, title: str, rows: dict[str, Any]) -> None:
+    from rich.markup import escape
+
+    from authentiscan.inference.card import figure
+
+    hidden = [key for key in rows if key.endswith(("_interval", "_ci"))]
+    text = ", ".join(
+        f"{key.replace('_', ' ')} {figure(rows, key)}" for key in rows if key not in hidden
+    )
+    console.print(f"[dim]{escape(title)}:[/dim] {escape(text)}")
