@@ -12,7 +12,9 @@ from authentiscan.cli.evaluate import evaluate
 from authentiscan.cli.explain import explain, explain_compare
 from authentiscan.cli.export import export
 from authentiscan.cli.models import app as models_app
+from authentiscan.cli.recipes import app as recipes
 from authentiscan.cli.scan import scan
+from authentiscan.cli.train import train
 from authentiscan.core.errors import AuthentiscanError
 
 app = typer.Typer(
@@ -51,6 +53,8 @@ app.command()(export)
 app.add_typer(models_app, name="models")
 app.command()(doctor)
 app.command()(evaluate)
+app.command()(train)
+app.add_typer(recipes, name="recipes")
 
 
 def main() -> None:

@@ -105,12 +105,15 @@ class JpegHistory:
     counts: tuple[int, ...] = (1,) * len(_USUAL)
 
     @classmethod
-    def observe(cls, facts: Iterable[ImageFacts]) -> JpegHistory:
-        """The history of images with these facts; usual web qualities where there is no JPEG."""
+    def observe(cls, images: Iterable[tuple[int | None, str | None]]) -> JpegHistory:
+        """The history of images with these qualities (1..100) and subsamplings, None for no JPEG.
+
+        Usual web qualities where no image has one below 97.
+        """
         seen = Counter(
-            (f.jpeg_quality, f.jpeg_subsampling if f.jpeg_subsampling in _KNOWN else "4:2:0")
-            for f in facts
-            if f.jpeg_quality is not None and f.jpeg_quality < NEARLY_LOSSLESS
+            (quality, subsampling if subsampling in _KNOWN else "4:2:0")
+            for quality, subsampling in images
+            if quality is not None and quality < NEARLY_LOSSLESS
         )
         if not seen:
             return cls()

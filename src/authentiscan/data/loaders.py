@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -17,11 +18,17 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from authentiscan.core.errors import DecodeError, ManifestError
-from authentiscan.core.images import decode
+from authentiscan.core.images import decode, read_source
 from authentiscan.core.manifest import Manifest
 from authentiscan.core.preprocess import Preprocess
-from authentiscan.core.types import ImageFacts, RGBImage
-from authentiscan.data.augment import AugmentSettings, Augmenter, JpegHistory, matched, needs_history
+from authentiscan.core.types import RGBImage
+from authentiscan.data.augment import (
+    AugmentSettings,
+    Augmenter,
+    JpegHistory,
+    matched,
+    needs_history,
+)
 from authentiscan.data.pixel_cache import PixelCache
 
 PACK_LIMIT = 8 << 30
@@ -56,28 +63,28 @@ class Batch(NamedTuple):
 
 
 class EncodedImages:
-    """The encoded bytes of a manifest's rows, quick to reach in any order.
+    """The encoded bytes of a manifest's rows, quick to reach in any order and from forked workers.
 
-    Rows that point into Parquet tables are copied once, in table order, into one block of memory:
-    reading them at random would decompress a whole row group for every image.
+    Rows that lie in tables, archives or the manifest itself are copied once, in the order they lie
+    there, into one block of memory: reading them at random would decompress a whole row group for
+    every image, and pyarrow's threads do not survive a fork. Plain files are read when asked for.
     """
 
     def __init__(self, manifest: Manifest) -> None:
         self._manifest = manifest
+        self._files: dict[int, Path] = {}
         self._starts: dict[int, tuple[int, int]] = {}
-        self._block: NDArray[np.uint8] = np.empty(0, dtype=np.uint8)
         self._failures: dict[int, str] = {}
-        rows = self._in_tables(manifest)
-        if rows:
-            self._pack(rows)
-
-    @staticmethod
-    def _in_tables(manifest: Manifest) -> list[int]:
-        if "row" not in manifest.table.column_names:
-            return []
+        self._block: NDArray[np.uint8] = np.empty(0, dtype=np.uint8)
+        held = manifest.column("image") if "image" in manifest.table.column_names else None
         places = zip(manifest.column("path"), manifest.column("row"), strict=True)
-        found = [(path, row, i) for i, (path, row) in enumerate(places) if row is not None]
-        return [i for _, _, i in sorted(found)]
+        packed: list[tuple[str, int, int]] = []
+        for index, (path, row) in enumerate(places):
+            if (held is not None and held[index] is not None) or row is not None or path is None:
+                packed.append((str(path), row if row is not None else index, index))
+            else:
+                self._files[index] = manifest.root / str(path)
+        self._pack([index for _, _, index in sorted(packed)])
 
     def _pack(self, rows: list[int]) -> None:
         pieces: list[bytes] = []
@@ -96,7 +103,9 @@ class EncodedImages:
         self._block = np.frombuffer(b"".join(pieces), dtype=np.uint8)
 
     def __getitem__(self, index: int) -> bytes:
-        """Encoded bytes of row ``index``. Raises ManifestError where they are not there."""
+        """Encoded bytes of row ``index``. Raises ManifestError or DecodeError where there are none."""
+        if index in self._files:
+            return read_source(self._files[index])
         if index in self._starts:
             start, length = self._starts[index]
             return self._block[start : start + length].tobytes()
@@ -124,23 +133,25 @@ class _Images:
         return image.pixels, lossless
 
 
-def observe_history(manifest: Manifest, *, sample: int = 1500, seed: int = 0) -> JpegHistory:
-    """The JPEG qualities of a training set, from at most ``sample`` of its images.
+def observe_history(manifest: Manifest, *, sample: int = 1000, seed: int = 0) -> JpegHistory:
+    """The JPEG qualities and subsamplings of a training set, both classes together.
 
-    As many rows of either class are looked at, so that neither class sets the history of the other.
+    Read from the manifest's columns where it has them, else from ``sample`` of its images.
     Unreadable images are passed over.
     """
+    qualities, subsamplings = manifest.column("jpeg_quality"), manifest.column("jpeg_subsampling")
+    if any(s is not None for s in subsamplings):
+        return JpegHistory.observe(zip(qualities, subsamplings, strict=True))
     rng = np.random.default_rng([seed, 0x4A504547])
-    each = max(1, sample // 2)
-    chosen = [rng.permutation(np.flatnonzero(manifest.labels == label))[:each] for label in (0, 1)]
-    rows = np.sort(np.concatenate(chosen))  # in table order: one pass over the file
-    facts: list[ImageFacts] = []
+    rows = np.sort(rng.permutation(len(manifest))[:sample])  # in table order: one pass over it
+    found: list[tuple[int | None, str | None]] = []
     for row in rows:
         try:
-            facts.append(decode(manifest.image_bytes(int(row))).facts)
+            facts = decode(manifest.image_bytes(int(row))).facts
         except (DecodeError, ManifestError):
             continue
-    return JpegHistory.observe(facts)
+        found.append((facts.jpeg_quality, facts.jpeg_subsampling))
+    return JpegHistory.observe(found)
 
 
 class TrainingImages(Dataset[Sample]):

@@ -1,0 +1,103 @@
+"""From trained weights to a calibrated bundle: what is measured is what is shipped.
+
+The weights are written as a bundle, the bundle is loaded as users load it (ONNX Runtime, its own
+preprocessing and crops), and that detector scores the validation part. Calibration, thresholds and the
+inconclusive band come from those scores.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from authentiscan.core.manifest import Manifest
+from authentiscan.evaluation.calibration import fit_platt
+from authentiscan.evaluation.harness import manifest_pool, score_manifest
+from authentiscan.evaluation.metrics import measure
+from authentiscan.evaluation.protocol import named
+from authentiscan.evaluation.scores import ScoreTable
+from authentiscan.evaluation.thresholds import at_fpr, choose_decision
+from authentiscan.inference import load_detector
+from authentiscan.inference.bundle import DetectorSpec
+from authentiscan.inference.export import save_bundle, update_spec
+from authentiscan.models.base import ImageClassifier
+from authentiscan.training.parts import Parts
+from authentiscan.training.recipe import Recipe, portable, recipe_sha256
+
+
+def deploy(
+    recipe: Recipe,
+    model: ImageClassifier,
+    parts: Parts,
+    folder: Path,
+    progress: Callable[[int, int], None] | None = None,
+) -> tuple[DetectorSpec, ScoreTable]:
+    """Write the bundle of ``model`` into ``folder``, calibrated on the validation part.
+
+    Gives the description as written and the calibrated scores of the validation images.
+    """
+    save_bundle(
+        model,
+        folder,
+        name=recipe.name,
+        preprocess=recipe.preprocess,
+        recipe=portable(recipe),
+        recipe_sha256=recipe_sha256(recipe),
+        data=parts.used,
+        licence=recipe.licence,
+        summary=recipe.summary,
+        limits=recipe.limits,
+    )
+    scored = _score(recipe, parts.val, folder, progress)
+    return _calibrate(recipe, scored, folder)
+
+
+def _score(
+    recipe: Recipe, val: Manifest, folder: Path, progress: Callable[[int, int], None] | None
+) -> ScoreTable:
+    name = recipe.deployment.treatment
+    treatment = named(name, manifest_pool(val) if name == "history" else ())
+    return score_manifest(load_detector(folder), val, treatment, progress).scored()
+
+
+def _calibrate(recipe: Recipe, table: ScoreTable, folder: Path) -> tuple[DetectorSpec, ScoreTable]:
+    settings = recipe.deployment
+    calibration = fit_platt(table.logits, table.labels)
+    table = table.recalibrated(calibration)
+    measured_on = f"validation, {settings.treatment}, {len(table)} images"
+    thresholds = {
+        fpr: at_fpr(table.scores, table.labels, fpr, table.groups, measured_on=measured_on)
+        for fpr in settings.fprs
+    }
+    decision = choose_decision(
+        table.scores, table.labels, thresholds[settings.decide_at], settings.costs
+    )
+    spec = update_spec(
+        folder,
+        calibration=calibration,
+        thresholds=tuple(thresholds.values()),
+        decision=decision,
+        metrics={"validation": validation_metrics(table, decision.generated.score)},
+    )
+    return spec, table
+
+
+def validation_metrics(table: ScoreTable, threshold: float) -> dict[str, Any]:
+    """Figures of the validation part: decisions at score 0.5, and by generator what the verdict's
+    ``threshold`` does.
+    """
+    figures = measure(table.labels, table.scores, threshold=0.5)
+    flagged: dict[str, list[bool]] = {}
+    for generator, score in zip(table.column("generator"), table.scores, strict=True):
+        flagged.setdefault(str(generator), []).append(bool(score >= threshold))
+    return {
+        "images": len(table),
+        "treatment": table.treatment,
+        "accuracies_at": 0.5,
+        **{name: round(float(value), 6) for name, value in figures.items()},
+        "called_generated": {
+            name: {"images": len(hits), "share": round(sum(hits) / len(hits), 4)}
+            for name, hits in sorted(flagged.items())
+        },
+    }

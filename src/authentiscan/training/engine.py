@@ -1,0 +1,469 @@
+"""The training loop, on Lightning Fabric: devices, precision and processes are Fabric's, the loop ours.
+
+The loop is written out because a run that was killed must go on to the same weights. At every
+checkpoint its whole state is a few plain numbers and the optimizer's: data order, crops and dropout are
+functions of (seed, epoch, step) and need no saving.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol, cast
+
+import numpy as np
+import torch
+from lightning.fabric import Fabric
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from authentiscan.core.errors import TrainingError
+from authentiscan.data.loaders import Batch, Collate, TrainingImages, ValidationImages
+from authentiscan.evaluation.metrics import METRICS, measure
+from authentiscan.models.base import ImageClassifier
+from authentiscan.training.layers import (
+    MovingAverage,
+    Schedule,
+    TrainedLayers,
+    head_penalty,
+    loss_of,
+    make_optimizer,
+)
+from authentiscan.training.recipe import Recipe, recipe_sha256
+from authentiscan.training.sampling import EpochBatches, EpochPlan
+from authentiscan.training.state import (
+    BEST,
+    LAST,
+    Progress,
+    load_checkpoint,
+    progress_from,
+    progress_record,
+    save_checkpoint,
+)
+
+_SHOWN = 20  # steps between lines in TensorBoard
+
+
+class Reporter(Protocol):
+    """Where progress is shown; called on the first process only."""
+
+    def say(self, text: str) -> None:
+        """One line for the user."""
+        ...
+
+    def start(self, title: str, total: int, done: int = 0) -> None:
+        """A stretch of ``total`` steps begins, ``done`` of them already behind."""
+        ...
+
+    def step(self, text: str = "") -> None:
+        """One step is done."""
+        ...
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """What an engine reads: images for training and validation, and the plan of the epochs."""
+
+    train: TrainingImages
+    val: ValidationImages
+    plan: EpochPlan
+    collate: Collate
+
+
+@dataclass
+class _Phase:
+    """What exists only while a phase runs."""
+
+    layers: TrainedLayers
+    module: Any  # Fabric's wrapper of the model
+    optimizer: Any
+    schedule: Schedule
+
+
+class Engine:
+    """Trains ``model`` as ``recipe`` says, leaving checkpoints in ``folder``.
+
+    Call `resume` before `fit` to go on from the last checkpoint. All processes of a distributed run
+    make the same engine; the first one writes.
+    """
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        model: ImageClassifier,
+        data: TrainingData,
+        folder: Path,
+        fabric: Fabric,
+        reporter: Reporter,
+    ) -> None:
+        self.recipe, self.model, self.data, self.fabric = recipe, model, data, fabric
+        self.reporter = reporter
+        self.folder = folder / "checkpoints"
+        self.progress = Progress()
+        self.average: MovingAverage | None = None
+        self._pending: dict[str, Any] | None = None
+        self._batches = EpochBatches(
+            data.plan, recipe.batch_size, rank=fabric.global_rank, world=fabric.world_size
+        )
+        self._loader = self._make_loader(data.train, batch_sampler=self._batches)
+        self._steps = len(self._batches)
+        self._better = min if recipe.monitor == "val_loss" else max
+        self._prepare_model()
+
+    def resume(self) -> bool:
+        """Go on from ``last.ckpt``; False where there is none. Raises TrainingError for another recipe's."""
+        path = self.folder / LAST
+        if not path.is_file():
+            return False
+        content = load_checkpoint(path)
+        if content["recipe_sha256"] != recipe_sha256(self.recipe):
+            raise TrainingError(
+                f"{path} belongs to another recipe; a run goes on only with the recipe it began with"
+            )
+        self.progress = progress_from(content["progress"])
+        self.model.load_state_dict(content["model"])
+        self._pending = content
+        return True
+
+    def fit(self, stop: Callable[[Progress], bool] | None = None) -> Progress:
+        """Run all phases, then put the best weights into the model.
+
+        ``stop`` is asked after every step and ends the run early, as a kill would.
+        """
+        torch.set_float32_matmul_precision("high")
+        while not self.progress.finished:
+            phase = self._start_phase()
+            while not self._phase_over():
+                self._epoch(phase, stop)
+                if stop and stop(self.progress):
+                    return self.progress
+            self._end_phase()
+        self._restore_best()
+        return self.progress
+
+    def time_steps(self, count: int = 3) -> float:
+        """Seconds a training step takes here, from ``count`` steps after one to warm up."""
+        phase = self._start_phase()
+        phase.layers.train_mode()
+        self._batches.set(0)
+        batches = iter(self._loader)
+        started = 0.0
+        for index in range(count + 1):
+            batch = next(batches, None)
+            if batch is None:
+                break
+            self._learn(phase, batch, last=True)
+            if index == 0:
+                started = time.perf_counter()
+        return (time.perf_counter() - started) / max(1, index)
+
+    # --- phases -------------------------------------------------------------------------------
+
+    def _start_phase(self) -> _Phase:
+        progress = self.progress
+        settings = self.recipe.phases[progress.phase]
+        if self._pending is None and progress.phase > 0:
+            self._restore_best()
+        layers = TrainedLayers(self.model, settings)
+        optimizer = make_optimizer(self.model, self.recipe, settings)
+        module, optimizer = self.fabric.setup(self.model, optimizer)
+        updates = math.ceil(self._steps / self.recipe.accumulate) * settings.epochs
+        schedule = Schedule(self.recipe, optimizer, updates)
+        self.average = MovingAverage(self.model, self.recipe.ema) if self.recipe.ema else None
+        if self._pending is not None:
+            self._restore_phase(optimizer, schedule, self._pending)
+            self._pending = None
+        trained = sum(p.numel() for p in self.model.parameters() if p.requires_grad)
+        self._say(
+            f"phase {progress.phase + 1} of {len(self.recipe.phases)}: {settings.trained} "
+            f"({trained:,} parameters), up to {settings.epochs} epochs of {self._steps} steps"
+        )
+        return _Phase(layers, module, optimizer, schedule)
+
+    def _restore_phase(self, optimizer: Any, schedule: Schedule, content: dict[str, Any]) -> None:
+        optimizer.load_state_dict(content["optimizer"])
+        schedule.load_state_dict(content["schedule"])
+        self.fabric.strategy.precision.load_state_dict(content["precision"])
+        if self.average is not None:
+            self.average.model.load_state_dict(content["average"])
+            self.average.updates = content["average_updates"]
+
+    def _phase_over(self) -> bool:
+        progress, stopping = self.progress, self.recipe.early_stopping
+        done = progress.epoch >= self.recipe.phases[progress.phase].epochs
+        return done or (stopping is not None and progress.waited >= stopping.patience)
+
+    def _end_phase(self) -> None:
+        progress = self.progress
+        if progress.epoch < self.recipe.phases[progress.phase].epochs:
+            self._say(
+                f"stopped early: {progress.waited} epochs without a better {self.recipe.monitor}"
+            )
+        if progress.phase + 1 < len(self.recipe.phases):
+            progress.start_phase(progress.phase + 1)
+        else:
+            progress.finished = True
+
+    # --- epochs and steps -----------------------------------------------------------------------
+
+    def _epoch(self, phase: _Phase, stop: Callable[[Progress], bool] | None) -> None:
+        progress, started = self.progress, time.perf_counter()
+        first = progress.step
+        phase.layers.train_mode()
+        self._batches.set(progress.total_epochs, start=first)
+        self._start(f"epoch {progress.total_epochs + 1}", self._steps, first)
+        for batch in self._loader:
+            last = progress.step + 1 == self._steps
+            self._learn(phase, batch, last=last)
+            progress.step += 1
+            progress.total_steps += 1
+            self._after_step(phase)
+            if stop and stop(progress):
+                return
+        seconds = time.perf_counter() - started
+        self._close_epoch(phase, seconds, (self._steps - first) * self.recipe.batch_size / seconds)
+
+    def _learn(self, phase: _Phase, batch: Batch, *, last: bool) -> None:
+        """One batch: gradients, and an update where enough of them were added up."""
+        recipe, progress = self.recipe, self.progress
+        self._note_failures(batch)
+        # Dropout depends on the step alone, so that a resumed run draws the same masks.
+        torch.manual_seed(_mixed(recipe.seed, progress.total_steps, self.fabric.global_rank))
+        update = last or (progress.step + 1) % recipe.accumulate == 0
+        with self.fabric.no_backward_sync(phase.module, enabled=not update):
+            loss = self._loss(phase, batch)
+            self.fabric.backward(loss / recipe.accumulate)
+        if update:
+            if recipe.gradient_clip:
+                self.fabric.clip_gradients(
+                    phase.module, phase.optimizer, max_norm=recipe.gradient_clip
+                )
+            phase.optimizer.step()
+            phase.optimizer.zero_grad(set_to_none=True)
+            phase.schedule.after_update()
+            if self.average is not None:
+                self.average.update(self.model)
+
+    def _loss(self, phase: _Phase, batch: Batch) -> Tensor:
+        images, labels = self._on_device(batch)
+        if not len(labels):  # every image of the batch was unreadable: nothing to learn from it
+            return sum(p.sum() * 0.0 for p in self.model.parameters() if p.requires_grad)  # type: ignore[return-value]
+        logits = phase.module(images).float()
+        loss = loss_of(logits, labels, self.recipe.loss)
+        value = float(loss.detach())
+        if not math.isfinite(value):
+            raise TrainingError(
+                f"the loss became {value} in epoch {self.progress.total_epochs + 1}; try a smaller "
+                "optimizer.lr, gradient_clip=1, or precision=fp32"
+            )
+        self.progress.loss_sum += value * len(labels)
+        self.progress.hits += int(((logits >= 0) == (labels > 0.5)).sum())
+        self.progress.seen += len(labels)
+        if self.recipe.optimizer.head_l2:
+            loss = loss + head_penalty(self.model, self.recipe.optimizer.head_l2)
+        return loss
+
+    def _after_step(self, phase: _Phase) -> None:
+        progress, every = self.progress, self.recipe.checkpoint.every_steps
+        mean = progress.loss_sum / max(1, progress.seen)
+        self._step(f"loss {mean:.4f}")
+        if progress.total_steps % _SHOWN == 0:
+            self.fabric.log_dict(
+                {"train/loss": mean, "train/lr": _lr(phase.optimizer)}, progress.total_steps
+            )
+        whole_update = progress.step % self.recipe.accumulate == 0 and progress.step < self._steps
+        if every and progress.total_steps % every == 0 and whole_update:
+            self._save(LAST, phase)
+
+    def _close_epoch(self, phase: _Phase, seconds: float, speed: float) -> None:
+        progress = self.progress
+        lr = _lr(phase.optimizer)
+        measured = self._validate()
+        phase.schedule.after_epoch(measured["val_loss"])
+        loss_sum, hits, seen = self._over_all(progress.loss_sum, progress.hits, progress.seen)
+        record = {
+            "epoch": progress.total_epochs + 1,
+            "phase": progress.phase + 1,
+            "lr": lr,
+            "train_loss": loss_sum / max(1, seen),
+            "train_accuracy": hits / max(1, seen),
+            **measured,
+            "seconds": round(seconds, 2),
+            "images_per_second": round(speed, 1),
+        }
+        progress.history.append(record)
+        progress.epoch += 1
+        progress.total_epochs += 1
+        progress.start_epoch()
+        self._judge(measured[self.recipe.monitor])
+        self._log_epoch(record)
+        self._save(LAST, phase)
+        every = self.recipe.checkpoint.every_epochs
+        if every and progress.total_epochs % every == 0:
+            self._save(f"epoch-{progress.total_epochs:04d}.ckpt", phase)
+
+    def _judge(self, value: float) -> None:
+        """Keep the weights where they are the best so far, and count epochs in vain."""
+        progress = self.progress
+        stopping = self.recipe.early_stopping
+        margin = stopping.min_delta if stopping else 0.0
+        if progress.phase_best is None or self._beats(value, progress.phase_best, margin):
+            progress.phase_best, progress.waited = value, 0
+        else:
+            progress.waited += 1
+        if progress.best is None or self._beats(value, progress.best, 0.0):
+            progress.best, progress.best_epoch = value, progress.total_epochs
+            if self.fabric.is_global_zero:
+                weights = (self.average.model if self.average else self.model).state_dict()
+                save_checkpoint(
+                    self.folder / BEST, {"model": weights, "epoch": progress.total_epochs}
+                )
+        self.fabric.barrier()
+
+    def _beats(self, value: float, best: float, margin: float) -> bool:
+        gain = best - value if self._better is min else value - best
+        return gain > margin
+
+    # --- validation -----------------------------------------------------------------------------
+
+    @torch.no_grad()
+    def _validate(self) -> dict[str, float]:
+        """Loss and figures on the validation part, by the averaged weights where there are some."""
+        model = (self.average.model if self.average else self.model).eval()
+        world, rank, total = self.fabric.world_size, self.fabric.global_rank, len(self.data.val)
+        mine = list(range(rank, total, world))
+        found = torch.full((-(-total // world),), torch.nan, device=self.fabric.device)
+        loader = self._make_loader(
+            self.data.val, sampler=mine, batch_size=2 * self.recipe.batch_size
+        )
+        self._start("validation", len(loader))
+        for batch in loader:
+            images, _ = self._on_device(batch)
+            if len(batch.rows):
+                with self.fabric.autocast():
+                    logits = model(images).float()
+                found[(batch.rows // world).to(found.device)] = logits
+            self._step()
+        everything = cast("Tensor", self.fabric.all_gather(found))
+        gathered = everything.reshape(world, -1).T.reshape(-1)[:total]
+        return self._figures(gathered.double().cpu().numpy())
+
+    def _figures(self, logits: NDArray[np.float64]) -> dict[str, float]:
+        read = np.isfinite(logits)
+        labels = self.data.val.manifest.labels[read].astype(np.int64)
+        if len(np.unique(labels)) < 2:
+            raise TrainingError(
+                f"only {int(read.sum())} of {len(read)} validation images gave a finite logit, and not "
+                "of both classes; check the images and the learning rate"
+            )
+        logits = logits[read]
+        losses = np.logaddexp(0.0, logits) - labels * logits
+        scores = 1 / (1 + np.exp(-np.clip(logits, -60, 60)))
+        figures = measure(labels, scores)
+        return {"val_loss": float(losses.mean())} | {f"val_{k}": float(figures[k]) for k in METRICS}
+
+    # --- helpers of the above -------------------------------------------------------------------
+
+    def _prepare_model(self) -> None:
+        if self.recipe.gradient_checkpointing:
+            self.model.set_gradient_checkpointing(True)
+        if self.recipe.channels_last:
+            self.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        if self.recipe.compile:
+            self.model.compile()
+        self.model.to(self.fabric.device)
+
+    def _make_loader(self, images: Any, **options: Any) -> DataLoader[Any]:
+        workers = self.recipe.workers
+        return DataLoader(
+            images,
+            num_workers=workers,
+            collate_fn=self.data.collate,
+            pin_memory=self.fabric.device.type == "cuda",
+            persistent_workers=workers > 0 and "batch_sampler" in options,
+            prefetch_factor=4 if workers else None,
+            generator=torch.Generator(),  # leaves the global one to dropout
+            **options,
+        )
+
+    def _on_device(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        images = batch.images.to(self.fabric.device, non_blocking=True)
+        if self.recipe.channels_last:
+            images = images.contiguous(memory_format=torch.channels_last)
+        return images, batch.labels.to(self.fabric.device, non_blocking=True)
+
+    def _note_failures(self, batch: Batch) -> None:
+        unreadable = self.progress.unreadable
+        for row, reason in batch.failures:
+            if row not in unreadable:
+                name = self.data.train.manifest[row].name
+                unreadable[row] = f"{name}: {reason}"
+                self._say(f"skipped an unreadable image: {unreadable[row]}")
+        limit = self.recipe.max_unreadable * len(self.data.train)
+        if len(unreadable) > limit:
+            examples = "\n".join(f"  {text}" for text in list(unreadable.values())[:5])
+            raise TrainingError(
+                f"{len(unreadable)} of {len(self.data.train)} training images cannot be read, more "
+                f"than max_unreadable={self.recipe.max_unreadable:g} allows; the first are:\n{examples}"
+            )
+
+    def _save(self, name: str, phase: _Phase) -> None:
+        if self.fabric.is_global_zero:
+            average = self.average
+            content = {
+                "recipe_sha256": recipe_sha256(self.recipe),
+                "progress": progress_record(self.progress),
+                "model": self.model.state_dict(),
+                "average": average.model.state_dict() if average else {},
+                "average_updates": average.updates if average else 0,
+                "optimizer": phase.optimizer.state_dict(),
+                "schedule": phase.schedule.state_dict(),
+                "precision": self.fabric.strategy.precision.state_dict(),
+            }
+            save_checkpoint(self.folder / name, content)
+        self.fabric.barrier()
+
+    def _restore_best(self) -> None:
+        self.model.load_state_dict(load_checkpoint(self.folder / BEST)["model"])
+
+    def _over_all(self, *numbers: float) -> Iterator[float]:
+        """Sums of the numbers over all processes."""
+        local = torch.tensor(numbers, dtype=torch.float64, device=self.fabric.device)
+        total = self.fabric.all_reduce(local, reduce_op="sum")
+        return iter(total.tolist())  # type: ignore[union-attr]
+
+    def _log_epoch(self, record: dict[str, Any]) -> None:
+        numbers = {f"epoch/{k}": v for k, v in record.items() if math.isfinite(v)}
+        self.fabric.log_dict(numbers, self.progress.total_steps)
+        mark = " *" if self.progress.best_epoch == record["epoch"] else ""
+        self._say(
+            f"epoch {record['epoch']:3d}  loss {record['train_loss']:.4f}  val loss "
+            f"{record['val_loss']:.4f}  AUC {record['val_roc_auc']:.4f}  balanced accuracy "
+            f"{record['val_balanced_accuracy']:.4f}  lr {record['lr']:.2e}  "
+            f"{record['images_per_second']:.0f} img/s{mark}"
+        )
+
+    def _say(self, text: str) -> None:
+        if self.fabric.is_global_zero:
+            self.reporter.say(text)
+
+    def _start(self, title: str, total: int, done: int = 0) -> None:
+        if self.fabric.is_global_zero:
+            self.reporter.start(title, total, done)
+
+    def _step(self, text: str = "") -> None:
+        if self.fabric.is_global_zero:
+            self.reporter.step(text)
+
+
+def _lr(optimizer: Any) -> float:
+    return max(float(group["lr"]) for group in optimizer.param_groups)
+
+
+def _mixed(*numbers: int) -> int:
+    """One 63-bit seed of several numbers."""
+    return int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0] >> np.uint64(1))

@@ -1,0 +1,107 @@
+"""What a run leaves behind beside its bundle: history, curves, figures, environment."""
+
+from __future__ import annotations
+
+import csv
+import json
+import platform
+import sys
+from collections.abc import Mapping, Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from authentiscan.core.errors import TrainingError
+
+_LIBRARIES = (
+    "authentiscan", "torch", "torchvision", "timm", "lightning", "numpy", "pillow", "simplejpeg",
+    "onnx", "onnxruntime", "pyarrow", "pydantic", "scikit-learn",
+)  # fmt: skip
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write ``text``, replacing the file only once it is whole. Raises TrainingError."""
+    partial = path.with_name(path.name + ".partial")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial.write_text(text, encoding="utf-8")
+        partial.replace(path)
+    except OSError as error:
+        raise TrainingError(f"cannot write {path}: {error.strerror}") from error
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write ``content`` as indented JSON."""
+    write_text(path, json.dumps(content, indent=2, default=str) + "\n")
+
+
+def write_history(path: Path, history: Sequence[Mapping[str, Any]]) -> None:
+    """One line an epoch, as CSV."""
+    partial = path.with_name(path.name + ".partial")
+    with partial.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, list(history[0]) if history else ["epoch"])
+        writer.writeheader()
+        writer.writerows(history)
+    partial.replace(path)
+
+
+def environment(device: str, processes: int) -> dict[str, Any]:
+    """Versions and machine facts that a figure may depend on."""
+    import torch
+
+    libraries: dict[str, str] = {}
+    for name in _LIBRARIES:
+        try:
+            libraries[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return {
+        "python": sys.version.split()[0],
+        "platform": platform.platform(),
+        "device": device,
+        "device_name": torch.cuda.get_device_name()
+        if device.startswith("cuda")
+        else platform.machine(),
+        "processes": processes,
+        "torch_threads": torch.get_num_threads(),
+        "libraries": libraries,
+    }
+
+
+def draw_curves(path: Path, history: Sequence[Mapping[str, Any]], title: str) -> None:
+    """Loss, accuracy, AUC and learning rate over the epochs, phases set apart, as PNG."""
+    if not history:
+        return
+    from matplotlib.figure import Figure
+
+    epochs = [row["epoch"] for row in history]
+    panels = {
+        "loss": (("train_loss", "training"), ("val_loss", "validation")),
+        "accuracy": (("train_accuracy", "training"), ("val_accuracy", "validation")),
+        "ROC AUC": (("val_roc_auc", "validation"),),
+        "learning rate": (("lr", "learning rate"),),
+    }
+    figure = Figure(figsize=(11, 7), layout="constrained")
+    for axes, (name, lines) in zip(figure.subplots(2, 2).flat, panels.items(), strict=True):
+        for key, label in lines:
+            axes.plot(epochs, [row[key] for row in history], marker=".", label=label)
+        for before, after in zip(history, history[1:], strict=False):
+            if before["phase"] != after["phase"]:
+                axes.axvline((before["epoch"] + after["epoch"]) / 2, color="grey", linestyle=":")
+        axes.set(xlabel="epoch", ylabel=name)
+        axes.grid(alpha=0.3)
+        if name == "learning rate":
+            axes.set_yscale("log")
+        if len(lines) > 1:
+            axes.legend()
+    figure.suptitle(title)
+    figure.savefig(path, dpi=110)
+
+
+def draw_phase_curves(folder: Path, history: Sequence[Mapping[str, Any]], title: str) -> None:
+    """``curves.png`` of the whole run, and ``curves-phase-N.png`` where it had several phases."""
+    draw_curves(folder / "curves.png", history, title)
+    phases = sorted({row["phase"] for row in history})
+    for phase in phases if len(phases) > 1 else ():
+        rows = [row for row in history if row["phase"] == phase]
+        draw_curves(folder / f"curves-phase-{phase}.png", rows, f"{title}, phase {phase}")

@@ -1,0 +1,354 @@
+"""`train`: a recipe in, a run folder with a calibrated bundle out.
+
+RUN/recipe.yaml         as run, with all defaults and changes
+RUN/environment.json    library versions, device
+RUN/data.json           what was read: hashes, images by data set, split and class
+RUN/checkpoints/        last.ckpt (whole state), best.ckpt (weights), epoch-NNNN.ckpt
+RUN/logs/               TensorBoard
+RUN/history.csv, curves*.png, metrics.txt, validation_scores.parquet
+RUN/bundle/             what `authentiscan scan --model` takes
+"""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning.fabric import Fabric
+from lightning.fabric.loggers.tensorboard import TensorBoardLogger
+
+from authentiscan import models
+from authentiscan.core.errors import TrainingError
+from authentiscan.data.loaders import Collate, TrainingImages, ValidationImages, observe_history
+from authentiscan.inference.bundle import DetectorSpec
+from authentiscan.models.base import ImageClassifier
+from authentiscan.training.deploy import deploy
+from authentiscan.training.engine import Engine, Reporter, TrainingData
+from authentiscan.training.leavings import (
+    draw_phase_curves,
+    environment,
+    write_history,
+    write_json,
+    write_text,
+)
+from authentiscan.training.parts import SOURCE, Parts, gather
+from authentiscan.training.recipe import Recipe
+from authentiscan.training.recipe_file import dump_recipe, load_recipe
+from authentiscan.training.sampling import EpochPlan
+from authentiscan.training.state import Progress
+
+RECIPE_FILE = "recipe.yaml"
+BUNDLE = "bundle"
+
+
+@dataclass(frozen=True)
+class Machine:
+    """Where to train.
+
+    device: ``auto``, ``cpu``, ``cuda`` or ``mps``. devices: training processes on each of ``nodes``
+    machines. readers: processes that read the facts of data that are no manifest yet; above 1 a script
+    needs the usual ``if __name__ == "__main__":``.
+    """
+
+    device: str = "auto"
+    devices: int = 1
+    nodes: int = 1
+    readers: int = 1
+
+
+class Quiet:
+    """A reporter that shows nothing."""
+
+    def say(self, text: str) -> None:
+        """Say nothing."""
+
+    def start(self, title: str, total: int, done: int = 0) -> None:
+        """Show nothing."""
+
+    def step(self, text: str = "") -> None:
+        """Show nothing."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """What `train` did: the run's folder, its bundle (None where stopped early) and how it went."""
+
+    folder: Path
+    progress: Progress
+    spec: DetectorSpec | None
+
+    @property
+    def bundle(self) -> Path:
+        """Folder of the bundle."""
+        return self.folder / BUNDLE
+
+
+def train(
+    recipe: Recipe,
+    *,
+    output: Path | str | None = None,
+    resume: bool = False,
+    machine: Machine = Machine(),
+    reporter: Reporter | None = None,
+    stop: Callable[[Progress], bool] | None = None,
+) -> Result:
+    """Train as ``recipe`` says and leave a calibrated bundle.
+
+    output: the run's folder, which must be new or empty unless ``resume``; by default
+    ``<recipe.outputs>/<name>-<time>``. resume: go on from the last checkpoint in ``output``; the weights
+    become what they would have become without the interruption (bit for bit on a CPU in float32).
+    stop: asked after every step; ends the run early without a bundle.
+
+    Raises TrainingError, UsageError, ManifestError and others of the package's errors.
+    """
+    reporter = reporter or Quiet()
+    recipe = _with_absolute_paths(recipe)
+    folder = _run_folder(recipe, output, resume=resume)
+    fabric = _fabric(recipe, machine, folder, reporter)
+    if fabric.is_global_zero:
+        write_text(folder / RECIPE_FILE, dump_recipe(recipe))
+        write_json(folder / "environment.json", environment(str(fabric.device), fabric.world_size))
+    engine, parts = _engine(recipe, folder, fabric, reporter, machine.readers)
+    if fabric.is_global_zero:
+        use = [use.model_dump() for use in parts.used]
+        write_json(folder / "data.json", {"data": use, "images": parts.table()})
+    if resume and engine.resume():
+        at = engine.progress
+        reporter.say(f"going on after {at.total_epochs} epochs and {at.step} steps of the next")
+    with _notices(reporter):
+        progress = engine.fit(stop)
+    if not progress.finished:
+        return Result(folder, progress, None)
+    spec = _leave(engine, parts, reporter) if fabric.is_global_zero else None
+    fabric.barrier()
+    return Result(folder, progress, spec)
+
+
+def resume_run(folder: Path | str, **options: Any) -> Result:
+    """Go on with the run in ``folder``, by the recipe it began with; options as of `train`."""
+    path = Path(folder) / RECIPE_FILE
+    if not path.is_file():
+        raise TrainingError(f"{folder} is no run: it has no {RECIPE_FILE}")
+    return train(load_recipe(path), output=folder, resume=True, **options)
+
+
+def latest_run(outputs: Path | str) -> Path:
+    """The run under ``outputs`` whose checkpoint is youngest. Raises TrainingError where there is none."""
+    found = list(Path(outputs).glob("*/checkpoints/last.ckpt"))
+    if not found:
+        raise TrainingError(
+            f"no run with a checkpoint under {outputs}; say which with --resume RUN"
+        )
+    return max(found, key=lambda path: path.stat().st_mtime).parent.parent
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run would do."""
+
+    images: list[dict[str, Any]]
+    per_epoch: dict[str, dict[int, int]]
+    parameters: int
+    steps_per_epoch: int
+    epochs: int
+    seconds_per_step: float
+    device: str
+
+    @property
+    def seconds(self) -> float:
+        """Expected time of all training steps, validation not counted."""
+        return self.seconds_per_step * self.steps_per_epoch * self.epochs
+
+
+def plan(recipe: Recipe, *, machine: Machine = Machine(), reporter: Reporter | None = None) -> Plan:
+    """Read the data, build the model and time a few steps; nothing is written."""
+    reporter = reporter or Quiet()
+    fabric = _fabric(recipe, replace(machine, devices=1, nodes=1), None, reporter)
+    with tempfile.TemporaryDirectory(prefix="authentiscan-plan-") as scratch:
+        engine, parts = _engine(recipe, Path(scratch), fabric, reporter, machine.readers)
+    epoch_plan = engine.data.plan
+    return Plan(
+        images=parts.table(),
+        per_epoch={name: epoch_plan.class_counts(name, 0) for name in epoch_plan.counts},
+        parameters=engine.model.parameter_count(),
+        steps_per_epoch=-(-epoch_plan.size // recipe.batch_size),
+        epochs=recipe.total_epochs,
+        seconds_per_step=engine.time_steps(),
+        device=str(fabric.device),
+    )
+
+
+def _run_folder(recipe: Recipe, output: Path | str | None, *, resume: bool) -> Path:
+    if output is None:
+        stamp = datetime.now().astimezone().strftime("%Y%m%d-%H%M%S")
+        output = Path(recipe.outputs) / f"{recipe.name}-{stamp}"
+    folder = Path(output)
+    if not resume and folder.is_dir() and any(folder.iterdir()):
+        raise TrainingError(
+            f"{folder} is not empty; choose a new folder, or go on with the run in it by "
+            f"--resume {folder}"
+        )
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise TrainingError(f"cannot make the run's folder {folder}: {error.strerror}") from error
+    return folder
+
+
+def _with_absolute_paths(recipe: Recipe) -> Recipe:
+    """So that the recipe left in the run's folder works from any folder."""
+    sources = tuple(
+        s if s.path is None else s.model_copy(update={"path": str(Path(s.path).expanduser().resolve())})
+        for s in recipe.data
+    )
+    return recipe.model_copy(update={"data": sources})
+
+
+def _fabric(recipe: Recipe, machine: Machine, folder: Path | None, reporter: Reporter) -> Fabric:
+    accelerator = machine.device.split(":")[0]
+    if accelerator == "cuda" and not torch.cuda.is_available():
+        raise TrainingError("device cuda was asked for, but torch finds no CUDA device here")
+    if accelerator == "auto":
+        accelerator = "cuda" if torch.cuda.is_available() else "cpu"
+    precision = recipe.precision
+    if precision == "fp16" and accelerator == "cpu":
+        reporter.say("note: float16 is not available on a CPU; using bfloat16 instead")
+        precision = "bf16"
+    names: dict[str, Any] = {"fp32": "32-true", "bf16": "bf16-mixed", "fp16": "16-mixed"}
+    _calm_lightning()
+    fabric = Fabric(
+        accelerator=accelerator,
+        devices=machine.devices,
+        num_nodes=machine.nodes,
+        strategy="ddp" if machine.devices * machine.nodes > 1 else "auto",
+        precision=names[precision],
+        loggers=None if folder is None else TensorBoardLogger(folder, name="logs", version=""),
+    )
+    fabric.launch()
+    return fabric
+
+
+def _engine(
+    recipe: Recipe, folder: Path, fabric: Fabric, reporter: Reporter, readers: int
+) -> tuple[Engine, Parts]:
+    with _notices(reporter), fabric.rank_zero_first():
+        parts = gather(recipe, folder, processes=readers)
+    torch.manual_seed(recipe.seed)  # first weights
+    with _notices(reporter):
+        model = _model(recipe)
+    history = observe_history(parts.train, seed=recipe.seed)
+    shared: dict[str, Any] = {"seed": recipe.seed, "history": history}
+    shares = {s.name: s.share for s in recipe.data if s.share is not None}
+    data = TrainingData(
+        train=TrainingImages(
+            parts.train,
+            recipe.preprocess,
+            recipe.augment,
+            cache_bytes=recipe.cache_mb << 20,
+            **shared,
+        ),
+        val=ValidationImages(parts.val, recipe.preprocess, recipe.augment, **shared),
+        plan=EpochPlan(
+            parts.train.labels,
+            parts.train.column(SOURCE),
+            parts.train.column(recipe.sampling.by),
+            recipe.sampling,
+            shares=shares or None,
+            batch_size=recipe.batch_size,
+            seed=recipe.seed,
+        ),
+        collate=Collate(recipe.preprocess),
+    )
+    return Engine(recipe, model, data, folder, fabric, reporter), parts
+
+
+def _model(recipe: Recipe) -> ImageClassifier:
+    return models.create(recipe.model.name, **recipe.model.arguments)
+
+
+def _leave(engine: Engine, parts: Parts, reporter: Reporter) -> DetectorSpec:
+    folder, recipe, progress = engine.folder.parent, engine.recipe, engine.progress
+    write_history(folder / "history.csv", progress.history)
+    draw_phase_curves(folder, progress.history, recipe.name)
+    total = len(parts.val)
+    reporter.start("scoring the validation part with the bundle", total)
+    spec, scores = deploy(
+        recipe,
+        engine.model,
+        parts,
+        folder / BUNDLE,
+        lambda done, _: reporter.step() if done else None,
+    )
+    scores.write(folder / "validation_scores.parquet")
+    write_text(folder / "metrics.txt", _metrics_text(spec, progress, parts))
+    return spec
+
+
+def _metrics_text(spec: DetectorSpec, progress: Progress, parts: Parts) -> str:
+    """The figures of a run as a page of text."""
+    measured = spec.metrics["validation"]
+    lines = [
+        f"{spec.name}: {spec.architecture.name}, {spec.architecture.parameters:,} parameters",
+        f"trained {progress.total_epochs} epochs, best in epoch {progress.best_epoch}",
+        f"unreadable training images skipped: {len(progress.unreadable)}",
+        "",
+        f"validation, {measured['treatment']}, {measured['images']} images, by the bundle itself",
+    ]
+    lines += [f"  {k:20s} {v:.4f}" for k, v in measured.items() if isinstance(v, float)]
+    lines += ["", "thresholds (share of real photographs flagged, 95 % interval; generated found)"]
+    for t in spec.thresholds:
+        low, high = t.fpr_interval
+        lines.append(
+            f"  {t.name:8s} score >= {t.score:.4f}   FPR {t.fpr:.4f} [{low:.4f}, {high:.4f}]   TPR {t.tpr:.4f}"
+        )
+    decision = spec.decision
+    lines.append(
+        f"  generated from {decision.generated.score:.4f}, real below {decision.real_below:.4f}, "
+        "inconclusive between"
+    )
+    lines += ["", "called generated, by generator"]
+    lines += [
+        f"  {name:30s} {v['share']:.4f} of {v['images']}"
+        for name, v in measured["called_generated"].items()
+    ]
+    lines += ["", "images"]
+    lines += [
+        f"  {r['data']:20s} {r['split']:6s} real {r['real']:7d}  generated {r['generated']:7d}"
+        for r in parts.table()
+    ]
+    return "\n".join(lines) + "\n"
+
+
+class _notices:  # noqa: N801 - reads as a statement
+    """Warnings of the package's rooms (no ImageNet weights, ...) reach the reporter while this holds."""
+
+    def __init__(self, reporter: Reporter) -> None:
+        self._handler = _ToReporter(reporter)
+        self._logger = logging.getLogger("authentiscan")
+
+    def __enter__(self) -> None:
+        self._logger.addHandler(self._handler)
+
+    def __exit__(self, *_: object) -> None:
+        self._logger.removeHandler(self._handler)
+
+
+class _ToReporter(logging.Handler):
+    def __init__(self, reporter: Reporter) -> None:
+        super().__init__(logging.WARNING)
+        self._reporter = reporter
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._reporter.say(f"note: {record.getMessage()}")
+
+
+def _calm_lightning() -> None:
+    """Lightning tells at length which hardware it did not use; errors still come through."""
+    for name in ("lightning", "lightning.fabric", "lightning.pytorch"):
+        logging.getLogger(name).setLevel(logging.ERROR)

@@ -1,0 +1,113 @@
+"""Where a run stands, and checkpoints that a kill at any moment cannot spoil."""
+
+from __future__ import annotations
+
+import io
+import os
+import shutil
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from authentiscan.core.errors import TrainingError
+
+LAST = "last.ckpt"
+BEST = "best.ckpt"
+FORMAT = 1
+
+
+@dataclass
+class Progress:
+    """Where a run stands; plain values only.
+
+    phase, epoch, step: running phase, epochs done in it, batches done in the running epoch.
+    total_epochs, total_steps: over all phases. waited: epochs without a better figure.
+    phase_best, best: best monitored figure of the phase and of the run. loss_sum, hits, seen: of the
+    running epoch. unreadable: row and reason. history: one record an epoch.
+    """
+
+    phase: int = 0
+    epoch: int = 0
+    step: int = 0
+    total_epochs: int = 0
+    total_steps: int = 0
+    waited: int = 0
+    phase_best: float | None = None
+    best: float | None = None
+    best_epoch: int = 0
+    loss_sum: float = 0.0
+    hits: int = 0
+    seen: int = 0
+    finished: bool = False
+    unreadable: dict[int, str] = field(default_factory=dict)
+    history: list[dict[str, Any]] = field(default_factory=list)
+
+    def start_epoch(self) -> None:
+        """Forget the sums of the epoch before."""
+        self.step, self.loss_sum, self.hits, self.seen = 0, 0.0, 0, 0
+
+    def start_phase(self, phase: int) -> None:
+        """Go to another phase."""
+        self.phase, self.epoch, self.waited, self.phase_best = phase, 0, 0, None
+        self.start_epoch()
+
+
+def save_checkpoint(path: Path, content: dict[str, Any]) -> None:
+    """Write ``content`` (tensors and plain values) so that ``path`` is always a whole checkpoint.
+
+    Written beside it, flushed to the disk, then renamed. Raises TrainingError where it cannot be
+    written; the checkpoint that was there before stays.
+    """
+    buffer = io.BytesIO()
+    torch.save({"format": FORMAT, **content}, buffer)
+    partial = path.with_name(path.name + ".partial")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with partial.open("wb") as file:
+            file.write(buffer.getbuffer())
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise TrainingError(
+            f"cannot write the checkpoint {path} ({buffer.tell() / 1e6:.0f} MB): {error.strerror}; "
+            f"{_free(path)} free there. Earlier checkpoints are whole: make room, then go on with "
+            f"--resume {path.parent.parent}"
+        ) from error
+
+
+def load_checkpoint(path: Path) -> dict[str, Any]:
+    """Read a checkpoint; only tensors and plain values are accepted, never code.
+
+    Raises TrainingError where it is missing, damaged or of another format.
+    """
+    if not path.is_file():
+        raise TrainingError(f"no checkpoint {path}; start the run anew without --resume")
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch raises many unrelated types for damaged files
+        reason = str(error).partition("\n")[0][:200]
+        raise TrainingError(f"the checkpoint {path} is damaged: {reason}") from error
+    if not isinstance(content, dict) or content.get("format") != FORMAT:
+        raise TrainingError(f"the checkpoint {path} was not written by this release")
+    return content
+
+
+def progress_record(progress: Progress) -> dict[str, Any]:
+    """``progress`` as plain values for a checkpoint."""
+    return asdict(progress)
+
+
+def progress_from(record: dict[str, Any]) -> Progress:
+    """The inverse of `progress_record`."""
+    return Progress(**record)
+
+
+def _free(path: Path) -> str:
+    try:
+        return f"{shutil.disk_usage(path.parent).free / 1e6:.0f} MB are"
+    except OSError:
+        return "an unknown amount is"
