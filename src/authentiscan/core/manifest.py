@@ -1,9 +1,9 @@
 """The manifest: one row per image, the only way data enters training and evaluation.
 
-A manifest is a Parquet table. An image is found by its row in one of three ways, tried in this order:
-``image`` (its encoded bytes), ``path`` + ``row`` (row of a Parquet table or member of a zip archive
-that lies elsewhere), ``path`` (a file). Nothing is copied when folders, tables or archives are read as
-manifests. Relative paths are relative to the manifest's own folder.
+A manifest is a Parquet table. An image is found by its row in one of three ways, tried in this
+order: ``image`` (its encoded bytes), ``path`` + ``row`` (row of a Parquet table or member of a zip
+archive that lies elsewhere), ``path`` (a file). Nothing is copied when folders, tables or archives
+are read as manifests. Relative paths are relative to the manifest's own folder.
 """
 
 from __future__ import annotations
@@ -80,6 +80,8 @@ class Manifest:
             raise ManifestError("manifest has neither a 'path' nor an 'image' column")
         self.table = table
         self.root = root or Path()
+        if table["label"].null_count or not str(table["label"].type).startswith(("int", "uint")):
+            raise ManifestError("every label must be the integer 0 (real) or 1 (generated)")
         self.labels: NDArray[np.int8] = table["label"].to_numpy().astype(np.int8)
         wrong = set(np.unique(self.labels).tolist()) - {0, 1}
         if wrong:
