@@ -113,22 +113,24 @@ def evaluate(
 
 def print_evaluation(evaluation: Evaluation) -> None:
     """The protocols side by side and the warnings, on the terminal."""
+    from rich.box import SIMPLE
     from rich.console import Console
     from rich.table import Table
 
-    from authentiscan.evaluation.markdown import WORDS
+    from authentiscan.evaluation.bootstrap import Estimate
+    from authentiscan.evaluation.words import WORDS
 
-    table = Table(
-        title=f"{evaluation.detector.name} on {evaluation.data.name}", title_justify="left"
-    )
+    title = f"{evaluation.detector.name} on {evaluation.data.name}: %, with 95 % intervals"
+    table = Table(title=title, title_justify="left", box=SIMPLE, pad_edge=False)
     table.add_column("")
     for name in evaluation.protocols:
         table.add_column(name, justify="right")
     results = evaluation.protocols.values()
     for metric, words in WORDS.items():
-        cells = [str(r.overall.metrics.get(metric, "–")) for r in results]
-        if metric != "recall" and any(c != "–" for c in cells):
-            table.add_row(words, *cells)
+        found = [r.overall.metrics.get(metric, Estimate(None)) for r in results]
+        if metric != "recall" and any(f.value is not None for f in found):
+            # Short enough for three protocols on 80 columns.
+            table.add_row(words.partition(" (")[0], *(f.percent() for f in found))
     table.add_row("images (failed)", *(f"{r.images} ({r.failed})" for r in results))
     Console().print(table)
     for warning in evaluation.warnings:

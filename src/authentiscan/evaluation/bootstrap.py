@@ -38,6 +38,15 @@ class Estimate:
         """``[value, low, high]``."""
         return [self.value, self.low, self.high]
 
+    def percent(self) -> str:
+        """As ``93.1 [91.0, 95.2]``, in percent."""
+        if self.value is None:
+            return "–"
+        text = f"{100 * self.value:.1f}"
+        if self.low is None or self.high is None:
+            return text
+        return f"{text} [{100 * self.low:.1f}, {100 * self.high:.1f}]"
+
     def __str__(self) -> str:
         if self.value is None:
             return "–"

@@ -1,4 +1,4 @@
-"""Writing an evaluation down: JSON, Markdown, one self-contained HTML page, and the scores."""
+"""Writing an evaluation down: JSON, Markdown, one self-contained HTML page, pictures, scores."""
 
 from __future__ import annotations
 
@@ -6,22 +6,22 @@ from pathlib import Path
 
 from authentiscan.core.manifest import Manifest
 from authentiscan.evaluation.evaluate import Result
-from authentiscan.evaluation.markdown import to_markdown
+from authentiscan.evaluation.evaluation_page import evaluation_page
 
 
 def write_report(result: Result, manifest: Manifest, folder: Path) -> Path:
-    """Write the report into ``folder``; returns the page to open."""
+    """Write ``report.html``, ``report.md``, ``evaluation.json``, ``plots/`` and ``scores-*.csv``.
+
+    Returns the HTML page. ``manifest`` gives the thumbnails of the worst mistakes.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    evaluation = result.evaluation
-    (folder / "evaluation.json").write_text(
-        evaluation.model_dump_json(indent=2) + "\n", encoding="utf-8"
-    )
-    page = folder / "report.md"
-    page.write_text(to_markdown(evaluation), encoding="utf-8")
+    content = result.evaluation.model_dump_json(indent=2)
+    (folder / "evaluation.json").write_text(content + "\n", encoding="utf-8")
     for name, table in result.tables.items():
-        table.write(folder / f"scores-{_file_name(name)}.csv")
-    return page
+        table.write(folder / f"scores-{file_name(name)}.csv")
+    return evaluation_page(result.evaluation, manifest).write(folder)
 
 
-def _file_name(text: str) -> str:
-    return "".join(c if c.isalnum() or c in "-_" else "-" for c in text)[:60]
+def file_name(text: str) -> str:
+    """``text`` as a plain file name."""
+    return "".join(c if c.isalnum() or c in "-_" else "-" for c in text)[:60] or "unnamed"

@@ -1,0 +1,246 @@
+"""An evaluation as a page: what was measured, tables, pictures, worst mistakes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from authentiscan.core.manifest import Manifest
+from authentiscan.evaluation import plots
+from authentiscan.evaluation.bootstrap import Estimate
+from authentiscan.evaluation.metrics import METRICS, Confusion
+from authentiscan.evaluation.page import Page, Picture, Section, Table, Thumb, thumbnail
+from authentiscan.evaluation.records import Evaluation, ProtocolResult, Slice
+from authentiscan.evaluation.words import PARTS, PROTOCOLS, WORDS
+
+SLICE_METRICS = (
+    "real_accuracy",
+    "generated_accuracy",
+    "balanced_accuracy",
+    "roc_auc",
+    "tpr_at_fpr_5",
+)
+_HEADLINE = ("roc_auc", "balanced_accuracy", "real_accuracy", "generated_accuracy", "tpr_at_fpr_5")
+_FOLD_ABOVE = 14
+
+
+def evaluation_page(evaluation: Evaluation, manifest: Manifest | None = None) -> Page:
+    """The page of ``evaluation``; with its manifest the mistakes get thumbnails."""
+    e = evaluation
+    sections = [
+        Section(
+            "Protocols side by side",
+            [
+                f"{name}: {PROTOCOLS.get(name, 'this degradation, on both classes')}."
+                for name in e.protocols
+            ],
+            [protocols_table(e), *_shortcut_table(e)],
+        ),
+        Section("How well it ranks", pictures=_curves(e)),
+        Section(
+            "What it answers", tables=[_verdicts(e), *_thresholds(e.main)], pictures=_answers(e)
+        ),
+        *_parts(e.main),
+    ]
+    if e.mistakes:
+        sections.append(
+            Section(
+                f"Most confident mistakes ({e.main.name})",
+                ["Photographs with the highest and generated images with the lowest scores."],
+                thumbs=_thumbs(e, manifest),
+            )
+        )
+    sections.append(Section("What was measured, exactly", tables=[_identity(e)]))
+    return Page(
+        title=f"{e.detector.name} on {e.data.name}",
+        lead=(
+            f"{e.data.real:,} real and {e.data.generated:,} generated images in {e.data.groups:,} "
+            f"groups, measured {e.created:%Y-%m-%d %H:%M} UTC. Brackets are {e.settings.level:.0%} "
+            f"intervals: {e.settings.rounds} bootstrap rounds over whole groups within each class."
+        ),
+        sections=sections,
+        warnings=e.warnings,
+        headline=[_headline(e.main, metric) for metric in _HEADLINE],
+    )
+
+
+def protocols_table(evaluation: Evaluation) -> Table:
+    """Every metric under every protocol."""
+    results = evaluation.protocols
+    rows = [
+        [WORDS[m], *(str(r.overall.metrics.get(m, Estimate(None))) for r in results.values())]
+        for m in METRICS
+        if m != "recall" and any(m in r.overall.metrics for r in results.values())
+    ]
+    rows.append(["images (failed)", *(f"{r.images} ({r.failed})" for r in results.values())])
+    return Table(["", *results], rows)
+
+
+def slices_table(slices: Sequence[Slice]) -> Table:
+    """One row per slice; ranking metrics set against all real images carry an asterisk."""
+    shown = [m for m in SLICE_METRICS if any(_known(s, m) for s in slices)]
+    rows = [
+        [s.name, str(s.real), str(s.generated), *(_slice_cell(s, m) for m in shown)]
+        for s in slices
+    ]
+    starred = any(s.compared_with == "all real" for s in slices)
+    note = "* these generated images against all real images" if starred else ""
+    return Table(["", "real", "generated", *(WORDS[m] for m in shown)], rows, note)
+
+
+def _known(part: Slice, metric: str) -> bool:
+    return part.metrics.get(metric, Estimate(None)).value is not None
+
+
+def _slice_cell(part: Slice, metric: str) -> str:
+    text = str(part.metrics.get(metric, Estimate(None)))
+    starred = part.compared_with == "all real" and metric in ("roc_auc", "tpr_at_fpr_5")
+    return f"{text}*" if starred and text != "–" else text
+
+
+def _headline(result: ProtocolResult, metric: str) -> tuple[str, str, str]:
+    estimate = result.overall.metrics.get(metric, Estimate(None))
+    value, _, interval = estimate.percent().partition(" ")
+    return f"{WORDS[metric]}, {result.name}", value if value == "–" else f"{value} %", interval
+
+
+def _shortcut_table(e: Evaluation) -> list[Table]:
+    if not e.shortcuts:
+        return []
+    rows = [
+        [
+            WORDS[s.metric],
+            str(s.raw),
+            str(s.matched),
+            str(s.difference),
+            "yes" if s.suspicious else "no",
+        ]
+        for s in e.shortcuts
+    ]
+    head = ["raw against matched", "raw", "matched", "difference (paired)", "shortcut?"]
+    return [Table(head, rows)]
+
+
+def _curves(e: Evaluation) -> list[Picture]:
+    found = []
+    roc = {n: r.roc for n, r in e.protocols.items() if r.roc}
+    if roc:
+        labels = {n: f"{n}  {_value(e.protocols[n], 'roc_auc')}" for n in roc}
+        found.append(
+            Picture("roc", plots.roc(roc, labels), "ROC curve of each protocol with its area.")
+        )
+    pr = {n: r.precision_recall for n, r in e.protocols.items() if r.precision_recall}
+    if pr:
+        labels = {n: f"{n}  {_value(e.protocols[n], 'average_precision')}" for n in pr}
+        caption = "Precision over recall of each protocol with its average precision."
+        found.append(Picture("precision-recall", plots.precision_recall(pr, labels), caption))
+    return found
+
+
+def _answers(e: Evaluation) -> list[Picture]:
+    result = e.main
+    found = []
+    if result.histogram:
+        figure = plots.score_distribution(
+            result.histogram, threshold=e.detector.threshold, real_below=e.detector.real_below
+        )
+        caption = f"Scores of each class ({result.name}); the line is the threshold."
+        found.append(Picture("scores", figure, caption))
+    v = result.verdicts
+    table = Confusion(
+        v.real["real"] + v.real["inconclusive"],
+        v.real["generated"],
+        v.generated["real"] + v.generated["inconclusive"],
+        v.generated["generated"],
+    )
+    caption = (
+        f"Confusion matrix at the threshold ({result.name}); inconclusive counts as not flagged."
+    )
+    found.append(Picture("confusion", plots.confusion_matrix(table), caption))
+    bins = {n: r.reliability for n, r in e.protocols.items() if r.reliability}
+    if bins:
+        caption = (
+            "Reliability: on the dashed line a score means what it says. Larger dots, more images."
+        )
+        found.append(Picture("reliability", plots.reliability(bins), caption))
+    return found
+
+
+def _parts(result: ProtocolResult) -> list[Section]:
+    sections = []
+    for by, word in PARTS.items():
+        rows = [s for s in result.slices if s.by == by]
+        if not rows:
+            continue
+        pictures = []
+        if by == "generator":
+            ranked = [(s.name, s.metrics["roc_auc"]) for s in rows if "roc_auc" in s.metrics]
+            ranked.sort(key=lambda r: -(r[1].value if r[1].value is not None else -1.0))
+            if ranked:
+                figure = plots.forest(ranked, label="ROC AUC against all real images", chance=0.5)
+                caption = "ROC AUC of each generator with its interval, best on top."
+                pictures.append(Picture("generators", figure, caption))
+        sections.append(
+            Section(
+                f"Per {word} ({result.name})",
+                tables=[slices_table(rows)],
+                pictures=pictures,
+                folded=len(rows) > _FOLD_ABOVE and by != "generator",
+            )
+        )
+    return sections
+
+
+def _verdicts(e: Evaluation) -> Table:
+    rows = []
+    for name, result in e.protocols.items():
+        found = {"real": result.verdicts.real, "generated": result.verdicts.generated}
+        for truth, counts in found.items():
+            total = max(1, sum(counts.values()))
+            rows.append(
+                [f"{name}, {truth} images", *(f"{n} ({n / total:.1%})" for n in counts.values())]
+            )
+    return Table(["verdicts", "real", "inconclusive", "generated"], rows)
+
+
+def _thresholds(result: ProtocolResult) -> list[Table]:
+    if not result.thresholds:
+        return []
+    rows = [
+        [t.name, f"{t.score:.4f}", f"{t.stated_fpr:.1%}", str(t.fpr), str(t.tpr)]
+        for t in result.thresholds
+    ]
+    return [
+        Table([f"threshold ({result.name})", "score", "stated FPR", "FPR here", "TPR here"], rows)
+    ]
+
+
+def _thumbs(e: Evaluation, manifest: Manifest | None) -> list[Thumb]:
+    return [
+        Thumb(
+            thumbnail(manifest, m.row) if manifest else None,
+            f"{m.score:.3f}, is {'real' if m.label == 0 else 'generated'}",
+            m.dataset if m.label == 0 else f"{m.generator} ({m.dataset})",
+        )
+        for m in e.mistakes
+    ]
+
+
+def _identity(e: Evaluation) -> Table:
+    decision = f"generated from {e.detector.threshold:.4f}, real below {e.detector.real_below:.4f}"
+    rows = [
+        ["detector", f"{e.detector.name} {e.detector.version}".strip()],
+        ["weights and preprocessing, SHA-256", e.detector.identity or "unknown"],
+        *([name, sha] for name, sha in e.detector.files.items()),
+        ["decision", decision],
+        ["manifest, SHA-256", e.data.sha256],
+        ["splits", ", ".join(f"{k} {v}" for k, v in e.data.splits.items()) or "none stated"],
+        ["seed", str(e.settings.seed)],
+        ["libraries", ", ".join(f"{k} {v}" for k, v in e.settings.libraries.items())],
+        ["took", f"{e.seconds:.0f} s"],
+    ]
+    return Table(["", ""], rows, left=True)
+
+
+def _value(result: ProtocolResult, metric: str) -> str:
+    value = result.overall.metrics[metric].value
+    return "–" if value is None else f"{value:.3f}"
