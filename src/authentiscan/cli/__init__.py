@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from authentiscan.cli.data import app as data_app
 from authentiscan.cli.doctor import doctor
 from authentiscan.cli.evaluate import evaluate
 from authentiscan.cli.explain import explain, explain_compare
@@ -51,6 +52,7 @@ app.command()(explain)
 app.command("explain-compare")(explain_compare)
 app.command()(export)
 app.add_typer(models_app, name="models")
+app.add_typer(data_app, name="data")
 app.command()(doctor)
 app.command()(evaluate)
 app.command()(train)

@@ -89,7 +89,7 @@ class ParquetImages:
 
 
 class ZipImages:
-    """Random access to the members of a zip archive; the row is the member's place in its directory."""
+    """Random access to the members of a zip; the row is the member's place in its directory."""
 
     def __init__(self, path: Path) -> None:
         try:
@@ -120,7 +120,7 @@ class ZipImages:
 
 
 def image_column(schema: pa.Schema) -> str | None:
-    """The column with encoded images: ``image``, or else the only one that can hold them, or None."""
+    """The column with encoded images: ``image``, else the only one that can be, else None."""
     import pyarrow as pa
 
     def holds_bytes(kind: pa.DataType) -> bool:

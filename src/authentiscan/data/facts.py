@@ -1,7 +1,8 @@
 """Reading images' facts, a chunk at a time: what the workers of `organize` do.
 
-A chunk is a few thousand images of one input. Its facts go to one small Parquet file, beside which a
-JSON file says, last of all, that it is whole: interrupted work is taken up at the first chunk without one.
+A chunk is a few thousand images of one input. Its facts go to one small Parquet file, beside which
+a JSON file says, last of all, that it is whole: interrupted work is taken up at the first chunk
+without one.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ NAMED = {"name": "string", **MORE_FACTS}
 
 @dataclass(slots=True)
 class Entry:
-    """One image as its source gives it: what is known beforehand, and its bytes or why there are none.
+    """One image as its source gives it: what is known, and its bytes or why there are none.
 
     path, row: where it lies, as the manifest will say. extras: values of the source's own columns.
     """

@@ -45,7 +45,7 @@ class Found:
 
 
 def walk(root: Path) -> Iterator[Found]:
-    """The image files below a folder or in a zip, sorted by path; hidden ones and symlink loops skipped.
+    """The image files below a folder or in a zip, sorted; hidden ones and link loops skipped.
 
     Raises DatasetError where ``root`` cannot be read.
     """

@@ -35,8 +35,8 @@ _ROW_GROUP = 50_000
 class Plan:
     """Where every row goes, in the order of the parts.
 
-    codes: split (0, 1, 2). held: held out. groups: hashes after joining equal images. renamed: hash ->
-    name of groups that took in others. joined: rows whose group changed.
+    codes: split (0, 1, 2). held: held out. groups: hashes after joining equal images. renamed: hash
+    -> name of groups that took in others. joined: rows whose group changed.
     """
 
     codes: Codes
@@ -98,7 +98,7 @@ def _gather(parts: Sequence[Path], hold_out: Sequence[HoldOut]) -> tuple[U64, Sp
 
 
 class _Codes:
-    """Numbers for names as they come; afterwards in the names' order, whatever order they came in."""
+    """Numbers for names as they come, and afterwards in the order of the names."""
 
     def __init__(self) -> None:
         self._numbers: dict[str, int] = {}

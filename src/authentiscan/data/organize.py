@@ -1,8 +1,8 @@
 """Any mix of folders, zips, tables and lists -> one manifest with facts and leak-free splits.
 
-Three passes, each in bounded memory: worker processes read the images' facts, a few thousand at a time,
-into parts that outlive an interruption; the parts' hashes (some 30 bytes an image) decide the splits;
-the parts are joined, in the inputs' order, into the manifest.
+Three passes, each in bounded memory: worker processes read the images' facts, a few thousand at a
+time, into parts that outlive an interruption; the parts' hashes (some 30 bytes an image) decide the
+splits; the parts are joined, in the inputs' order, into the manifest.
 """
 
 from __future__ import annotations
@@ -45,8 +45,8 @@ _PART_VERSION = 1
 class Input:
     """A folder, zip, Parquet table, CSV list or manifest to organize.
 
-    layout: a catalog name; None: found out from the folder names. dataset: in place of the data set's
-    or the folder's name. generator: for generated images whose generator nothing tells.
+    layout: a catalog name; None: found out from the folder names. dataset: in place of the data
+    set's or the folder's name. generator: for generated images whose generator nothing tells.
     labels: label values of a table -> 0 real, 1 generated, where they do not say it themselves.
     """
 
@@ -69,7 +69,8 @@ class Input:
 class Organized:
     """What `organize` made.
 
-    failures: a JSON-lines file with every image left out (path, row, error), None where there is none.
+    failures: a JSON-lines file with every image left out (path, row, error), None where there is
+    none.
     joined: images whose group was merged with another because their bytes are equal.
     """
 
@@ -97,9 +98,9 @@ def organize(
 ) -> Organized:
     """Read all inputs into the manifest ``out`` (Parquet); images stay where they are.
 
-    Splits are stratified by data set and generator, keep groups and equal images together and do not
-    depend on the order of files or rows (see `split.assign`). Interrupted, it is
-    resumed by calling it again: finished parts wait in ``<out>.parts``.
+    Splits are stratified by data set and generator, keep groups and equal images together and do
+    not depend on the order of files or rows (see `split.assign`). Interrupted, it is resumed by
+    calling it again: finished parts wait in ``<out>.parts``.
 
     Raises DatasetError for inputs that cannot be read or hold no image, UsageError for options that
     cannot work.
@@ -214,7 +215,7 @@ def _write(work: _Work) -> int:
 
 
 def _written(work: Iterator[_Work], processes: int) -> Iterator[int]:
-    """Images seen in each piece of work, in order, done by so many processes (in this one for 1)."""
+    """Images seen in each piece of work, in order; 1 process means this one."""
     if processes < 2:
         yield from map(_write, work)
         return
@@ -231,7 +232,7 @@ def _written(work: Iterator[_Work], processes: int) -> Iterator[int]:
     except BrokenProcessPool as error:
         raise DatasetError(
             "a worker process died (out of memory, or a script without the usual "
-            "`if __name__ == '__main__':`); run the same command again to go on, or with processes=1"
+            "`if __name__ == '__main__':`); run it again to go on, or with processes=1"
         ) from error
     finally:
         pool.shutdown(wait=True, cancel_futures=True)

@@ -1,8 +1,8 @@
-"""Leak-free splits: stratified, groups kept together, seeded, and the same whatever the rows' order.
+"""Leak-free splits: stratified, grouped, seeded, and the same whatever the rows' order.
 
-A group goes to one split as a whole. Its turn comes from a hash of the seed and its name, never from
-its position, so shuffling the rows or listing the files in another order changes nothing. Images with
-equal bytes are kept together too, even where their groups differ.
+A group goes to one split as a whole. Its turn comes from a hash of the seed and its name, never
+from its position, so shuffling the rows or listing the files in another order changes nothing.
+Images with equal bytes are kept together too, even where their groups differ.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Parquet tables, CSV lists and manifests as sources: which column means what, and their rows in chunks.
+"""Parquet tables, CSV lists and manifests as sources: what columns mean, rows in chunks.
 
 Images stay where they are: the manifest points at the table by path and row.
 """
@@ -52,8 +52,9 @@ class TableFacts:
     """What all rows of a table share.
 
     place: how the manifest names the table, or, where rows name files, the manifest's folder.
-    roles: role -> column. kept: own column -> its name in the manifest. names: column -> names of its integer classes. labels: the user's own reading
-    of label values, as (value, 0 or 1). split: the split that the file's name says.
+    roles: role -> column. kept: own column -> its name in the manifest. names: column -> names of
+    its integer classes. labels: the user's own reading of label values, as (value, 0 or 1). split:
+    the split that the file's name says.
     """
 
     source: str
@@ -172,7 +173,7 @@ class RowGroupChunk:
 
 @dataclass(frozen=True, slots=True)
 class ListChunk:
-    """Rows that name files (a CSV list or a Parquet table of paths) or rows of tables (a manifest)."""
+    """Rows that name files (a CSV list, a table of paths) or rows of tables (a manifest)."""
 
     facts: TableFacts
     rows: tuple[Mapping[str, Any], ...]

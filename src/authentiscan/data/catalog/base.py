@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from authentiscan.core.types import CAMERA, RGBImage
@@ -32,8 +32,8 @@ class Place:
     """What the path of an image says of it.
 
     label: 0 real, 1 generated. generator: ``camera`` for real ones. split: the publisher's own, in
-    this package's words (``train``, ``val``, ``test``), or None. group: images with the same one stay
-    in one split; None where the path does not tell (the content's hash is used then).
+    this package's words (``train``, ``val``, ``test``), or None. group: images with the same one
+    stay in one split; None where the path does not tell (the content's hash is used then).
     """
 
     label: int
@@ -58,10 +58,9 @@ class KaggleSource:
 
 @dataclass(frozen=True, slots=True)
 class HubSource:
-    """A data set on the Hugging Face hub; ``sha256`` maps files to checksums known to be right."""
+    """A data set on the Hugging Face hub: ``repository`` is ``owner/name``."""
 
     repository: str
-    sha256: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +74,8 @@ class DataSet:
         data set. None for kinds that are tables rather than folders.
     sample: writes a tiny sample of the data set in its own layout and gives the path to organize;
         this is what tests run on.
-    manual: the steps by hand, shown where no client can fetch it; ``{home}`` and ``{folder}`` are filled in.
+    manual: the steps by hand, shown where no client can fetch it; ``{home}`` and ``{folder}`` are
+    filled in.
     layout: True for a way of laying out any data, False for one published data set.
     """
 

@@ -23,7 +23,7 @@ NUMBERED = re.compile(r"\d{1,5}( \(\d+\))?\.jpg")
 
 
 def place(parts: Parts) -> Place | None:
-    """``[{train,test}/]{REAL,FAKE}/0123 (4).jpg``; upper case and numbered names tell it from others."""
+    """``[{train,test}/]{REAL,FAKE}/0123 (4).jpg``; case and numbers tell it from others."""
     if len(parts) < 2 or parts[-2] not in ("REAL", "FAKE") or not NUMBERED.fullmatch(parts[-1]):
         return None
     return place_of(int(parts[-2] == "FAKE"), GENERATOR, own_split(parts))
@@ -51,10 +51,7 @@ CIFAKE = DataSet(
     place=place,
     sample=sample,
     kaggle=KaggleSource("birdy654/cifake-real-and-ai-generated-synthetic-images"),
-    hub=HubSource(
-        "yanbax/CIFAKE_autotrain_compatible",
-        {"train.zip": "b3ee275f61a1801fb53a8fc4e965fd49823df47c02dc0162a3b9400f843631a0"},
-    ),
+    hub=HubSource("yanbax/CIFAKE_autotrain_compatible"),
     manual=(
         "1. Open {home} in a browser, sign in and press Download (one zip, about 0.1 GB).\n"
         "2. Unpack it, so that {folder} holds train/REAL, train/FAKE, test/REAL and test/FAKE.\n"

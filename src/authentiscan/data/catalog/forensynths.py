@@ -1,4 +1,4 @@
-"""ForenSynths, the data of CNNDetection: one folder a generator (Wang et al., CVPR 2020, arXiv 1912.11035)."""
+"""ForenSynths, the data of CNNDetection (Wang et al., CVPR 2020, arXiv 1912.11035)."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ FORENSYNTHS = DataSet(
     place=place,
     sample=sample,
     manual=(
-        "1. Open {home}, section (3) Dataset, and download the test, training and validation zips.\n"
+        "1. Open {home}, section (3) Dataset; download the test, training and validation zips.\n"
         "2. Unpack them into {folder}/test, {folder}/train and {folder}/val.\n"
         "3. authentiscan data organize {folder} --as forensynths --out forensynths.parquet"
     ),

@@ -24,7 +24,7 @@ REAL_COLLECTIONS = frozenset({"celeba", "celeba-hq", "ffhq", "lsun", "imagenet",
 
 
 def place(parts: Parts) -> Place | None:
-    """``[{train,val,test}/]<generator or real>/.../name``; any folder that is not real is a generator."""
+    """``[{train,val,test}/]<generator or real>/.../name``; what is not real is a generator."""
     above = [p for p in parts[:-1] if p.lower() not in SPLIT_NAMES]
     if not above:
         return None

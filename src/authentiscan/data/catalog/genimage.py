@@ -1,4 +1,4 @@
-"""GenImage: ImageNet photographs against eight generators (Zhu et al., NeurIPS 2023, arXiv 2306.08571)."""
+"""GenImage: ImageNet against eight generators (Zhu et al., NeurIPS 2023, arXiv 2306.08571)."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from authentiscan.core.types import RGBImage
 from authentiscan.data.catalog.base import DataSet, Parts, Place, place_of
 from authentiscan.data.catalog.samples import lay_out
 
-# Every published folder name of a generator contains one of these, with case, blanks and signs taken
-# out: "Stable Diffusion V1.4", "stable_diffusion_v_1_4", "imagenet_ai_0419_sdv4", ...
+# Every published folder name of a generator contains one of these, with case, blanks and signs
+# taken out: "Stable Diffusion V1.4", "stable_diffusion_v_1_4", "imagenet_ai_0419_sdv4", ...
 GENERATOR_MARKS: tuple[tuple[str, str], ...] = (
     ("midjourney", "midjourney"),
     ("stablediffusionv14", "stable-diffusion-1.4"),
@@ -26,6 +26,18 @@ GENERATOR_MARKS: tuple[tuple[str, str], ...] = (
     ("adm", "adm"),
 )
 GENERATORS = tuple(dict.fromkeys(name for _, name in GENERATOR_MARKS))
+# What the authors' download folders hold: folder -> archive, in parts name.z01, name.z02, ...,
+# name.zip.
+ARCHIVES = {
+    "Midjourney": "imagenet_midjourney",
+    "stable_diffusion_v_1_4": "imagenet_ai_0419_sdv4",
+    "stable_diffusion_v_1_5": "imagenet_ai_0424_sdv5",
+    "ADM": "imagenet_ai_0508_adm",
+    "glide": "imagenet_glide",
+    "wukong": "imagenet_ai_0424_wukong",
+    "VQDM": "imagenet_ai_0419_vqdm",
+    "BigGAN": "imagenet_ai_0419_biggan",
+}
 # The paper trains on `train` and tests on `val`, so `val` is this package's `test`.
 SPLITS = {"train": "train", "val": "test"}
 
@@ -82,11 +94,13 @@ GENIMAGE = DataSet(
     sample=sample,
     manual=(
         "GenImage is handed out by its authors as multi-part zips; no client can fetch it.\n"
-        "1. Open https://github.com/GenImage-Dataset/GenImage and follow its Google Drive or Baidu\n"
-        "   link. There is one folder a generator: Midjourney, stable_diffusion_v_1_4,\n"
-        "   stable_diffusion_v_1_5, ADM, glide, wukong, VQDM, BigGAN.\n"
-        "2. Download every part of a generator (name.z01, name.z02, ..., name.zip) into\n"
-        "   {folder}/<generator>/. The .zip is the last part and is needed too.\n"
+        "1. Open https://github.com/GenImage-Dataset/GenImage and follow its Google Drive or\n"
+        "   Baidu link. There is one folder a generator, with one archive in parts:\n"
+        + "".join(
+            f"     {folder}: {name}.z01, .z02, ..., .zip\n" for folder, name in ARCHIVES.items()
+        )
+        + "2. Download every part of the generators you want into {folder}/<generator>/.\n"
+        "   The .zip is the last part and is needed too. One generator takes some 20 GB or more.\n"
         "3. Check what arrived: authentiscan data download genimage --check {folder}\n"
         "4. Join and unpack each generator inside its folder:\n"
         "   zip -s 0 name.zip --out whole.zip && unzip whole.zip\n"

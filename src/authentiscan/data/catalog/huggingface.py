@@ -13,7 +13,7 @@ from authentiscan.data.catalog.samples import sample_bytes, tiles
 
 
 def sample(folder: Path, photos: Mapping[str, RGBImage]) -> Path:
-    """A train and a test shard with a class-label feature, as the `datasets` library writes them."""
+    """A train and a test shard with class labels, as the `datasets` library writes them."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 

@@ -1,4 +1,4 @@
-"""Writing tiny data sets in the catalog's layouts, from any photographs: for tests and for trying out.
+"""Writing tiny data sets in the catalog's layouts, from any photographs, for tests.
 
 The "generated" images are the same photographs, smoothed: samples show layouts, they teach nothing.
 """
