@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import io
-
 import numpy as np
-from PIL import Image
 
+from authentiscan.core.images import decode, encode
 from authentiscan.core.types import RGBImage
 from authentiscan.data.degrade.registry import Parameter, register
 
@@ -60,8 +58,4 @@ def webp(pixels: RGBImage, quality: int) -> RGBImage:
 
 
 def _round_trip(pixels: RGBImage, format: str, **options: int | str) -> RGBImage:
-    buffer = io.BytesIO()
-    Image.fromarray(np.ascontiguousarray(pixels)).save(buffer, format=format, **options)
-    buffer.seek(0)
-    with Image.open(buffer, formats=(format,)) as image:
-        return np.asarray(image.convert("RGB"))
+    return decode(encode(np.ascontiguousarray(pixels), format, **options)).pixels
