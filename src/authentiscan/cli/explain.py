@@ -50,6 +50,13 @@ class ScaleName(StrEnum):
     MAGMA = "magma"
 
 
+class FillName(StrEnum):
+    """What replaces deleted places."""
+
+    BLUR = "blur"
+    MEAN = "mean"
+
+
 @dataclass(frozen=True)
 class _Wishes:
     method: str
@@ -91,6 +98,9 @@ def explain(
     faithfulness: Annotated[
         bool, typer.Option("--faithfulness", help="Measure whether the maps deserve trust (slow).")
     ] = False,
+    fill: Annotated[
+        FillName, typer.Option(help="What --faithfulness puts in place of what it takes away.")
+    ] = FillName.BLUR,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON object a line instead of text.")
     ] = False,
@@ -136,7 +146,7 @@ def explain(
         if faithfulness:
             from authentiscan.explain.faithfulness import faithfulness as measure
 
-            measured.append(measure(detector, pixels, found))
+            measured.append(measure(detector, pixels, found, fill=fill.value))
         _tell(
             detector, path, found, picture, measured[-1] if faithfulness else None, as_json=as_json
         )
@@ -236,7 +246,7 @@ def _drawn(detector: Detector, pixels: RGBImage, found: Heatmap, wishes: _Wishes
 
 
 def _saved(drawn: RGBImage, source: Path, save: Path, *, many: bool, written: set[Path]) -> Path:
-    """Write the picture to ``save``, or into it where it is a folder; never one of this run twice."""
+    """Write the picture to ``save``, or into it where it is a folder; no picture twice."""
     from authentiscan.core.errors import UsageError
     from authentiscan.core.images import encode
 

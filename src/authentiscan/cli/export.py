@@ -52,6 +52,6 @@ def export(
     finally:
         partial.unlink(missing_ok=True)
     typer.echo(
-        f"{output}: {output.stat().st_size / 1e6:.1f} MB, opset {opset}, "
+        f"{output}: {output.stat().st_size / 1e6:.2f} MB, opset {opset}, "
         f"differs from torch by at most {difference:.1e}"
     )

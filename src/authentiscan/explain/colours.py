@@ -11,7 +11,7 @@ from authentiscan.core.errors import UsageError
 from authentiscan.core.types import RGBImage
 
 # 33 evenly spaced stops of the public-domain scales by van der Walt and Smith (matplotlib, 2015);
-# linear interpolation between them stays within 2 of 255 levels.
+# linear interpolation between them stays within 5 of 255 levels.
 _STOPS = {
     "inferno": "0000040403120b0724150b37210c4a2f0a5b3d09654a0c6b57106e64156e71196e7d1e6d8a226a97"
     "2766a32c61b0315bbc3754c73e4cd24644db503be45a31eb6628f1731df68013f98e09fb9d07fcac11fbbc21f9cb"

@@ -1,0 +1,124 @@
+"""`authentiscan explain` and `explain-compare` as a user runs them."""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+from PIL import Image
+
+from authentiscan import cli
+from authentiscan.core.manifest import Manifest
+
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    def call(*arguments: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["authentiscan", *map(str, arguments)])
+        with pytest.raises(SystemExit) as left:
+            cli.main()
+        out = capsys.readouterr()
+        return int(left.value.code or 0), out.out, out.err
+
+    return call
+
+
+@pytest.fixture
+def photo(photos, tmp_path) -> Path:
+    path = tmp_path / "photo.png"
+    Image.fromarray(photos["chelsea"]).save(path)
+    return path
+
+
+def test_a_picture_is_saved(run, photo, tiny_bundle, tmp_path):
+    code, out, _ = run("explain", photo, "-m", tiny_bundle, "--save", tmp_path / "why.png")
+    assert code == 0
+    assert "score" in out
+    picture = Image.open(tmp_path / "why.png")
+    assert picture.width > 2 * 400
+    code, _, _ = run(
+        "explain", photo, "-m", tiny_bundle, "--view", "all", "-o", tmp_path / "all.jpg"
+    )
+    assert code == 0
+    assert Image.open(tmp_path / "all.jpg").height > picture.height
+
+
+def test_json_and_faithfulness(run, photo, tiny_bundle):
+    code, out, _ = run("explain", photo, "-m", tiny_bundle, "--json", "--faithfulness")
+    row = json.loads(out)
+    assert code == 0
+    assert row["error"] is None
+    assert row["target"] == ("generated" if row["score"] >= 0.5 else "real")
+    assert 0 <= row["faithfulness"]["deletion"] <= 1
+    code, out, _ = run("explain", photo, "-m", tiny_bundle, "--faithfulness", "--fill", "mean")
+    assert code == 0
+    assert "random" in out
+
+
+def test_many_images_go_into_a_folder_and_bad_ones_are_told(run, photo, tiny_bundle, tmp_path):
+    broken = tmp_path / "broken.jpg"
+    broken.write_bytes(b"no image")
+    again = tmp_path / "elsewhere" / "photo.png"
+    again.parent.mkdir()
+    again.write_bytes(photo.read_bytes())
+    for _ in range(2):  # a second run replaces, it does not pile up
+        code, out, err = run(
+            "explain", photo, broken, again, "-m", tiny_bundle, "--save", tmp_path / "maps"
+        )
+        assert code == 1
+        assert "broken.jpg" in err
+        assert out.count("score") == 2
+    names = sorted(path.name for path in (tmp_path / "maps").iterdir())
+    assert names == ["photo_explained.png", "photo_explained_2.png"]
+
+
+def test_methods_of_torch(run, photo, tiny_bundle, tmp_path):
+    pytest.importorskip("captum")
+    code, _, _ = run(
+        "explain", photo, "-m", tiny_bundle, "--method", "gradcam++", "-o", tmp_path / "x.png"
+    )
+    assert code == 0
+    assert (tmp_path / "x.png").is_file()
+
+
+@pytest.mark.parametrize(
+    "wrong", [("--opacity", "2"), ("--view", "xray"), ("--method", "lime"), ("--save", "x.tiff")]
+)
+def test_usage_errors(run, photo, tiny_bundle, wrong):
+    code, _, err = run("explain", photo, "-m", tiny_bundle, *wrong)
+    assert code == 2
+    assert err
+
+
+def test_compare_writes_its_folder(run, photos, tiny_bundle, tmp_path):
+    encoded = []
+    for image in photos.values():
+        buffer = io.BytesIO()
+        Image.fromarray(image[:120, :120]).save(buffer, "PNG")
+        encoded.append(buffer.getvalue())
+    table = pa.table(
+        {
+            "image": encoded,
+            "label": [0, 1] * 3,
+            "generator": ["camera", "gan"] * 3,
+            "dataset": ["d"] * 6,
+            "group": list("abcdef"),
+            "split": ["test"] * 4 + ["train"] * 2,
+        }
+    )
+    Manifest(table).write(tmp_path / "data.parquet")
+    code, out, _ = run(
+        *("explain-compare", "-m", tiny_bundle, "-m", tiny_bundle, "-d", tmp_path / "data.parquet"),
+        *("-o", tmp_path / "out", "--split", "test"),
+    )
+    assert code == 0
+    assert "8 overlays" in out
+    assert "tiny-bundle_2" in out
+    assert (tmp_path / "out" / "mean_maps.png").is_file()
