@@ -26,7 +26,7 @@ def scan(
     paths: Annotated[
         list[str],
         typer.Argument(
-            metavar="PATHS...",
+            metavar="PATHS",
             help="Images, folders, 'globs', lists of paths (.txt), zip or tar archives; "
             "- reads paths from standard input, one a line.",
         ),
@@ -91,9 +91,9 @@ def scan(
 ) -> None:
     """Judge images: generated, real or inconclusive, with a score from 0 (real) to 1 (generated).
 
-    A file that cannot be read gets a row with its error; the others go on. Exit codes: 0 fine,
-    1 some inputs failed, 2 the command cannot work as given, 130 interrupted (what was done is
-    written).
+    A file that cannot be read gets a row with its error; the others go on.
+
+    Exit codes: 0 fine, 1 some inputs failed, 2 it cannot work as given, 130 interrupted.
 
     For example:
 

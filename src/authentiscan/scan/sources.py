@@ -84,7 +84,9 @@ def is_archive(path: str | os.PathLike[str]) -> bool:
 
 def _expand(path: str, recursive: bool, limits: Limits) -> Iterator[Item]:
     place = Path(path)
-    if _is_folder(place):
+    if not path:  # as an unset shell variable gives; as a path it would be the working directory
+        yield Item(path, error=FileNotFoundError("the path is empty"))
+    elif _is_folder(place):
         yield from (_item(file) for file in _walk(place, recursive))
     elif is_archive(path) and _is_file(place):
         from authentiscan.scan import archives

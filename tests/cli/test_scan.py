@@ -1,0 +1,254 @@
+"""`authentiscan scan` end to end: the installed command on real files."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from authentiscan.core.images import encode
+
+COMMAND = str(Path(sys.executable).with_name("authentiscan"))
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory, photos: dict[str, np.ndarray]) -> Path:
+    folder = tmp_path_factory.mktemp("pictures")
+    (folder / "sub").mkdir()
+    for name, format in (("coffee", "JPEG"), ("chelsea", "PNG"), ("rocket", "WEBP")):
+        (folder / f"{name}.{format.lower()}").write_bytes(encode(photos[name][:200, :300], format))
+    (folder / "sub" / "china.jpg").write_bytes(encode(photos["china"], "JPEG"))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def mixed(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    mixed = tmp_path_factory.mktemp("mixed")
+    (mixed / "good.jpg").write_bytes((folder / "coffee.jpeg").read_bytes())
+    (mixed / "empty.png").write_bytes(b"")
+    (mixed / "script.jpg").write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0")
+    (mixed / "cut.jpg").write_bytes((folder / "coffee.jpeg").read_bytes()[:900])
+    return mixed
+
+
+@pytest.fixture
+def run(tiny_bundle: Path, tmp_path: Path) -> Run:
+    def call(*arguments: object, stdin: str = "") -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [COMMAND, "scan", *map(str, arguments), "--model", str(tiny_bundle)],
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            cwd=tmp_path,
+            env={**os.environ, "COLUMNS": "140", "NO_COLOR": "1"},
+            check=False,
+        )
+
+    return call
+
+
+def rows(text: str) -> list[dict[str, object]]:
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def test_table_for_people(run: Run, folder: Path) -> None:
+    result = run(folder)
+    assert result.returncode == 0, result.stderr
+    head = result.stdout.splitlines()[0]
+    for column in ("file", "verdict", "score", "spread", "warnings", "ms"):
+        assert column in head
+    assert "coffee.jpeg" in result.stdout
+    assert "4 images: " in result.stdout
+    assert "images/s" in result.stdout
+
+
+def test_json_lines_are_clean(run: Run, folder: Path) -> None:
+    result = run(folder, "--json")
+    assert result.returncode == 0, result.stderr
+    found = rows(result.stdout)
+    names = ["chelsea.png", "coffee.jpeg", "rocket.webp", "sub/china.jpg"]
+    assert [Path(str(row["path"])).relative_to(folder).as_posix() for row in found] == names
+    for row in found:
+        assert {"path", "verdict", "score", "error"} <= set(row)
+        assert row["verdict"] in ("real", "generated", "inconclusive")
+        assert 0 <= float(str(row["score"])) <= 1
+        assert row["error"] is None
+    assert "4 images" in result.stderr
+
+
+def test_failures_are_rows_and_exit_code_1(run: Run, mixed: Path) -> None:
+    result = run(mixed, mixed / "gone.jpg", "--json")
+    assert result.returncode == 1
+    found = {Path(str(row["path"])).name: row for row in rows(result.stdout)}
+    assert found["good.jpg"]["error"] is None
+    assert "0 bytes" in str(found["empty.png"]["error"])
+    assert "PostScript" in str(found["script.jpg"]["error"])
+    assert "JPEG" in str(found["cut.jpg"]["error"])
+    assert "does not exist" in str(found["gone.jpg"]["error"])
+    assert found["gone.jpg"]["verdict"] is None
+    assert "Traceback" not in result.stderr
+
+
+def test_failures_in_the_table(run: Run, mixed: Path) -> None:
+    result = run(mixed)
+    assert result.returncode == 1
+    assert "3 failed" in result.stdout
+    assert "PostScript" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        ((), "Missing argument"),
+        (("x.jpg", "--workers", "0"), "workers"),
+        (("x.jpg", "--json", "--csv"), "standard output"),
+        (("x.jpg", "-o", "result.xlsx"), ".parquet"),
+        (("x.jpg", "--resume"), "-o result.jsonl"),
+    ],
+)
+def test_usage_errors_exit_2(run: Run, arguments: tuple[str, ...], told: str) -> None:
+    result = run(*arguments)
+    assert result.returncode == 2
+    assert told in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_a_missing_bundle_is_one_clear_line(folder: Path) -> None:
+    command = [COMMAND, "scan", str(folder), "--model", "/nowhere"]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert result.returncode == 1
+    assert result.stderr.startswith("error: no detector.json in /nowhere")
+    assert len(result.stderr.splitlines()) == 1
+
+
+def test_nothing_to_scan(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "void").mkdir()
+    result = run("void")
+    assert result.returncode == 2
+    assert "found no images in void" in result.stderr
+
+
+def test_standard_input_lists_globs_and_archives(run: Run, folder: Path, tmp_path: Path) -> None:
+    assert len(rows(run("-", "--json", stdin=f"{folder}/coffee.jpeg\n").stdout)) == 1
+    (tmp_path / "list.txt").write_text(f"{folder}/coffee.jpeg\n{folder}/sub\n")
+    assert len(rows(run("list.txt", "--json").stdout)) == 2
+    assert len(rows(run(f"{folder}/*.png", f"{folder}/*/*.jpg", "--json").stdout)) == 2
+    with zipfile.ZipFile(tmp_path / "x.zip", "w") as archive:
+        archive.write(folder / "coffee.jpeg", "in/coffee.jpeg")
+    (row,) = rows(run("x.zip", "--json").stdout)
+    assert row["path"] == "x.zip::in/coffee.jpeg"
+    assert row["error"] is None
+
+
+def test_no_recursive(run: Run, folder: Path) -> None:
+    assert len(rows(run(folder, "--json", "--no-recursive").stdout)) == 3
+
+
+def test_csv_on_standard_output(run: Run, folder: Path) -> None:
+    found = list(csv.DictReader(run(folder, "--csv").stdout.splitlines()))
+    assert len(found) == 4
+    assert all(row["verdict"] for row in found)
+
+
+def test_every_output_at_once(run: Run, folder: Path, tmp_path: Path) -> None:
+    pytest.importorskip("pyarrow")
+    result = run(
+        folder, "-o", "r.jsonl", "-o", "r.csv", "--html", "r.html", "--parquet", "r.parquet"
+    )
+    assert result.returncode == 0, result.stderr
+    assert len(rows((tmp_path / "r.jsonl").read_text())) == 4
+    page = (tmp_path / "r.html").read_text()
+    assert page.count("data:image/jpeg;base64,") == 4
+    assert page.count("<article") == 4
+    assert (tmp_path / "r.parquet").stat().st_size > 500
+    assert len((tmp_path / "r.csv").read_text().splitlines()) == 5
+
+
+def test_resume_goes_on_and_other_outputs_are_whole(run: Run, folder: Path, tmp_path: Path) -> None:
+    assert run(folder / "sub", "-o", "r.jsonl").returncode == 0
+    first = (tmp_path / "r.jsonl").read_text()
+    (tmp_path / "r.jsonl").write_text(first + '{"path": "half')
+    result = run(folder, "-o", "r.jsonl", "-o", "r.csv", "--resume")
+    assert result.returncode == 0, result.stderr
+    text = (tmp_path / "r.jsonl").read_text()
+    assert text.startswith(first)
+    assert len({row["path"] for row in rows(text)}) == len(rows(text)) == 4
+    assert "3 images" in result.stderr
+    assert "1 done before" in result.stderr
+    assert len((tmp_path / "r.csv").read_text().splitlines()) == 5
+    again = run(folder, "-o", "r.jsonl", "--resume")
+    assert again.returncode == 0
+    assert (tmp_path / "r.jsonl").read_text() == text
+
+
+def test_resume_with_another_detector_is_refused(run: Run, folder: Path, tmp_path: Path) -> None:
+    run(folder / "sub", "-o", "r.jsonl")
+    row = json.loads((tmp_path / "r.jsonl").read_text())
+    row["model"]["sha256"] = "0" * 64
+    (tmp_path / "r.jsonl").write_text(json.dumps(row) + "\n")
+    result = run(folder, "-o", "r.jsonl", "--resume")
+    assert result.returncode == 2
+    assert "another detector" in result.stderr
+
+
+def test_an_interrupted_scan_leaves_whole_lines(
+    tiny_bundle: Path, folder: Path, tmp_path: Path
+) -> None:
+    content = (folder / "sub" / "china.jpg").read_bytes()
+    for number in range(1500):
+        (tmp_path / f"{number:04d}.jpg").write_bytes(content)
+    output = tmp_path / "out.jsonl"
+    command = [COMMAND, "scan", str(tmp_path), "--model", str(tiny_bundle), "-o", str(output)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    while process.poll() is None and (not output.exists() or output.stat().st_size < 3000):
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=30)
+    assert process.returncode == 130, errors
+    assert "interrupted after" in errors
+    assert "Traceback" not in errors
+    text = output.read_text()
+    assert text.endswith("\n")
+    assert 0 < len(rows(text)) < 1500
+
+
+def test_a_closed_pipe_is_no_error_message(tiny_bundle: Path, folder: Path) -> None:
+    paths = [str(folder)] * 60
+    command = [COMMAND, "scan", *paths, "--model", str(tiny_bundle), "--json"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert process.stdout is not None
+    assert process.stderr is not None
+    process.stdout.readline()
+    process.stdout.close()
+    errors = process.stderr.read().decode()
+    process.wait(timeout=30)
+    assert "Traceback" not in errors
+    assert "BrokenPipe" not in errors
+
+
+def test_terminal_escapes_in_names_are_not_printed(run: Run, folder: Path, tmp_path: Path) -> None:
+    name = "\x1b[31mred\x1b]0;title\x07.jpeg"
+    (tmp_path / name).write_bytes((folder / "coffee.jpeg").read_bytes())
+    result = run(".")
+    assert result.returncode == 0, result.stderr
+    assert "\x1b" not in result.stdout
+    assert "\\x1b[31mred" in result.stdout
+
+
+def test_help_teaches(run: Run) -> None:
+    result = run("--help")
+    assert result.returncode == 0
+    for word in ("--json", "--html", "--resume", "--workers", "Exit codes", "authentiscan scan"):
+        assert word in result.stdout
