@@ -113,28 +113,35 @@ def evaluate(
 
 def print_evaluation(evaluation: Evaluation) -> None:
     """The protocols side by side and the warnings, on the terminal."""
-    from rich.box import SIMPLE
-    from rich.console import Console
-    from rich.table import Table
-
     from authentiscan.evaluation.bootstrap import Estimate
     from authentiscan.evaluation.words import WORDS
 
     title = f"{evaluation.detector.name} on {evaluation.data.name}: %, with 95 % intervals"
-    table = Table(title=title, title_justify="left", box=SIMPLE, pad_edge=False)
-    table.add_column("")
-    for name in evaluation.protocols:
-        table.add_column(name, justify="right")
+    rows: list[list[str]] = []
     results = evaluation.protocols.values()
     for metric, words in WORDS.items():
         found = [r.overall.metrics.get(metric, Estimate(None)) for r in results]
         if metric != "recall" and any(f.value is not None for f in found):
             # Short enough for three protocols on 80 columns.
-            table.add_row(words.partition(" (")[0], *(f.percent() for f in found))
-    table.add_row("images (failed)", *(f"{r.images} ({r.failed})" for r in results))
-    Console().print(table)
+            rows.append([words.partition(" (")[0], *(f.percent() for f in found)])
+    rows.append(["images (failed)", *(f"{r.images} ({r.failed})" for r in results)])
+    print_table(title, ["", *evaluation.protocols], rows)
     for warning in evaluation.warnings:
         typer.secho(f"warning: {warning}", fg=typer.colors.YELLOW, err=True)
+
+
+def print_table(title: str, head: list[str], rows: list[list[str]]) -> None:
+    """A table on the terminal; the first column names the row, the others are figures."""
+    from rich.box import SIMPLE
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title=title, title_justify="left", box=SIMPLE, pad_edge=False)
+    for i, name in enumerate(head):
+        table.add_column(name, justify="right" if i else "left")
+    for row in rows:
+        table.add_row(*row)
+    Console().print(table)
 
 
 @contextmanager

@@ -71,6 +71,11 @@ class Options:
     parts: tuple[str, ...] = PARTS
     mistakes: int = 12
 
+    def record(self) -> Settings:
+        """What a report states of these options."""
+        libraries = {p: version(p) for p in ("authentiscan", "numpy", "onnxruntime", "pillow")}
+        return Settings(rounds=self.rounds, seed=self.seed, level=self.level, libraries=libraries)
+
 
 def evaluate(
     detector: Detector | Scorer,
@@ -122,7 +127,7 @@ def measure_tables(
     options: Options,
 ) -> Evaluation:
     """The evaluation of tables already scored, one per treatment and named like it."""
-    facts = _detector_facts(scorer, spec, options)
+    facts = detector_facts(scorer, spec, options)
     results = {
         t.name: _measure_protocol(
             tables[t.name].scored(), tables[t.name], t, facts, spec=spec, options=options
@@ -135,13 +140,8 @@ def measure_tables(
     return Evaluation(
         created=datetime.now(UTC),
         detector=facts,
-        data=_data_facts(first, data),
-        settings=Settings(
-            rounds=options.rounds,
-            seed=options.seed,
-            level=options.level,
-            libraries={p: version(p) for p in ("authentiscan", "numpy", "onnxruntime", "pillow")},
-        ),
+        data=data_facts(first, data),
+        settings=options.record(),
         protocols=results,
         shortcuts=shortcuts,
         mistakes=worst_mistakes(tables[main], facts.threshold, options.mistakes),
@@ -319,7 +319,8 @@ def _warnings(
     return found
 
 
-def _detector_facts(scorer: Scorer, spec: DetectorSpec | None, options: Options) -> DetectorFacts:
+def detector_facts(scorer: Scorer, spec: DetectorSpec | None, options: Options) -> DetectorFacts:
+    """Which detector is measured, and its rule: the options' threshold before the bundle's."""
     stated = spec.decision.generated.score if spec else 0.5
     threshold = options.threshold if options.threshold is not None else stated
     return DetectorFacts(
@@ -332,7 +333,8 @@ def _detector_facts(scorer: Scorer, spec: DetectorSpec | None, options: Options)
     )
 
 
-def _data_facts(table: ScoreTable, name: str) -> DataFacts:
+def data_facts(table: ScoreTable, name: str) -> DataFacts:
+    """Which images are measured."""
     splits = [str(s) for s in table.column("split") if s is not None]
     return DataFacts(
         name=name,

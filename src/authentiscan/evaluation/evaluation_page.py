@@ -79,8 +79,7 @@ def slices_table(slices: Sequence[Slice]) -> Table:
     """One row per slice; ranking metrics set against all real images carry an asterisk."""
     shown = [m for m in SLICE_METRICS if any(_known(s, m) for s in slices)]
     rows = [
-        [s.name, str(s.real), str(s.generated), *(_slice_cell(s, m) for m in shown)]
-        for s in slices
+        [s.name, str(s.real), str(s.generated), *(_slice_cell(s, m) for m in shown)] for s in slices
     ]
     starred = any(s.compared_with == "all real" for s in slices)
     note = "* these generated images against all real images" if starred else ""

@@ -24,7 +24,7 @@ import numpy as np
 from authentiscan.core.errors import AuthentiscanError
 from authentiscan.core.images import decode
 from authentiscan.core.manifest import Manifest
-from authentiscan.core.types import ImageFacts, RGBImage
+from authentiscan.core.types import DecodedImage, ImageFacts, RGBImage
 from authentiscan.data.degrade import Chain, image_rng
 from authentiscan.evaluation.calibration import apply
 from authentiscan.evaluation.metrics import Floats
@@ -37,6 +37,7 @@ Progress: TypeAlias = Callable[[int, int], None]
 
 WORKERS = 2
 _SAVE_EVERY = 30.0  # seconds between saves of a running table
+_HELD_BYTES = 16 * 2**20  # of treated copies of one image, per worker
 _IN_FLIGHT = 4  # images read ahead of each worker
 
 
@@ -230,12 +231,8 @@ class _Run:
         facts = None
         try:
             image = decode(data)
-            facts, pristine = image.facts, is_pristine(data)
-            treated = [
-                self.treatments[i](image.pixels, pristine, image_rng(self.seed, facts.sha256))
-                for i in missing
-            ]
-            found = self.scorer.logits(treated)
+            facts = image.facts
+            found = self._logits(image, missing, is_pristine(data))
         except AuthentiscanError as error:
             return _Scored(index, None, facts, str(error))
         except MemoryError:
@@ -243,6 +240,18 @@ class _Run:
         logits = np.full(len(self.treatments), np.nan)
         logits[missing] = found
         return _Scored(index, logits, facts, None)
+
+    def _logits(self, image: DecodedImage, missing: list[int], pristine: bool) -> list[float]:
+        """Logits under the missing treatments; copies go through together up to a memory bound."""
+        found: list[float] = []
+        held: list[RGBImage] = []
+        for i in missing:
+            rng = image_rng(self.seed, image.facts.sha256)
+            held.append(self.treatments[i](image.pixels, pristine, rng))
+            if sum(h.size for h in held) >= _HELD_BYTES:
+                found += self.scorer.logits(held).tolist()
+                held = []
+        return found + (self.scorer.logits(held).tolist() if held else [])
 
     def _keep(self, scored: _Scored) -> None:
         i = scored.index

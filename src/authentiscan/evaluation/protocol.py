@@ -23,7 +23,7 @@ resized by different programs, or were compressed more than once before they wer
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -64,6 +64,11 @@ class Treatment:
     def key(self) -> str:
         """Text that is equal exactly where the treatment of pixels is."""
         return f"{self.chain};first={self.first}"
+
+    def then(self, name: str, chain: str) -> Treatment:
+        """The same treatment, called ``name``, with the steps of ``chain`` after its own."""
+        steps = self.chain.stages + degrade.parse(chain).stages
+        return replace(self, name=name, chain=degrade.Chain(steps))
 
     def __call__(self, pixels: RGBImage, pristine: bool, rng: np.random.Generator) -> RGBImage:
         """Treat pixels (H, W, 3) uint8; ``pristine`` is what `is_pristine` said of the file."""

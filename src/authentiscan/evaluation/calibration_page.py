@@ -1,0 +1,78 @@
+"""A calibration as a page: what was fitted, the reliability before and after, the thresholds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from authentiscan.evaluation import plots
+from authentiscan.evaluation.page import Page, Picture, Section, Table
+from authentiscan.evaluation.recalibrate import CalibrationResult
+
+
+def write_calibration_report(result: CalibrationResult, name: str, folder: Path) -> Path:
+    """Write ``calibration.json``, ``calibration.md`` and ``calibration.html``; returns the last."""
+    folder.mkdir(parents=True, exist_ok=True)
+    content = result.model_dump_json(indent=2)
+    (folder / "calibration.json").write_text(content + "\n", encoding="utf-8")
+    return calibration_page(result, name).write(folder, "calibration")
+
+
+def calibration_page(result: CalibrationResult, name: str) -> Page:
+    """The page of a calibration of the detector called ``name``."""
+    d, c = result.decision, result.costs
+    reliability = plots.reliability({"before": result.before, "after": result.after})
+    return Page(
+        title=f"Calibration of {name}",
+        lead=(
+            f"Fitted by {result.method} on {result.images:,} images of {result.measured_on}; both "
+            "classes count alike, so a score is a probability where half the images are generated."
+        ),
+        sections=[
+            Section(
+                "Methods",
+                ["On groups of images that the method was not fitted on; all lower is better."],
+                [_methods(result)],
+                [
+                    Picture(
+                        "calibration-reliability",
+                        reliability,
+                        "Reliability before and after (after: on the fitted images themselves).",
+                    )
+                ],
+            ),
+            Section(
+                "Thresholds",
+                [
+                    f"Verdict generated from {d.generated.score:.4f}, real below "
+                    f"{d.real_below:.4f}, inconclusive between. The lower threshold has the least "
+                    f"mean cost where a false alarm costs {c.false_alarm:g}, a miss {c.miss:g}, no "
+                    f"answer {c.inconclusive:g} and {c.generated_share:.0%} of images are "
+                    f"generated: {result.mean_cost:.3f} an image."
+                ],
+                [_thresholds(result)],
+            ),
+        ],
+    )
+
+
+def _methods(result: CalibrationResult) -> Table:
+    rows = [
+        [q.method, f"{q.brier:.4f}", f"{q.ece:.4f}", f"{q.log_loss:.4f}"] for q in result.quality
+    ]
+    return Table(["", "Brier", "calibration error", "log loss"], rows)
+
+
+def _thresholds(result: CalibrationResult) -> Table:
+    rows = []
+    for t in result.thresholds:
+        span = result.threshold_intervals[t.name]
+        low, high = t.fpr_interval
+        rows.append(
+            [
+                t.name,
+                f"{t.score:.4f}" + (f" [{span[0]:.4f}, {span[1]:.4f}]" if span else ""),
+                f"{t.fpr:.1%} [{low:.1%}, {high:.1%}]",
+                f"{t.tpr:.1%}",
+            ]
+        )
+    return Table(["", "score", "real photos flagged", "generated found"], rows)

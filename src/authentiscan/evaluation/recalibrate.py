@@ -1,0 +1,249 @@
+"""Calibrate a bundle on validation data: score curve, thresholds, inconclusive band, written back.
+
+The methods are compared by cross-validation over groups, so that a flexible curve is not praised
+for the images it was drawn through. What is written into detector.json is fitted on all the data.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal, TypeAlias, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import ValidationError
+
+from authentiscan.core.errors import MetricError, UsageError
+from authentiscan.evaluation import curves
+from authentiscan.evaluation.calibration import Method, apply, fit
+from authentiscan.evaluation.curves import ReliabilityBin
+from authentiscan.evaluation.metrics import Floats, measure
+from authentiscan.evaluation.records import Record
+from authentiscan.evaluation.scores import ScoreTable
+from authentiscan.evaluation.thresholds import (
+    Costs,
+    at_fpr,
+    cheapest_threshold,
+    choose_decision,
+    mean_cost,
+    score_interval,
+)
+from authentiscan.inference.bundle import Calibration, Decision, Threshold
+
+Choice: TypeAlias = Method | Literal["auto"]
+FOLDS = 5
+DEFAULT_FPRS = (0.01, 0.05)
+
+
+class MethodQuality(Record):
+    """How good a method's scores are on groups it was not fitted on; all lower is better.
+
+    Classes have equal weight. ``method`` "before" is the bundle's present calibration.
+    """
+
+    method: str
+    brier: float
+    ece: float
+    log_loss: float
+
+
+class CalibrationResult(Record):
+    """What was fitted, on what, and how good it is.
+
+    threshold_intervals: 95 % bootstrap interval of each threshold's score, None where groups are
+    too few. mean_cost: of one image under ``decision`` on this data, at the stated costs.
+    """
+
+    method: str
+    calibration: Calibration
+    thresholds: tuple[Threshold, ...]
+    threshold_intervals: dict[str, tuple[float, float] | None]
+    decision: Decision
+    costs: Costs
+    mean_cost: float
+    quality: tuple[MethodQuality, ...]
+    before: tuple[ReliabilityBin, ...]
+    after: tuple[ReliabilityBin, ...]
+    measured_on: str
+    protocol: str
+    manifest_sha256: str
+    images: int
+
+    def spec_fields(self, metrics: dict[str, Any]) -> dict[str, Any]:
+        """Changes for `update_spec`; ``metrics`` are the bundle's present ones."""
+        about = {
+            "method": self.method,
+            "measured_on": self.measured_on,
+            "protocol": self.protocol,
+            "manifest_sha256": self.manifest_sha256,
+            "images": self.images,
+            **{f"cost_{k}": v for k, v in self.costs.model_dump().items()},
+            "mean_cost": self.mean_cost,
+            "threshold_scores": {
+                t.name: {"value": t.score, **_interval(self.threshold_intervals[t.name])}
+                for t in self.thresholds
+            },
+            "cross_validated": {q.method: q.model_dump(exclude={"method"}) for q in self.quality},
+        }
+        return {
+            "calibration": self.calibration,
+            "thresholds": self.thresholds,
+            "decision": self.decision,
+            "metrics": {**metrics, "calibration": about},
+        }
+
+
+def recalibrate(
+    table: ScoreTable,
+    *,
+    method: Choice = "auto",
+    fprs: Sequence[float] = DEFAULT_FPRS,
+    decide: float | Literal["cost"] = 0.05,
+    costs: Costs | None = None,
+    prior: float | None = 0.5,
+    measured_on: str = "validation",
+    seed: int = 0,
+) -> CalibrationResult:
+    """Fit everything a bundle states about scores on the logits of ``table``.
+
+    method: one of `calibration.fit`'s, or ``auto``: the best cross-validated Brier score, where
+    isotonic must win by more than 1 % of it. fprs: false-positive rates to state thresholds for.
+    decide: the rate whose threshold gives the verdict *generated*, or ``cost`` for the threshold of
+    least mean cost. costs: choose the inconclusive band (and that threshold). prior: see
+    `calibration.fit_platt`.
+
+    Raises MetricError where a class is missing or scores lack logits.
+    """
+    good = table.scored()
+    if not np.isfinite(good.logits).all():
+        raise MetricError("calibration needs logits; this table has scores only")
+    if decide != "cost" and decide not in fprs:
+        fprs = (*fprs, decide)
+    price = costs or Costs()
+    quality = compare_methods(good, prior=prior, seed=seed)
+    chosen = _best(quality) if method == "auto" else method
+    calibration = fit(good.logits, good.labels, method=chosen, prior=prior)
+    scores = apply(calibration, good.logits)
+    thresholds = [
+        at_fpr(scores, good.labels, fpr, good.groups, measured_on=measured_on)
+        for fpr in sorted(set(fprs))
+    ]
+    spans = {
+        t.name: score_interval(scores, good.labels, fpr, good.groups, seed=seed)
+        for t, fpr in zip(thresholds, sorted(set(fprs)), strict=True)
+    }
+    if decide == "cost":
+        upper = cheapest_threshold(scores, good.labels, good.groups, price, measured_on=measured_on)
+        thresholds.append(upper)
+        spans[upper.name] = None
+    else:
+        upper = thresholds[sorted(set(fprs)).index(decide)]
+    decision = choose_decision(scores, good.labels, upper, price)
+    return CalibrationResult(
+        method=chosen,
+        calibration=calibration,
+        thresholds=tuple(thresholds),
+        threshold_intervals=spans,
+        decision=decision,
+        costs=price,
+        mean_cost=mean_cost(scores, good.labels, decision, price),
+        quality=quality,
+        before=curves.reliability(good.labels, good.scores, weights=_balance(good.labels)),
+        after=curves.reliability(good.labels, scores, weights=_balance(good.labels)),
+        measured_on=measured_on,
+        protocol=table.treatment,
+        manifest_sha256=table.manifest_sha256,
+        images=len(good),
+    )
+
+
+def compare_methods(
+    table: ScoreTable, *, prior: float | None = 0.5, seed: int = 0, folds: int = FOLDS
+) -> tuple[MethodQuality, ...]:
+    """Quality of the present calibration and of every method, the latter cross-validated by group.
+
+    Methods are left out where the groups of a class are too few to hold some back.
+    """
+    y = table.labels
+    found = [_quality("before", y, table.scores)]
+    fold = _group_folds(table, folds, seed)
+    usable = all(len(np.unique(y[fold != k])) == 2 and (fold == k).any() for k in range(folds))
+    for method in get_args(Method) if usable else ():
+        scores = np.empty(len(y))
+        for k in range(folds):
+            fitted = fit(table.logits[fold != k], y[fold != k], method=method, prior=prior)
+            scores[fold == k] = apply(fitted, table.logits[fold == k])
+        found.append(_quality(method, y, scores))
+    return tuple(found)
+
+
+def write_calibration(folder: str, result: CalibrationResult) -> None:
+    """Write ``result`` into the bundle's detector.json and model card."""
+    from authentiscan.core.errors import MissingExtraError
+    from authentiscan.inference.bundle import read_spec
+
+    try:
+        from authentiscan.inference.export import update_spec
+    except ModuleNotFoundError as error:
+        raise MissingExtraError("rewriting a bundle", "export") from error
+    update_spec(folder, **result.spec_fields(read_spec(folder).metrics))
+
+
+def parse_costs(text: str) -> Costs:
+    """Read ``false_alarm=10,miss=5,inconclusive=1[,generated_share=0.5]``; UsageError otherwise."""
+    values: dict[str, float] = {}
+    for part in filter(None, (p.strip() for p in text.split(","))):
+        key, _, value = part.partition("=")
+        try:
+            values[key.strip()] = float(value)
+        except ValueError:
+            raise UsageError(f"cost {part!r} is not name=number") from None
+    unknown = sorted(set(values) - set(Costs.model_fields))
+    if unknown:
+        raise UsageError(f"unknown costs {unknown}; known are {list(Costs.model_fields)}")
+    try:
+        return Costs(**values)
+    except ValidationError as error:
+        reason = "; ".join(e["msg"].removeprefix("Value error, ") for e in error.errors())
+        raise UsageError(f"costs {text!r} cannot be used: {reason}") from error
+
+
+def _best(quality: Sequence[MethodQuality]) -> Method:
+    brier = {q.method: q.brier for q in quality if q.method != "before"}
+    if not brier:
+        return "platt"
+    # A curve of many knots must earn its place; temperature may not beat platt by noise either.
+    brier["isotonic"] *= 1.01
+    brier["temperature"] *= 1.002
+    best = min(brier, key=lambda m: brier[m])
+    return next(m for m in get_args(Method) if m == best)
+
+
+def _quality(method: str, labels: NDArray[np.int64], scores: Floats) -> MethodQuality:
+    w = _balance(labels)
+    found = measure(labels, scores, weights=w)
+    p = np.clip(np.where(labels == 1, scores, 1 - scores), 1e-12, 1)
+    loss = float(-(w * np.log(p)).sum() / w.sum())
+    return MethodQuality(method=method, brier=found["brier"], ece=found["ece"], log_loss=loss)
+
+
+def _balance(labels: NDArray[np.int64]) -> Floats:
+    counts = np.bincount(labels, minlength=2)
+    return np.asarray(0.5 * len(labels) / np.maximum(counts, 1)[labels])
+
+
+def _group_folds(table: ScoreTable, folds: int, seed: int) -> NDArray[np.int64]:
+    """A fold per row; groups stay whole and are spread evenly within each class."""
+    names = [f"g{g}" if g is not None else f"#{i}" for i, g in enumerate(table.groups)]
+    group = np.unique(np.asarray(names), return_inverse=True)[1]
+    count = int(group.max()) + 1
+    kind = np.zeros(count, dtype=np.int64)
+    np.maximum.at(kind, group, table.labels)
+    order = np.lexsort((np.random.default_rng(seed).random(count), kind))
+    fold = np.empty(count, dtype=np.int64)
+    fold[order] = np.arange(count) % folds
+    return np.asarray(fold[group])
+
+
+def _interval(span: tuple[float, float] | None) -> dict[str, float]:
+    return {} if span is None else {"low": span[0], "high": span[1]}
