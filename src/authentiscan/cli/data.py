@@ -33,8 +33,8 @@ def list_data_sets(
 ) -> None:
     """List the data sets and layouts known by name, and whether they are present.
 
-    A data set is present where ROOT/NAME holds its images, tables or archives. Layouts have no images
-    of their own: any data can have them.
+    A data set is present where ROOT/NAME holds its images, tables or archives. Layouts have no
+    images of their own: any data can have them.
 
     Example: authentiscan data list --root /data
     """
@@ -45,20 +45,13 @@ def list_data_sets(
     from authentiscan.data.catalog import CATALOG
     from authentiscan.data.download import presence
 
-    rows = [
-        {
-            "name": entry.name,
-            "images": entry.images,
-            "generators": list(entry.generators),
-            "gigabytes": entry.gigabytes,
-            "licence": entry.licence,
-            "home": entry.home,
-            "present": None if entry.layout else presence(entry, root / entry.name),
-            "title": entry.title,
-        }
-        for entry in CATALOG.values()
-    ]
+    present = {n: "" if e.layout else presence(e, root / n) for n, e in CATALOG.items()}
     if as_json:
+        facts = ("name", "title", "layout", "images", "generators", "gigabytes", "licence", "home")
+        rows = [
+            {**{f: getattr(entry, f) for f in facts}, "present": present[name] or None}
+            for name, entry in CATALOG.items()
+        ]
         typer.echo(json.dumps(rows, indent=1))
         return
     table = Table(title="Data sets and layouts")
@@ -70,16 +63,15 @@ def list_data_sets(
             justify="right" if right else "left",
             no_wrap=column in ("name", "images", "size"),
         )
-    for row in rows:
-        layout = row["present"] is None
+    for name, entry in CATALOG.items():
         table.add_row(
-            row["name"],
-            "layout" if layout else f"{row['images']:,}" if row["images"] else "",
-            ", ".join(row["generators"]),
-            f"{row['gigabytes']:g} GB" if row["gigabytes"] else "",
-            row["title"] if layout else row["licence"],
-            row["home"],
-            row["present"] or "",
+            name,
+            "layout" if entry.layout else f"{entry.images:,}" if entry.images else "",
+            ", ".join(entry.generators),
+            f"{entry.gigabytes:g} GB" if entry.gigabytes else "",
+            entry.title if entry.layout else entry.licence,
+            entry.home,
+            present[name],
         )
     _console().print(table)
 
@@ -191,7 +183,8 @@ def organize(  # noqa: PLR0917  (options of a command)
     hold_out: Annotated[
         list[str] | None,
         typer.Option(
-            help="COLUMN=VALUE goes whole to test (generator=flux); @FILE: one a line. Repeatable."
+            help="COLUMN=VALUE goes whole to test (generator=flux), val:COLUMN=VALUE to val; "
+            "@FILE: one a line. Repeatable."
         ),
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Another seed gives another split.")] = 0,

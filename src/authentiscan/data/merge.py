@@ -14,6 +14,7 @@ from authentiscan.core.manifest import COLUMNS, SPLITS
 from authentiscan.data.facts import CONTENT_HASH, GROUP_HASH, NAMED
 from authentiscan.data.split import (
     U64,
+    UNKNOWN,
     Codes,
     Fractions,
     HoldOut,
@@ -35,12 +36,12 @@ _ROW_GROUP = 50_000
 class Plan:
     """Where every row goes, in the order of the parts.
 
-    codes: split (0, 1, 2). held: held out. groups: hashes after joining equal images. renamed: hash
+    codes: split (0, 1, 2). held: the split held out for, or -1. groups: hashes after joining equal images. renamed: hash
     -> name of groups that took in others. joined: rows whose group changed.
     """
 
     codes: Codes
-    held: NDArray[np.bool_]
+    held: Codes
     groups: U64
     renamed: dict[int, str]
     joined: int
@@ -92,7 +93,7 @@ def _gather(parts: Sequence[Path], hold_out: Sequence[HoldOut]) -> tuple[U64, Sp
         strata=strata.sorted(_together(stratum, np.int64)),
         datasets=datasets.sorted(_together(dataset, np.int64)),
         own=_together(own, np.int8),
-        held=_together(held, np.bool_),
+        held=_together(held, np.int8),
     )
     return own_groups, rows
 
@@ -120,16 +121,16 @@ class _Codes:
 
 def _held(
     table: pa.Table, hold_out: Sequence[HoldOut], matched: dict[HoldOut, int]
-) -> NDArray[np.bool_]:
+) -> Codes:
     import pyarrow.compute as pc
 
-    held = np.zeros(table.num_rows, dtype=bool)
+    held = np.full(table.num_rows, UNKNOWN, dtype=np.int8)
     for rule in hold_out:
         if rule.column in table.column_names:
             values = table[rule.column].cast("string")
             match = pc.fill_null(pc.equal(values, rule.value), False).to_numpy()
             matched[rule] += int(match.sum())
-            held |= match
+            held[match] = np.maximum(held[match], split_code(rule.split))
     return held
 
 
@@ -190,7 +191,7 @@ def _finished(
         start = rows.stop
         columns: dict[str, Any] = {n: table[n] for n in table.column_names if n in schema.names}
         columns["split"] = pa.array(names[plan.codes[rows]], type=pa.string())
-        columns["held_out"] = pa.array(plan.held[rows])
+        columns["held_out"] = pa.array(plan.held[rows] != UNKNOWN)
         changed = np.flatnonzero(table[GROUP_HASH].to_numpy() != plan.groups[rows])
         if len(changed):
             groups = table["group"].to_pylist()

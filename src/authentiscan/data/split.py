@@ -33,14 +33,19 @@ Codes = NDArray[np.int8]
 
 @dataclass(frozen=True, slots=True)
 class HoldOut:
-    """All rows whose ``column`` equals ``value`` go to ``test``, with the whole of their groups."""
+    """All rows whose ``column`` equals ``value`` go to ``split``, with the whole of their groups.
+
+    split: ``test``, so that tests are on sources never seen, or ``val``, so that thresholds are set
+    on sources that are neither trained on nor tested on. Test wins where both match.
+    """
 
     column: str
     value: str
+    split: str = "test"
 
 
 def parse_hold_outs(texts: Iterable[str]) -> list[HoldOut]:
-    """Read ``COLUMN=VALUE`` and ``@FILE`` (one ``COLUMN=VALUE`` a line, ``#`` comments).
+    """Read ``[test:|val:]COLUMN=VALUE`` and ``@FILE`` (one such rule a line, ``#`` comments).
 
     Raises UsageError for anything else.
     """
@@ -53,12 +58,15 @@ def parse_hold_outs(texts: Iterable[str]) -> list[HoldOut]:
             lines = (line.strip() for line in source.read_text(encoding="utf-8").splitlines())
             found += parse_hold_outs(line for line in lines if line and not line.startswith("#"))
             continue
-        column, equals, value = text.partition("=")
+        prefix, colon, rule = text.partition(":")
+        split = prefix if colon and prefix in ("val", "test") else "test"
+        column, equals, value = (rule if colon and prefix == split else text).partition("=")
         if not (column and equals and value):
             raise UsageError(
-                f"--hold-out {text!r}: expected COLUMN=VALUE (such as generator=flux) or @FILE"
+                f"--hold-out {text!r}: expected COLUMN=VALUE (such as generator=flux), "
+                "val:COLUMN=VALUE or @FILE"
             )
-        found.append(HoldOut(column.strip(), value.strip()))
+        found.append(HoldOut(column.strip(), value.strip(), split))
     return found
 
 
@@ -180,21 +188,22 @@ def _deal_single(
             continue
         lacking = np.clip(wanted[stratum] - have[stratum], 0, None)
         share = lacking if lacking.sum() > 0 else wanted[stratum]
-        quotas = _whole(count * share / share.sum(), seed + stratum)
+        quotas = _whole(count * share / share.sum(), (seed, stratum))
         result[single[start : start + count]] = np.repeat(np.arange(3, dtype=np.int8), quotas)
         start += count
 
 
-def _whole(exact: NDArray[np.float64], seed: int) -> NDArray[np.int64]:
-    """Whole numbers near ``exact`` with the same sum; the seed breaks near-ties between remainders.
+def _whole(exact: NDArray[np.float64], seed: Sequence[int]) -> NDArray[np.int64]:
+    """Whole numbers near ``exact`` with the same sum, rounded by chance as the remainders say.
 
-    Without it every stratum of three images would leave ``test`` empty.
+    Always rounding to the nearest would send every stratum of one image to train.
     """
     down = np.floor(exact + 1e-9)
-    jitter = np.random.default_rng(seed).random(3) * 0.5
-    rest = np.where(exact > 0, exact - down + jitter * (exact - down > 1e-9), -1)
     extra = round(float(exact.sum() - down.sum()))
-    down[np.argsort(-rest, kind="stable")[:extra]] += 1
+    if extra:
+        rest = np.clip(exact - down, 0, None)
+        lucky = np.random.default_rng(seed).choice(3, extra, replace=False, p=rest / rest.sum())
+        down[lucky] += 1
     return down.astype(np.int64)
 
 
@@ -212,26 +221,27 @@ class SplitRows:
     """What splitting needs to know of N rows, and nothing else: about 26 bytes a row.
 
     groups: hashes, with equal contents already joined. strata, datasets: codes in the order of the
-    sorted names. own: the publisher's split, -1 where there is none. held: True where held out.
+    sorted names. own: the publisher's split, -1 where there is none. held: the split that a row is held
+    out for (1, 2), -1 where it is not.
     """
 
     groups: U64
     strata: NDArray[np.int64]
     datasets: NDArray[np.int64]
     own: Codes
-    held: NDArray[np.bool_]
+    held: Codes
 
 
 def assign(rows: SplitRows, fractions: Fractions, seed: int, *, own_split: bool = False) -> Codes:
     """Split codes (0 train, 1 val, 2 test) of all rows.
 
-    Held-out rows and the rest of their groups go to test. With ``own_split`` the publisher's
+    Held-out rows and the rest of their groups go where the rule says. With ``own_split`` the publisher's
     split stands; rows without one follow their group or are dealt out, and where a data set has no
     val, part of its train becomes val (in the proportion of the fractions).
     """
     code = np.full(len(rows.groups), UNKNOWN, dtype=np.int8)
-    held_groups = np.unique(rows.groups[rows.held])
-    code[np.isin(rows.groups, held_groups)] = TEST
+    for split in (VAL, TEST):  # test last: it wins
+        code[np.isin(rows.groups, np.unique(rows.groups[rows.held == split]))] = split
     if own_split:
         stands = (code == UNKNOWN) & (rows.own != UNKNOWN)
         code[stands] = rows.own[stands]
@@ -296,7 +306,7 @@ def assign_splits(
     )
     code = assign(rows, shares, seed, own_split=own_split)
     split = manifest.with_column("split", [SPLITS[c] for c in code.tolist()])
-    return split.with_column("held_out", rows.held.tolist())
+    return split.with_column("held_out", (rows.held != UNKNOWN).tolist())
 
 
 def split_code(name: str | None) -> int:
@@ -318,14 +328,14 @@ def no_match(rule: HoldOut, columns: Iterable[str], values: Iterable[object]) ->
     )
 
 
-def _held(manifest: Manifest, hold_out: Sequence[HoldOut]) -> NDArray[np.bool_]:
-    held = np.zeros(len(manifest), dtype=bool)
+def _held(manifest: Manifest, hold_out: Sequence[HoldOut]) -> Codes:
+    held = np.full(len(manifest), UNKNOWN, dtype=np.int8)
     for rule in hold_out:
         values = manifest.column(rule.column)
         match = np.array([str(v) == rule.value for v in values], dtype=bool)
         if not match.any():
             raise no_match(rule, manifest.table.column_names, values)
-        held |= match
+        held[match] = np.maximum(held[match], split_code(rule.split))
     return held
 
 

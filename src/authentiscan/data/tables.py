@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from hashlib import blake2b
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -292,27 +293,21 @@ def _csv_chunks(
 ) -> Iterator[ListChunk]:
     import pyarrow as pa
 
-    with path.open(newline="", encoding="utf-8-sig") as stream:
-        reader = csv.DictReader(stream)
-        header = list(reader.fieldnames or [])
-        roles = _roles(path, header, None)
-        kept = kept_columns(header, roles.values())
-        facts = TableFacts(**shared, place=str(manifest_folder), roles=roles, names={}, kept=kept)
-        types = dict.fromkeys(kept.values(), pa.string())
-        batch: list[Mapping[str, Any]] = []
-        try:
-            for row in reader:
-                row.pop(None, None)  # cells beyond the header
-                batch.append({k: v if v != "" else None for k, v in row.items()})
-                if len(batch) == CHUNK_ROWS:
-                    yield ListChunk(facts, tuple(batch), stamp, types)
-                    batch = []
-        except (UnicodeDecodeError, csv.Error) as error:
-            raise DatasetError(
-                f"{path}, line {reader.line_num}: not a UTF-8 CSV: {error}"
-            ) from error
-        if batch:
-            yield ListChunk(facts, tuple(batch), stamp, types)
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as stream:
+            reader = csv.DictReader(stream)
+            header = list(reader.fieldnames or [])
+            roles = _roles(path, header, None)
+            kept = kept_columns(header, roles.values())
+            facts = TableFacts(
+                **shared, place=str(manifest_folder), roles=roles, names={}, kept=kept
+            )
+            types = dict.fromkeys(kept.values(), pa.string())
+            rows = ({k: v or None for k, v in row.items() if k is not None} for row in reader)
+            while batch := tuple(islice(rows, CHUNK_ROWS)):
+                yield ListChunk(facts, batch, stamp, types)
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise DatasetError(f"{path}: not a UTF-8 CSV: {error}") from error
 
 
 def _roles(path: Path, columns: list[str], images: str | None) -> dict[str, str]:

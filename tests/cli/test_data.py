@@ -1,0 +1,115 @@
+"""The data commands as users call them."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from authentiscan.cli import app
+from authentiscan.core.errors import AuthentiscanError
+from authentiscan.core.manifest import Manifest
+from authentiscan.data.catalog import CATALOG
+
+Photos = dict[str, np.ndarray]
+
+
+def run(*arguments: object, code: int = 0) -> str:
+    result = CliRunner().invoke(app, ["data", *map(str, arguments)])
+    if isinstance(result.exception, AuthentiscanError):
+        assert result.exception.exit_code == code, result.exception
+        return str(result.exception)
+    assert result.exit_code == code, result.output
+    return result.output
+
+
+def test_list_shows_every_entry_and_what_is_present(tmp_path: Path, photos: Photos) -> None:
+    CATALOG["cifake"].sample(tmp_path / "cifake", photos)
+    text = run("list", "--root", tmp_path)
+    assert all(name in text for name in CATALOG)
+    assert "2,681,167" in text
+    told = {row["name"]: row for row in json.loads(run("list", "--root", tmp_path, "--json"))}
+    assert told["cifake"]["present"] == "yes"
+    assert told["faces"]["present"] == "no"
+    assert told["folders"]["present"] is None
+    assert told["genimage"]["generators"] == list(CATALOG["genimage"].generators)
+
+
+def test_organize_show_and_shard(tmp_path: Path, photos: Photos) -> None:
+    raw = CATALOG["folders"].sample(tmp_path / "set", photos)
+    gans = CATALOG["generators"].sample(tmp_path / "gans", photos)
+    out = tmp_path / "all.parquet"
+    text = run("organize", raw, gans, "--out", out, "--hold-out", "generator=progan", "--seed", "3")
+    assert "28 images" in text
+    manifest = Manifest.read(out)
+    assert set(manifest.where(generator="progan").column("split")) == {"test"}
+    shown = run("show", out)
+    assert "progan" in shown
+    assert "28" in shown
+    run("shard", out, "--out", tmp_path / "shards")
+    assert len(Manifest.read(tmp_path / "shards" / "manifest.parquet")) == 28
+
+
+def test_unreadable_images_give_exit_code_1_and_a_list(tmp_path: Path, photos: Photos) -> None:
+    raw = CATALOG["folders"].sample(tmp_path / "set", photos)
+    (raw / "raw" / "real" / "broken.jpg").write_bytes(b"\xff\xd8 nothing")
+    text = run("organize", raw, "-o", tmp_path / "m.parquet", code=1)
+    assert "1 left out" in text
+    assert "broken.jpg" in (tmp_path / "m.failed.jsonl").read_text()
+
+
+def test_options_that_name_things(tmp_path: Path, photos: Photos) -> None:
+    source = CATALOG["cifake"].sample(tmp_path / "c", photos)
+    out = tmp_path / "m.parquet"
+    run("organize", f"folders={source}", "-o", out, "--generator", "sdxl", "--dataset", "mine")
+    manifest = Manifest.read(out)
+    assert set(manifest.column("generator")) == {"camera", "sdxl"}
+    assert set(manifest.column("dataset")) == {"mine"}
+    run("organize", source, "-o", out, "--own-split")
+    manifest = Manifest.read(out)
+    assert set(manifest.column("dataset")) == {"cifake"}
+    names = manifest.where(split="test").column("name")
+    assert names
+    assert all(n.startswith("test/") for n in names)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--fractions", "1,2"], "sum to 1"),
+        (["--fractions", "a,b,c"], "three numbers"),
+        (["--label", "x"], "VALUE=real"),
+        (["--hold-out", "flux"], "COLUMN=VALUE"),
+        (["--hold-out", "generator=fluks"], "is one of: camera, unknown"),
+    ],
+)
+def test_usage_errors(arguments: list[str], message: str, tmp_path: Path, photos: Photos) -> None:
+    raw = CATALOG["folders"].sample(tmp_path / "set", photos)
+    assert message in run("organize", raw, "-o", tmp_path / "m.parquet", *arguments, code=2)
+
+
+def test_genimage_prints_steps_and_checks_what_arrived(tmp_path: Path) -> None:
+    text = run("download", "genimage", "--root", tmp_path)
+    assert "imagenet_ai_0419_biggan.z01" in text
+    assert "--check" in text
+    program = shutil.which("zip")
+    if program is None:
+        pytest.skip("needs the program zip to make an archive in parts")
+    (tmp_path / "image.png").write_bytes(np.random.default_rng(0).bytes(150_000))
+    folder = tmp_path / "BigGAN"
+    folder.mkdir()
+    command = [program, "-q", "-s", "64k", str(folder / "imagenet_ai_0419_biggan.zip"), "image.png"]
+    subprocess.run(command, cwd=tmp_path, check=True)
+    assert "whole" in run("download", "genimage", "--check", folder)
+    (folder / "imagenet_ai_0419_biggan.z02").unlink()
+    assert "missing" in run("download", "genimage", "--check", folder, code=1)
+
+
+def test_unknown_data_set_and_missing_manifest() -> None:
+    assert "known are" in run("download", "nope", code=1)
+    assert "no manifest at" in run("show", "nowhere.parquet", code=1)
