@@ -139,7 +139,7 @@ def assemble(
 
     For callers that decode and predict in their own way, as in batches; `analyze` does all of it.
     """
-    raised = warnings.check(image, spec.preprocess)
+    raised = warnings.check(image, spec.preprocess, provenance)
     evidence = rules.Evidence(
         score=prediction.score,
         pixels=spec.decision(prediction.score),

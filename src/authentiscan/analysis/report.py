@@ -172,3 +172,10 @@ def json_schema() -> dict[str, Any]:
     """The JSON schema of a report as it is written."""
     schema = Report.model_json_schema(mode="serialization")
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
+
+
+if __name__ == "__main__":  # how docs/report.schema.json is written
+    import json
+    import sys
+
+    sys.stdout.write(json.dumps(json_schema(), indent=2) + "\n")

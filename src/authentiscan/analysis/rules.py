@@ -191,6 +191,17 @@ RULES: tuple[Rule, ...] = (
         ),
     ),
     Rule(
+        name="no-photograph",
+        when="the image looks like a screenshot or a page of text (warning `screenshot_or_text`)",
+        then="inconclusive",
+        holds=lambda e: "screenshot_or_text" in e.warnings,
+        verdict=Verdict.INCONCLUSIVE,
+        reason=lambda e: (
+            "Not a picture to judge: it looks like a screenshot or a page of text, "
+            f"which is neither photographed nor generated; {_pixels(e)}."
+        ),
+    ),
+    Rule(
         name="unstable",
         when="storing or scaling the image differently turns the pixels' verdict round",
         then="inconclusive",

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import numpy as np
+from numpy.typing import NDArray
+
+from authentiscan.analysis import content
+from authentiscan.analysis.content import Content
 from authentiscan.analysis.report import ReportWarning
 from authentiscan.core.preprocess import Preprocess
-from authentiscan.core.types import DecodedImage, ImageFacts
+from authentiscan.core.types import DecodedImage, ImageFacts, RGBImage
+from authentiscan.provenance import Provenance, State, programs
 
 LEAST_SIDE = 16
 """Images with a shorter side than this many pixels are not judged by any detector."""
@@ -12,10 +18,24 @@ LEAST_SIDE = 16
 STRONG_JPEG = 60
 """JPEG quality at or under which the traces a detector looks for are mostly gone."""
 
+PLAIN = 6
+"""A line of pixels that varies by no more levels than this is plain."""
 
-def check(image: DecodedImage, preprocess: Preprocess) -> tuple[ReportWarning, ...]:
-    """All warnings that ``image`` deserves before a detector with ``preprocess`` judges it."""
-    found = [*too_small(image.facts, preprocess), *strong_compression(image.facts)]
+MOST_MARGIN = 0.125
+"""Share of the picture that plain margins may take up without a warning."""
+
+
+def check(
+    image: DecodedImage, preprocess: Preprocess, provenance: Provenance | None = None
+) -> tuple[ReportWarning, ...]:
+    """All warnings that ``image`` deserves when a detector with ``preprocess`` judges it."""
+    found = [
+        *too_small(image.facts, preprocess),
+        *strong_compression(image.facts),
+        *not_a_photograph(content.measure(image.pixels)),
+        *padded(image.pixels),
+        *heavy_editing(provenance),
+    ]
     return tuple(ReportWarning(code=code, message=message) for code, message in found)
 
 
@@ -52,3 +72,50 @@ def strong_compression(facts: ImageFacts) -> list[tuple[str, str]]:
             f"saved at JPEG quality {quality}: fine traces are lost below {STRONG_JPEG}",
         )
     ]
+
+
+def not_a_photograph(found: Content | None) -> list[tuple[str, str]]:
+    """Warn of screens, text and flat drawings; measured rates stand in docs/verdict.md."""
+    if found is None:
+        return []
+    if found.flat > 0.4 and found.two_toned > 0.7 and found.main_colour > 0.5:
+        return [
+            (
+                "screenshot_or_text",
+                "looks like a screenshot or a page of text: neither a photograph nor generated",
+            )
+        ]
+    if found.two_toned >= 0.6:
+        return [("drawing", "looks drawn, not photographed: the detector knows photographs best")]
+    return []
+
+
+def padded(pixels: RGBImage) -> list[tuple[str, str]]:
+    """Warn where plain bars or margins take up more than an eighth of the picture."""
+    height, width = pixels.shape[:2]
+    few = pixels[:: max(1, height // 256), :: max(1, width // 256)]
+    rows = (np.ptp(few, axis=1) <= PLAIN).all(axis=-1)
+    columns = (np.ptp(few, axis=0) <= PLAIN).all(axis=-1)
+    if rows.all() or columns.all():
+        return []  # an empty picture has no margins
+    inside = (1 - _margins(rows)) * (1 - _margins(columns))
+    if 1 - inside <= MOST_MARGIN:
+        return []
+    return [("padded", f"plain margins take up {100 * (1 - inside):.0f} % of the picture")]
+
+
+def _margins(plain: NDArray[np.bool_]) -> float:
+    """The share of lines before the first and after the last that is not plain."""
+    lines = np.flatnonzero(~plain)
+    return float(1 - (lines[-1] - lines[0] + 1) / len(plain))
+
+
+def heavy_editing(provenance: Provenance | None) -> list[tuple[str, str]]:
+    """Warn where metadata tells of an editor made for changing pictures, or of many steps."""
+    for finding in provenance.findings if provenance else ():
+        program = programs.known(finding.generator or "")
+        steps = int(finding.details.get("steps", "0"))
+        if finding.state is not State.INVALID and ((program and program.heavy) or steps >= 10):
+            by = program.name if program and program.heavy else f"{steps} recorded steps"
+            return [("heavy_editing", f"metadata tells of editing ({by}), which changes traces")]
+    return []

@@ -1,0 +1,94 @@
+"""`authentiscan provenance`: what files say of their own origin."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from authentiscan.provenance import Finding, Provenance, TrustList
+
+
+def provenance(
+    images: Annotated[
+        list[Path], typer.Argument(help="Image files; any format, also ones that cannot be shown.")
+    ],
+    as_json: Annotated[
+        bool, typer.Option("--json", help="One JSON object a line instead of text.")
+    ] = False,
+    trust_list: Annotated[
+        Path | None,
+        typer.Option(
+            "--trust-list",
+            metavar="PEM",
+            help="Certificates whose C2PA signatures count as trusted. "
+            "Default: the file named by AUTHENTISCAN_TRUST_LIST, else nobody's.",
+        ),
+    ] = None,
+) -> None:
+    """Show what image files say of their own origin, and how far that can be believed.
+
+    Reads C2PA content credentials, EXIF, XMP, IPTC and the parameters that image generators write.
+    C2PA is one of: absent, trusted, untrusted (intact, but its signer is not on the trust list),
+    invalid (changed after signing), unreadable, unchecked (the 'provenance' extra is missing).
+    All other metadata is unsigned: anyone can write, copy or remove it. A file without metadata
+    tells nothing. Nothing is fetched from the network.
+
+    Example: authentiscan provenance picture.png --trust-list C2PA-TRUST-LIST.pem
+    """
+    from authentiscan.core.errors import DecodeError
+    from authentiscan.core.images import read_source
+    from authentiscan.provenance import TrustList, inspect
+
+    trust = TrustList.read(trust_list) if trust_list else TrustList.default()
+    failed = False
+    for path in images:
+        try:
+            found = inspect(read_source(path), trust)
+        except DecodeError as error:
+            failed = True
+            if as_json:
+                typer.echo(json.dumps({"path": str(path), "error": str(error)}))
+            else:
+                typer.secho(f"{path}\n  error: {error}", fg=typer.colors.RED, err=True)
+            continue
+        if as_json:
+            row = {"path": str(path), "error": None, **found.model_dump(mode="json")}
+            typer.echo(json.dumps(row))
+        else:
+            _show(path, found, trust)
+    if failed:
+        raise typer.Exit(1)
+
+
+def _show(path: Path, found: Provenance, trust: TrustList) -> None:
+    """Print one file's findings as indented text."""
+    typer.secho(str(path), bold=True)
+    typer.echo(f"  {found.container}; C2PA {found.c2pa.value}{_list_note(found, trust)}")
+    for finding in found.findings:
+        typer.echo(f"  - {_line(finding)}")
+        for key, value in finding.details.items():
+            typer.echo(f"      {key}: {_first_line(value)}")
+    if not found.findings:
+        typer.echo("  nothing said of its origin, which is no evidence of anything")
+    for note in found.notes:
+        typer.secho(f"  note: {note}", fg=typer.colors.YELLOW)
+
+
+def _line(finding: Finding) -> str:
+    weight = finding.state.value if finding.kind == "c2pa" else f"unsigned, {finding.confidence}"
+    claim = finding.claim.value.replace("_", " ")
+    return f"{finding.summary} [{finding.source}; claims: {claim}; {weight}]"
+
+
+def _first_line(value: str, width: int = 160) -> str:
+    return value if len(value) <= width else value[: width - 1] + "…"
+
+
+def _list_note(found: Provenance, trust: TrustList) -> str:
+    if found.c2pa.value != "untrusted":
+        return ""
+    return f" (trust list: {trust.name}, {len(trust)} certificates)"
