@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from authentiscan.core.errors import DatasetError, UsageError
+from authentiscan.core.errors import DatasetError, ManifestError, UsageError
 from authentiscan.core.images import encode
 from authentiscan.core.manifest import COLUMNS, Manifest
 from authentiscan.data import folders
@@ -207,7 +207,15 @@ def test_zip_organizes_like_its_folder(tmp_path: Path, photos: Photos) -> None:
     assert [other.image_bytes(i) for i in range(12)] == [one.image_bytes(i) for i in range(12)]
 
 
-def test_absolute_paths_where_nothing_is_shared(raw: Path, tmp_path: Path) -> None:
+def test_archive_in_parts_must_be_joined_first(tmp_path: Path, photos: Photos) -> None:
+    source = CATALOG["folders"].sample(tmp_path / "c", photos)
+    shutil.make_archive(str(tmp_path / "zips" / "all"), "zip", source)
+    (tmp_path / "zips" / "all.z01").write_bytes(b"PK\x07\x08")
+    with pytest.raises(ManifestError, match=r"join them first: zip -s 0 all\.zip"):
+        organize([tmp_path / "zips"], tmp_path / "m.parquet")
+
+
+def test_paths_are_relative_to_the_manifest(raw: Path, tmp_path: Path) -> None:
     manifest = organize([raw], tmp_path / "out" / "m.parquet").manifest()
     assert manifest.column("path")[0].startswith("../raw/")
 

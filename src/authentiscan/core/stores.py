@@ -92,6 +92,11 @@ class ZipImages:
     """Random access to the members of a zip; the row is the member's place in its directory."""
 
     def __init__(self, path: Path) -> None:
+        if path.with_suffix(".z01").exists():
+            raise ManifestError(
+                f"{path} is the last part of an archive in parts, which cannot be read in place; "
+                f"join them first: zip -s 0 {path.name} --out whole.zip"
+            )
         try:
             self._archive = zipfile.ZipFile(path)
         except (OSError, zipfile.BadZipFile) as error:

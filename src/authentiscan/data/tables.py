@@ -338,7 +338,8 @@ def _scalars(schema: pa.Schema) -> dict[str, pa.DataType]:
         kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
         if pa.types.is_large_string(kind):
             kind = pa.string()
-        if pa.types.is_primitive(kind) or pa.types.is_string(kind):
+        tests = (pa.types.is_boolean, pa.types.is_integer, pa.types.is_floating, pa.types.is_string)
+        if any(test(kind) for test in tests):
             types[column.name] = kind
     return types
 
