@@ -96,13 +96,18 @@ def figure(shown: Sequence[Panel], *, title: str = "", columns: int = 3) -> RGBI
     fitted = [_fit(panel.picture) for panel in shown]
     columns = min(columns, len(shown))
     rows = -(-len(shown) // columns)
-    cell_width = max(200, *(picture.width for picture in fitted))
+    measure = ImageDraw.Draw(Image.new("RGB", (1, 1)))
+    cell_width = max(
+        *(picture.width for picture in fitted),
+        *(int(measure.textlength(panel.caption, font=_font(16))) + 1 for panel in shown),
+    )
+    title_width = int(measure.textlength(title, font=_font(20))) + 2 * _MARGIN
     cell_height = max(picture.height for picture in fitted) + _CAPTION + _BAR + _CAPTION
     head = 40 if title else 0
     canvas = Image.new(
         "RGB",
         (
-            columns * (cell_width + _MARGIN) + _MARGIN,
+            max(columns * (cell_width + _MARGIN) + _MARGIN, title_width),
             head + rows * (cell_height + _MARGIN) + _MARGIN,
         ),
         _BACKGROUND,
