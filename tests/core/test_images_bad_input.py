@@ -319,6 +319,16 @@ def test_pillow_never_warns(recwarn: pytest.WarningsRecorder) -> None:
     assert not [entry for entry in recwarn if "PIL" in entry.filename]
 
 
+def test_libtiff_does_not_print(capfd: pytest.CaptureFixture[str]) -> None:
+    buffer = io.BytesIO()
+    Image.fromarray(GREY).save(buffer, "TIFF", compression="tiff_deflate")
+    content = bytearray(buffer.getvalue())
+    content[8:40] = b"\xff" * 32
+    with pytest.raises(CorruptImageError):
+        decode(bytes(content))
+    assert capfd.readouterr().err == ""
+
+
 def test_limits_are_a_frozen_record() -> None:
     with pytest.raises(ValueError, match="greater than 0"):
         Limits(pixels=0)

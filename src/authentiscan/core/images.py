@@ -10,7 +10,10 @@ images that differ only in profile must get the same score.
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import errno
+import functools
 import hashlib
 import io
 import os
@@ -202,6 +205,8 @@ def _decode_with_pillow(data: bytes, found: Survey, limits: Limits) -> DecodedIm
     _silence_warnings()
     if found.format == "HEIF":
         _register_heif()
+    elif found.format == "TIFF":
+        _silence_libtiff()
     formats = ["JPEG"] if found.format == "MPO" else [found.format]
     with Image.open(io.BytesIO(found.content), formats=formats) as image:
         info = image.info
@@ -300,3 +305,18 @@ def _silence_warnings() -> None:
     """
     if not any(entry[3] == _DECODER_MODULES for entry in warnings.filters[:3]):
         warnings.filterwarnings("ignore", module=_DECODER_MODULES.pattern)
+
+
+@functools.cache
+def _silence_libtiff() -> None:
+    """Keep libtiff from printing its complaints about broken files straight to stderr.
+
+    Pillow reports the failure anyhow. Where its libtiff is linked in statically there is nothing to
+    call, and the complaints stay.
+    """
+    with contextlib.suppress(OSError, AttributeError):
+        library = ctypes.CDLL(Image.core.__file__)
+        for name in ("TIFFSetErrorHandler", "TIFFSetWarningHandler"):
+            handler = getattr(library, name)
+            handler.restype = ctypes.c_void_p
+            handler(ctypes.c_void_p(None))
