@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import csv
+import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from authentiscan.core.errors import DatasetError
 from authentiscan.core.images import encode
@@ -122,6 +127,32 @@ def test_csv_with_paths_from_its_own_folder(tmp_path: Path, image: bytes) -> Non
     assert isinstance(second, Entry)
     assert isinstance(second.data, Exception)
     assert isinstance(third, Failure)
+
+
+def test_damaged_row_group_loses_its_rows_only(tmp_path: Path, photos: Photos) -> None:
+    images = [encode(photos["chelsea"][i : i + 32, :32], "PNG") for i in range(6)]
+    path = write(tmp_path / "t.parquet", image=images, label=[0, 1] * 3)
+    column = pq.ParquetFile(path).metadata.row_group(1).column(0)
+    data = bytearray(path.read_bytes())
+    start = column.dictionary_page_offset or column.data_page_offset
+    data[start : start + 60] = b"\xff" * 60
+    path.write_bytes(data)
+    found = entries(path)
+    assert [e.row for e in found] == list(range(6))
+    assert [isinstance(e, Failure) for e in found] == [False, False, True, True, False, False]
+
+
+@given(cells=st.lists(st.tuples(st.text(max_size=8), st.text(max_size=4)), max_size=5))
+@settings(deadline=None, max_examples=50)
+def test_any_csv_gives_entries_failures_or_one_clear_error(cells) -> None:
+    with tempfile.TemporaryDirectory() as place:
+        listing = Path(place) / "list.csv"
+        with listing.open("w", newline="", encoding="utf-8", errors="replace") as out:
+            csv.writer(out).writerows(
+                [("path", "label", "row"), *((p, "real", r) for p, r in cells)]
+            )
+        with suppress(DatasetError):
+            assert all(isinstance(e, Entry | Failure) for e in entries(listing))
 
 
 def test_csv_that_is_no_text(tmp_path: Path) -> None:

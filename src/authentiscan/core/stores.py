@@ -80,7 +80,10 @@ class ParquetImages:
         if group in self._cache:
             self._cache.move_to_end(group)
             return self._cache[group]
-        images = self._file.read_row_group(group, columns=[self._column])[self._column]
+        try:
+            images = self._file.read_row_group(group, columns=[self._column])[self._column]
+        except (OSError, ValueError) as error:
+            raise ManifestError(f"row group {group} of the table is damaged: {error}") from error
         self._cache[group] = images
         self._held += images.nbytes
         while self._held > self._limit and len(self._cache) > 1:

@@ -151,25 +151,35 @@ class RowGroupChunk:
 
     def entries(self) -> Iterator[Entry | Failure]:
         """The rows in order; a few hundred images are in memory at a time."""
-        facts = self.facts
-        columns = [*facts.roles.values(), *facts.kept, facts.image]
         number = self.first
-        for batch in _table(facts.source).iter_batches(
+        try:
+            for row in self._rows():
+                yield self._entry(row, number)
+                number += 1
+        except (OSError, ValueError) as error:
+            why = f"row group {self.group} of the table is damaged: {error}"
+            for rest in range(number, self.first + self.rows):
+                yield Failure(self.facts.place, rest, why)
+
+    def _rows(self) -> Iterator[dict[str, Any]]:
+        columns = [*self.facts.roles.values(), *self.facts.kept, self.facts.image]
+        for batch in _table(self.facts.source).iter_batches(
             READ_ROWS, row_groups=[self.group], columns=columns, use_threads=False
         ):
-            for row in batch.to_pylist():
-                image = row.pop(facts.image)
-                data = image.get("bytes") if isinstance(image, dict) else image
-                if row.get(facts.roles["label"]) is None:
-                    yield Failure(facts.place, number, "the row has no label")
-                    number += 1
-                    continue
-                entry = facts.entry(row, facts.place, number)
-                if isinstance(image, dict) and image.get("path") and "name" not in facts.roles:
-                    entry.name = str(image["path"])
-                entry.data = data if data is not None else ManifestError("the row holds no image")
-                yield entry
-                number += 1
+            yield from batch.to_pylist()
+
+    def _entry(self, row: dict[str, Any], number: int) -> Entry | Failure:
+        facts = self.facts
+        image = row.pop(facts.image or "image")
+        if row.get(facts.roles["label"]) is None:
+            return Failure(facts.place, number, "the row has no label")
+        entry = facts.entry(row, facts.place, number)
+        if isinstance(image, dict):
+            if image.get("path") and "name" not in facts.roles:
+                entry.name = str(image["path"])
+            image = image.get("bytes")
+        entry.data = image if image is not None else ManifestError("the row holds no image")
+        return entry
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,21 +206,24 @@ class ListChunk:
         for row in self.rows:
             said = row.get(self.facts.roles["path"])
             if not said or row.get(self.facts.roles["label"]) is None:
-                yield Failure(
-                    str(said or self.facts.source), None, "the row lacks a path or a label"
-                )
+                lacks = "the row lacks a path or a label"
+                yield Failure(str(said or self.facts.source), None, lacks)
                 continue
-            number = row.get(self.facts.roles.get("row", ""))
-            number = None if number in (None, "") else int(number)
-            target = root / str(said)
-            entry = self.facts.entry(row, manifest_path(target, Path(self.facts.place)), number)
             try:
-                entry.data = (
-                    read_source(target) if number is None else _store(str(target)).read(number)
-                )
-            except AuthentiscanError as error:
-                entry.data = error
-            yield entry
+                yield self._entry(row, root / str(said))
+            except ValueError as error:  # a row that is no number, a path no system can have
+                yield Failure(str(said), None, str(error))
+
+    def _entry(self, row: Mapping[str, Any], target: Path) -> Entry:
+        said = row.get(self.facts.roles.get("row", ""))
+        number = None if said in (None, "") else int(said)
+        path = manifest_path(target, Path(self.facts.place))
+        entry = self.facts.entry(row, path, number)
+        try:
+            entry.data = read_source(target) if number is None else _store(str(target)).read(number)
+        except AuthentiscanError as error:
+            entry.data = error
+        return entry
 
 
 @lru_cache(maxsize=8)
