@@ -181,12 +181,10 @@ def main() -> None:
         folder = Path(place)
         two = arguments.processes
         report(f"table, {two} processes", "organize", arguments.table, two)
-        report("table, 1 process", "organize", arguments.table, 1)
         unpack(arguments.table, folder / "files")
         report(f"files, {two} processes", "organize", folder / "files", two)
-        report("files, 1 process", "organize", folder / "files", 1)
         report("files, plain Pillow loop", "plain", folder / "files", 1)
-        for rows in (arguments.rows // 4, arguments.rows // 2, arguments.rows):
+        for rows in (arguments.rows // 4, arguments.rows):
             grow(arguments.table, rows, folder / "grown.parquet")
             report(f"grown table, {two} processes", "organize", folder / "grown.parquet", two)
 
