@@ -152,13 +152,14 @@ class Augmenter:
 
     def __call__(self, pixels: RGBImage, lossless: bool, rng: np.random.Generator) -> RGBImage:
         """One random crop of ``pixels`` (H, W, 3) uint8; ``lossless`` as `needs_history` says."""
+        history_rng = rng.spawn(1)[0]  # its draws must not move the crop of one class only
         record = self.chain.draw(rng)
         turn = math.radians(rng.uniform(-1, 1) * self.settings.rotation)
         zoom = float(np.exp(rng.uniform(*np.log(self.settings.zoom))))
         pixels = self._usable(pixels, rng)
         pixels, record = self._window(pixels, record, _reach(turn, zoom), rng)
         if self.settings.history == "every" or (self.settings.history == "match" and lossless):
-            pixels = self.history.apply(pixels, rng)
+            pixels = self.history.apply(pixels, history_rng)
         pixels = self.preprocess.fit(degrade.replay(pixels, record))
         if turn or zoom != 1.0:
             crop = self._turned(pixels, turn, zoom, rng)

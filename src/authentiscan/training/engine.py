@@ -212,7 +212,7 @@ class Engine:
 
     def _epoch(self, phase: _Phase, stop: Callable[[Progress], bool] | None) -> None:
         progress, started = self.progress, time.perf_counter()
-        first = progress.step
+        first, lr = progress.step, _lr(phase.optimizer)
         phase.layers.train_mode()
         self._batches.set(progress.total_epochs, start=first)
         self._start(f"epoch {progress.total_epochs + 1}", self._steps, first)
@@ -225,7 +225,7 @@ class Engine:
             if stop and stop(progress):
                 return
         seconds = time.perf_counter() - started
-        self._close_epoch(phase, seconds, (self._steps - first) * self.recipe.batch_size / seconds)
+        self._close_epoch(phase, lr, seconds, (self._steps - first) * self.recipe.batch_size)
 
     def _learn(self, phase: _Phase, batch: Batch, *, last: bool) -> None:
         """One batch: gradients, and an update where enough of them were added up."""
@@ -279,9 +279,8 @@ class Engine:
         if every and progress.total_steps % every == 0 and whole_update:
             self._save(LAST, phase)
 
-    def _close_epoch(self, phase: _Phase, seconds: float, speed: float) -> None:
+    def _close_epoch(self, phase: _Phase, lr: float, seconds: float, images: int) -> None:
         progress = self.progress
-        lr = _lr(phase.optimizer)
         measured = self._validate()
         phase.schedule.after_epoch(measured["val_loss"])
         loss_sum, hits, seen = self._over_all(progress.loss_sum, progress.hits, progress.seen)
@@ -293,7 +292,7 @@ class Engine:
             "train_accuracy": hits / max(1, seen),
             **measured,
             "seconds": round(seconds, 2),
-            "images_per_second": round(speed, 1),
+            "images_per_second": round(images / seconds, 1),
         }
         progress.history.append(record)
         progress.epoch += 1
@@ -403,7 +402,7 @@ class Engine:
                 name = self.data.train.manifest[row].name
                 unreadable[row] = f"{name}: {reason}"
                 self._say(f"skipped an unreadable image: {unreadable[row]}")
-        limit = self.recipe.max_unreadable * len(self.data.train)
+        limit = max(1.0, self.recipe.max_unreadable * len(self.data.train))
         if len(unreadable) > limit:
             examples = "\n".join(f"  {text}" for text in list(unreadable.values())[:5])
             raise TrainingError(

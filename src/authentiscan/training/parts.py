@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -187,7 +188,8 @@ def _absolute(manifest: Manifest) -> Manifest:
     if "path" not in manifest.table.column_names:
         return manifest
     root = manifest.root.resolve()
-    paths = [None if p is None else str(root / p) for p in manifest.column("path")]
+    # Without "..": a manifest's own folder may be gone or moved before the images are.
+    paths = [None if p is None else os.path.normpath(root / p) for p in manifest.column("path")]
     return manifest.with_column("path", paths)
 
 
@@ -200,7 +202,7 @@ def _one_split_each(whole: Manifest, recipe: Recipe) -> Manifest:
         match = np.asarray([str(value) == rule.value for value in values], dtype=bool)
         if not match.any():
             raise no_match(rule, whole.table.column_names, values)
-        codes[match] = SPLITS.index("test")
+        codes[match] = np.maximum(codes[match], split_code(rule.split))
     keys = [_keys(whole.column(name)) for name in ("group", "sha256")]
     before = np.full_like(codes, -2)
     while not np.array_equal(before, codes):

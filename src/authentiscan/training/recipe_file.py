@@ -176,7 +176,11 @@ def _step(
 
 
 def _ordered(error: ValidationError, document: _Document) -> list[Any]:
-    return sorted(error.errors(), key=lambda e: _line(document, e["loc"]))
+    """The mistakes by line; without "too short" for lists whose every item was refused already."""
+    found = error.errors()
+    inner = {e["loc"][:depth] for e in found for depth in range(len(e["loc"]))}
+    kept = [e for e in found if not (e["type"] == "too_short" and e["loc"] in inner)]
+    return sorted(kept, key=lambda e: _line(document, e["loc"]))
 
 
 def _line(document: _Document, place: Place) -> int:

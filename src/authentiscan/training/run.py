@@ -97,13 +97,15 @@ def train(
     machine: Machine = Machine(),
     reporter: Reporter | None = None,
     stop: Callable[[Progress], bool] | None = None,
+    bundle: bool = True,
 ) -> Result:
     """Train as ``recipe`` says and leave a calibrated bundle.
 
     output: the run's folder, which must be new or empty unless ``resume``; by default
     ``<recipe.outputs>/<name>-<time>``. resume: go on from the last checkpoint in ``output``; the weights
     become what they would have become without the interruption (bit for bit on a CPU in float32).
-    stop: asked after every step; ends the run early without a bundle.
+    stop: asked after every step; ends the run early without a bundle. bundle: False leaves only the
+    checkpoints, for runs that are only compared.
 
     Raises TrainingError, UsageError, ManifestError and others of the package's errors.
     """
@@ -123,7 +125,7 @@ def train(
         reporter.say(f"going on after {at.total_epochs} epochs and {at.step} steps of the next")
     with _notices(reporter):
         progress = engine.fit(stop)
-    if not progress.finished:
+    if not progress.finished or not bundle:
         return Result(folder, progress, None)
     spec = _leave(engine, parts, reporter) if fabric.is_global_zero else None
     fabric.barrier()
@@ -172,16 +174,16 @@ def plan(recipe: Recipe, *, machine: Machine = Machine(), reporter: Reporter | N
     fabric = _fabric(recipe, replace(machine, devices=1, nodes=1), None, reporter)
     with tempfile.TemporaryDirectory(prefix="authentiscan-plan-") as scratch:
         engine, parts = _engine(recipe, Path(scratch), fabric, reporter, machine.readers)
-    epoch_plan = engine.data.plan
-    return Plan(
-        images=parts.table(),
-        per_epoch={name: epoch_plan.class_counts(name, 0) for name in epoch_plan.counts},
-        parameters=engine.model.parameter_count(),
-        steps_per_epoch=-(-epoch_plan.size // recipe.batch_size),
-        epochs=recipe.total_epochs,
-        seconds_per_step=engine.time_steps(),
-        device=str(fabric.device),
-    )
+        drawn = engine.data.plan
+        return Plan(
+            images=parts.table(),
+            per_epoch={name: drawn.class_counts(name, 0) for name in drawn.counts},
+            parameters=engine.model.parameter_count(),
+            steps_per_epoch=-(-drawn.size // recipe.batch_size),
+            epochs=recipe.total_epochs,
+            seconds_per_step=engine.time_steps(),
+            device=str(fabric.device),
+        )
 
 
 def _run_folder(recipe: Recipe, output: Path | str | None, *, resume: bool) -> Path:
