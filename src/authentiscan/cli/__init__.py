@@ -7,6 +7,9 @@ from typing import Annotated
 
 import typer
 
+from authentiscan.cli.calibrate import calibrate
+from authentiscan.cli.compare import compare
+from authentiscan.cli.cross_evaluate import cross_evaluate
 from authentiscan.cli.data import app as data_app
 from authentiscan.cli.doctor import doctor
 from authentiscan.cli.evaluate import evaluate
@@ -14,6 +17,7 @@ from authentiscan.cli.explain import explain, explain_compare
 from authentiscan.cli.export import export
 from authentiscan.cli.models import app as models_app
 from authentiscan.cli.recipes import app as recipes
+from authentiscan.cli.robustness import robustness
 from authentiscan.cli.scan import scan
 from authentiscan.cli.train import train
 from authentiscan.core.errors import AuthentiscanError
@@ -55,6 +59,10 @@ app.add_typer(models_app, name="models")
 app.add_typer(data_app, name="data")
 app.command()(doctor)
 app.command()(evaluate)
+app.command()(robustness)
+app.command("cross-evaluate")(cross_evaluate)
+app.command()(compare)
+app.command()(calibrate)
 app.command()(train)
 app.add_typer(recipes, name="recipes")
 

@@ -79,8 +79,8 @@ def evaluate(
 
     Example: authentiscan evaluate runs/baseline/bundle --data web.parquet --split test -o report
     """
-    from authentiscan.evaluation.evaluate import Options
     from authentiscan.evaluation.evaluate import evaluate as run
+    from authentiscan.evaluation.slices import Options
     from authentiscan.evaluation.sources import data_name, read_data
     from authentiscan.inference import load_detector
 

@@ -27,7 +27,7 @@ def robustness(
         list[str] | None,
         typer.Option(
             "--sweep",
-            help="jpeg, webp, resize, blur, noise, crop, screenshot or social; repeat. Default all.",
+            help="jpeg, webp, resize, blur, noise, crop, screenshot, social; repeat. Default all.",
         ),
     ] = None,
     pairs: Annotated[bool, typer.Option("--pairs", help="Also degradations two by two.")] = False,
@@ -57,10 +57,10 @@ def robustness(
 
     Example: authentiscan robustness default --data web.parquet --split test -o robust
     """
-    from authentiscan.evaluation.evaluate import Options
     from authentiscan.evaluation.robustness import SWEEPS, sample
     from authentiscan.evaluation.robustness import robustness as run
     from authentiscan.evaluation.robustness_page import robustness_page, write_robustness_report
+    from authentiscan.evaluation.slices import Options
     from authentiscan.evaluation.sources import data_name, read_data
     from authentiscan.inference import load_detector
 

@@ -164,7 +164,10 @@ def interval(values: Floats, level: float = LEVEL) -> tuple[float, float] | None
 
 def _estimate(value: float | None, drawn: Floats, level: float) -> Estimate:
     found = interval(drawn, level) if value is not None else None
-    return Estimate(value, *found) if found else Estimate(value)
+    if value is None or found is None:
+        return Estimate(value)
+    # The calibration error of a resample is biased upwards; its interval must not miss the figure.
+    return Estimate(value, min(found[0], value), max(found[1], value))
 
 
 def _number(value: np.float64) -> float | None:

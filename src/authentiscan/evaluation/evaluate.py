@@ -6,7 +6,6 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -16,8 +15,6 @@ from authentiscan.core.errors import MetricError
 from authentiscan.core.manifest import Manifest
 from authentiscan.evaluation import curves
 from authentiscan.evaluation.bootstrap import (
-    LEVEL,
-    ROUNDS,
     Estimate,
     Resampler,
     interval,
@@ -38,13 +35,12 @@ from authentiscan.evaluation.records import (
     Evaluation,
     Mistake,
     ProtocolResult,
-    Settings,
     Shortcut,
     ThresholdCheck,
     Verdicts,
 )
 from authentiscan.evaluation.scores import ScoreTable
-from authentiscan.evaluation.slices import PARTS, Slicer, count_groups
+from authentiscan.evaluation.slices import Measuring, Options, count_groups
 from authentiscan.evaluation.thresholds import share_interval
 from authentiscan.inference.bundle import DetectorSpec
 from authentiscan.inference.detector import Detector
@@ -58,23 +54,6 @@ class Result:
 
     evaluation: Evaluation
     tables: dict[str, ScoreTable]
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """rounds: bootstrap draws. threshold: None takes the bundle's own, 0.5 without a bundle."""
-
-    rounds: int = ROUNDS
-    seed: int = 0
-    level: float = LEVEL
-    threshold: float | None = None
-    parts: tuple[str, ...] = PARTS
-    mistakes: int = 12
-
-    def record(self) -> Settings:
-        """What a report states of these options."""
-        libraries = {p: version(p) for p in ("authentiscan", "numpy", "onnxruntime", "pillow")}
-        return Settings(rounds=self.rounds, seed=self.seed, level=self.level, libraries=libraries)
 
 
 def evaluate(
@@ -176,14 +155,7 @@ def _measure_protocol(
     spec: DetectorSpec | None,
     options: Options,
 ) -> ProtocolResult:
-    slicer = Slicer(
-        table,
-        threshold=facts.threshold,
-        size_matched=treatment.size_matched,
-        rounds=options.rounds,
-        seed=options.seed,
-        level=options.level,
-    )
+    slicer = Measuring(treatment.size_matched, options).slicer(table, facts.threshold)
     weights = slicer.weights(np.arange(len(table)))
     both = weights is not None and table.labels.min() != table.labels.max()
     y, s = table.labels, table.scores
@@ -249,7 +221,7 @@ def _shortcuts(
         return ()
     good = ~np.isnan(tables["raw"].scores) & ~np.isnan(tables["matched"].scores)
     raw, matched = tables["raw"].take(good), tables["matched"].take(good)
-    slicer = Slicer(matched, threshold=threshold, size_matched=True, rounds=0, seed=0)
+    slicer = Measuring(True, options).slicer(matched, threshold)
     weights = slicer.weights(np.arange(len(matched)))
     if weights is None or raw.labels.min() == raw.labels.max():
         return ()

@@ -264,6 +264,7 @@ class _Run:
             facts = scored.facts
             # A crop kept as lossless WebP keeps the format its manifest states.
             self.columns["format"][i] = self.stored_format[i] or facts.format
+            self.columns["sha256"][i] = facts.sha256
             self.columns["width"][i], self.columns["height"][i] = facts.width, facts.height
             if facts.jpeg_quality is not None:
                 self.columns["jpeg_quality"][i] = facts.jpeg_quality

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from authentiscan.core.errors import UsageError
 from authentiscan.core.manifest import Manifest
 from authentiscan.evaluation.bootstrap import Estimate
-from authentiscan.evaluation.evaluate import Options, data_facts, detector_facts
+from authentiscan.evaluation.evaluate import data_facts, detector_facts
 from authentiscan.evaluation.harness import (
     Progress,
     Scorer,
@@ -28,7 +28,7 @@ from authentiscan.evaluation.harness import (
 from authentiscan.evaluation.protocol import Treatment, named
 from authentiscan.evaluation.records import DataFacts, DetectorFacts, Record, Settings
 from authentiscan.evaluation.scores import ScoreTable
-from authentiscan.evaluation.slices import Slicer
+from authentiscan.evaluation.slices import Measuring, Options
 from authentiscan.evaluation.thresholds import share_interval
 from authentiscan.inference.detector import Detector
 
@@ -229,14 +229,7 @@ def _measure(
 ) -> ConditionResult:
     good = ~np.isnan(table.scores) & ~np.isnan(base.scores)
     table, base = table.take(good), base.take(good)
-    slicer = Slicer(
-        table,
-        threshold=facts.threshold,
-        size_matched=treatment.size_matched,
-        rounds=options.rounds,
-        seed=options.seed,
-        level=options.level,
-    )
+    slicer = Measuring(treatment.size_matched, options).slicer(table, facts.threshold)
     before, after = _verdicts(base.scores, facts), _verdicts(table.scores, facts)
     return ConditionResult(
         family=condition.family,

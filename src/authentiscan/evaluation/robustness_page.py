@@ -35,21 +35,22 @@ def robustness_page(result: Robustness) -> Page:
         Section(
             "At a glance",
             [
-                "Flips are images whose verdict (real, inconclusive, generated) is another one than "
-                "without the degradation; hard flips went from real to generated or back. TPR at "
-                "5 % FPR is at the threshold that flags 5 % of the degraded photographs; "
-                "accuracies are at the detector's own threshold."
+                "Flips are images whose verdict (real, inconclusive, generated) changes with the "
+                "degradation; hard flips go from real to generated or back. TPR at 5 % FPR is at "
+                "the threshold that flags 5 % of the degraded photographs; accuracies are at the "
+                "detector's own threshold."
             ],
             [_table([result.base, *_worst_of_each(result)])],
         )
     ]
+    curves = [_curve(result, family) for family in AXES if result.family(family)]
+    if curves:
+        sections.append(Section("Curves", pictures=curves))
     for family in SWEEPS:
         found = result.family(family)
         if found:
-            pictures = [_curve(result, family)] if family in AXES else []
-            sections.append(
-                Section(family, tables=[_table([result.base, *found])], pictures=pictures)
-            )
+            tables = [_table([result.base, *found])]
+            sections.append(Section(family, tables=tables, folded=bool(curves)))
     if result.family("pairs"):
         sections.append(_pairs(result))
     if result.family("own"):

@@ -21,7 +21,7 @@ from authentiscan.inference.bundle import Calibration
 SIZE_EDGES = (64, 128, 256, 512, 1024, 2048)
 QUALITY_EDGES = (60, 75, 85, 90, 95, 98)
 _META = b"authentiscan_scores"
-_TEXT = ("name", "generator", "dataset", "source", "group", "style", "split", "format")
+_TEXT = ("name", "generator", "dataset", "source", "group", "style", "split", "format", "sha256")
 _NUMBER = ("width", "height", "jpeg_quality")
 
 
@@ -31,8 +31,9 @@ class ScoreTable:
 
     labels: 0 real, 1 generated. scores: calibrated P(generated) in [0, 1]. logits: the pooled,
     uncalibrated logits. columns: ``name``, ``generator``, ``dataset``, ``source``, ``group``,
-    ``style``, ``split``, ``format`` (text or None) and ``width``, ``height``, ``jpeg_quality``
-    (numbers or None; of the image as found, before any treatment). seconds: wall time of the run.
+    ``style``, ``split``, ``format``, ``sha256`` of the encoded image (text or None) and ``width``,
+    ``height``, ``jpeg_quality`` (numbers or None; of the image as found, before any treatment).
+    seconds: wall time of the run.
     """
 
     labels: NDArray[np.int64]

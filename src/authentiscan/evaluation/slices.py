@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from authentiscan.evaluation.bootstrap import LEVEL, Estimate, estimates
+from authentiscan.evaluation.bootstrap import LEVEL, ROUNDS, Estimate, estimates
 from authentiscan.evaluation.metrics import METRICS, Floats
 from authentiscan.evaluation.protocol import matched_weights
-from authentiscan.evaluation.records import Slice
+from authentiscan.evaluation.records import Settings, Slice
 from authentiscan.evaluation.scores import ScoreTable
 from authentiscan.evaluation.thresholds import share_interval
 
@@ -20,21 +22,47 @@ _AGAINST_ALL = ("dataset", "generator", "source", "style")
 _RANKING = ("roc_auc", "partial_auc", "average_precision", "tpr_at_fpr_1", "tpr_at_fpr_5")
 
 
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How to measure.
+
+    rounds: bootstrap draws. threshold: None takes the bundle's own, 0.5 without a bundle.
+    parts: columns to divide by. mistakes: how many of each class to list.
+    """
+
+    rounds: int = ROUNDS
+    seed: int = 0
+    level: float = LEVEL
+    threshold: float | None = None
+    parts: tuple[str, ...] = PARTS
+    mistakes: int = 12
+
+    def record(self) -> Settings:
+        """What a report states of these options."""
+        libraries = {p: version(p) for p in ("authentiscan", "numpy", "onnxruntime", "pillow")}
+        return Settings(rounds=self.rounds, seed=self.seed, level=self.level, libraries=libraries)
+
+
+@dataclass(frozen=True, slots=True)
+class Measuring:
+    """How the tables of one treatment are measured."""
+
+    size_matched: bool
+    options: Options
+
+    def slicer(self, table: ScoreTable, threshold: float) -> Slicer:
+        """The slicer of one table at one threshold."""
+        return Slicer(table, threshold, self.size_matched, self.options)
+
+
 class Slicer:
     """Makes slices of one scored table with one threshold and one kind of weighting."""
 
     def __init__(
-        self,
-        table: ScoreTable,
-        *,
-        threshold: float,
-        size_matched: bool,
-        rounds: int,
-        seed: int,
-        level: float = LEVEL,
+        self, table: ScoreTable, threshold: float, size_matched: bool, options: Options
     ) -> None:
         self.table, self.threshold, self.size_matched = table, threshold, size_matched
-        self.rounds, self.seed, self.level = rounds, seed, level
+        self.options = options
         self.bands = table.column("size_band")
 
     def weights(self, rows: NDArray[np.intp]) -> Floats | None:
@@ -95,9 +123,9 @@ class Slicer:
             [self.table.groups[i] for i in rows],
             threshold=self.threshold,
             weights=weights if self.size_matched else None,
-            rounds=self.rounds,
-            seed=self.seed,
-            level=self.level,
+            rounds=self.options.rounds,
+            seed=self.options.seed,
+            level=self.options.level,
         )
         # Where every image of a class is right (or wrong) draws cannot vary; Wilson's interval can.
         for label, names in ((0, ("real_accuracy",)), (1, ("generated_accuracy", "recall"))):

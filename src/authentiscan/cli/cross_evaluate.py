@@ -1,0 +1,126 @@
+"""`authentiscan cross-evaluate`: every detector on every data set."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from authentiscan.cli.evaluate import (
+    AsJson,
+    Output,
+    Rounds,
+    Seed,
+    Split,
+    SplitOption,
+    Workers,
+    print_table,
+    progress_bar,
+)
+
+if TYPE_CHECKING:
+    from authentiscan.evaluation.harness import Progress
+
+
+def cross_evaluate(
+    detectors: Annotated[
+        list[str], typer.Argument(help="Bundles or other detectors, as for `compare`.")
+    ],
+    *,
+    data: Annotated[
+        list[str],
+        typer.Option("--data", help="Manifest, folder or zip; repeat. `name=` before it names it."),
+    ],
+    home: Annotated[
+        list[str] | None,
+        typer.Option("--home", help="detector=data set it was trained on; by order without it."),
+    ] = None,
+    left_out: Annotated[
+        list[str] | None,
+        typer.Option("--left-out", help="detector=generator it never saw; repeat."),
+    ] = None,
+    split: SplitOption = Split.ALL,
+    protocol: Annotated[
+        str, typer.Option("--protocol", help="`raw`, `matched`, `history` or a degradation chain.")
+    ] = "matched",
+    output: Output = None,
+    bootstrap: Rounds = 1000,
+    seed: Seed = 0,
+    workers: Workers = 2,
+    as_json: AsJson = False,
+) -> None:
+    """Measure every detector on every data set, and what each loses away from its own.
+
+    The first detector's own data set is the first --data, the second's the second, unless --home
+    says otherwise. With --output: heatmaps, a CSV of all figures, the most confident mistakes.
+
+    Example: authentiscan cross-evaluate faces=runs/faces web=runs/web --data faces.parquet
+    --data web.parquet --split test -o cross
+    """
+    from authentiscan.evaluation.adapters import open_candidate
+    from authentiscan.evaluation.cross_dataset import DataSource
+    from authentiscan.evaluation.cross_dataset import cross_evaluate as run
+    from authentiscan.evaluation.cross_page import write_cross_evaluation
+    from authentiscan.evaluation.slices import Options
+    from authentiscan.evaluation.sources import data_name, read_data
+
+    candidates = [open_candidate(text) for text in detectors]
+    cache = output / "scores" if output else None
+    sources = []
+    for text in data:
+        name, path = _named(text)
+        sources.append(
+            DataSource(name or data_name(path), read_data(path, split=split, cache=cache))
+        )
+    with ExitStack() as bars:
+
+        def progress(what: str) -> Progress:
+            bars.close()  # one bar at a time
+            return bars.enter_context(progress_bar(what))
+
+        found = run(
+            candidates,
+            sources,
+            home=_pairs(home, "--home"),
+            left_out=_pairs(left_out, "--left-out"),
+            protocol=protocol,
+            options=Options(rounds=bootstrap, seed=seed),
+            cache=cache,
+            progress=progress,
+            workers=workers,
+        )
+    if output:
+        page = write_cross_evaluation(found, {s.name: s.manifest for s in sources}, output)
+        typer.echo(f"report: {page}", err=True)
+    if as_json:
+        typer.echo(found.model_dump_json(indent=2))
+    else:
+        for metric in ("roc_auc", "balanced_accuracy"):
+            rows = [
+                [d, *(found.cell(d, s.name).metrics[metric].percent() for s in sources)]
+                for d in found.detectors
+            ]
+            print_table(f"{metric}, {protocol}: %", ["", *(s.name for s in sources)], rows)
+        for gap in found.gaps:
+            typer.echo(f"gap of {gap.detector}, {gap.metric}: {gap.gap.percent()} points")
+    if any(cell.failed for cell in found.cells):
+        raise typer.Exit(1)
+
+
+def _named(text: str) -> tuple[str, Path]:
+    name, equals, path = text.partition("=")
+    return (name, Path(path)) if equals and "/" not in name else ("", Path(text))
+
+
+def _pairs(given: list[str] | None, flag: str) -> dict[str, str]:
+    from authentiscan.core.errors import UsageError
+
+    found = {}
+    for text in given or ():
+        key, equals, value = text.partition("=")
+        if not equals or not key or not value:
+            raise UsageError(f"{flag} takes detector=name, got {text!r}")
+        found[key] = value
+    return found

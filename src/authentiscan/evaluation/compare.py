@@ -1,0 +1,244 @@
+"""Several detectors on the same images: one table, paired tests, critical differences."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from itertools import combinations
+from pathlib import Path
+
+import numpy as np
+
+from authentiscan.core.errors import MetricError, UsageError
+from authentiscan.core.manifest import Manifest
+from authentiscan.evaluation import curves
+from authentiscan.evaluation.adapters import Candidate, read_scores
+from authentiscan.evaluation.bootstrap import Estimate
+from authentiscan.evaluation.curves import Curve
+from authentiscan.evaluation.evaluate import data_facts
+from authentiscan.evaluation.harness import Progress, manifest_pool, score_manifest
+from authentiscan.evaluation.protocol import Treatment, named
+from authentiscan.evaluation.records import DataFacts, Record, Settings
+from authentiscan.evaluation.scores import ScoreTable
+from authentiscan.evaluation.significance import (
+    Difference,
+    Ranks,
+    critical_difference,
+    delong,
+    holm,
+    paired_bootstrap,
+)
+from authentiscan.evaluation.slices import Measuring, Options
+
+TESTED = ("roc_auc", "balanced_accuracy", "tpr_at_fpr_5")
+UNIT_IMAGES = 10  # a generator needs so many images to be a unit of the ranking
+
+
+class Standing(Record):
+    """One detector. ``elsewhere``: its scores came as a file, made on images as found there."""
+
+    detector: str
+    threshold: float
+    images: int
+    failed: int
+    elsewhere: bool
+    metrics: dict[str, Estimate]
+    per_generator: dict[str, Estimate]
+    roc: Curve | None = None
+
+
+class PairTest(Record):
+    """First minus second. ``p_holm`` is adjusted for all pairs tested on that metric."""
+
+    first: str
+    second: str
+    differences: dict[str, Difference]
+    p_holm: dict[str, float]
+    delong: Difference | None = None
+
+
+class Comparison(Record):
+    """All detectors on the images that every one of them scored."""
+
+    schema_version: int = 1
+    kind: str = "comparison"
+    created: datetime
+    data: DataFacts
+    settings: Settings
+    protocol: str
+    common: int
+    standings: tuple[Standing, ...]
+    tests: tuple[PairTest, ...]
+    ranks: Ranks | None = None
+    warnings: tuple[str, ...] = ()
+
+
+def compare(
+    candidates: Sequence[Candidate],
+    manifest: Manifest,
+    *,
+    name: str = "manifest",
+    protocol: str = "matched",
+    options: Options | None = None,
+    cache: Path | None = None,
+    progress: Callable[[str], Progress | None] | None = None,
+    workers: int = 2,
+) -> tuple[Comparison, dict[str, ScoreTable]]:
+    """Score ``manifest`` with every candidate under ``protocol`` and test all pairs.
+
+    Figures are of the images that all scored. progress: gives a progress callback for a detector's
+    name. Raises UsageError for fewer than two candidates or equal names, MetricError where no image
+    is common to all.
+    """
+    names = [c.name for c in candidates]
+    if len(names) < 2 or len(set(names)) < len(names):
+        raise UsageError(f"compare needs two or more differently named detectors, got {names}")
+    opts = options or Options()
+    treatment = named(protocol, manifest_pool(manifest) if protocol == "history" else ())
+    tables = {}
+    for c in candidates:
+        if c.scorer is None:
+            assert c.scores_file is not None
+            tables[c.name] = read_scores(c.scores_file, manifest, c.name)
+        else:
+            report = progress(c.name) if progress else None
+            tables[c.name] = score_manifest(
+                c.scorer, manifest, treatment, report, cache=cache, workers=workers, seed=opts.seed
+            )
+    found = compare_tables(candidates, tables, treatment, name=name, options=opts)
+    return found, tables
+
+
+def compare_tables(
+    candidates: Sequence[Candidate],
+    tables: dict[str, ScoreTable],
+    treatment: Treatment,
+    *,
+    name: str,
+    options: Options,
+) -> Comparison:
+    """The comparison of tables already scored, one per candidate and row for row alike."""
+    shared = np.all([~np.isnan(t.scores) for t in tables.values()], axis=0)
+    if not shared.any():
+        raise MetricError("no image was scored by all detectors")
+    # What a running detector learnt of the files holds for a CSV's rows too.
+    facts = next((tables[c.name] for c in candidates if c.scorer), next(iter(tables.values())))
+    kept = {n: _with_columns(t, facts).take(shared) for n, t in tables.items()}
+    how = Measuring(treatment.size_matched, options)
+    standings = tuple(_standing(c, kept[c.name], tables[c.name].failed, how) for c in candidates)
+    return Comparison(
+        created=datetime.now(UTC),
+        data=data_facts(facts, name),
+        settings=options.record(),
+        protocol=treatment.name,
+        common=int(shared.sum()),
+        standings=standings,
+        tests=_tests(candidates, kept, how),
+        ranks=_ranks(standings),
+        warnings=tuple(_warnings(candidates, tables, int(shared.sum()), treatment)),
+    )
+
+
+def _with_columns(table: ScoreTable, other: ScoreTable) -> ScoreTable:
+    from dataclasses import replace
+
+    return replace(table, columns=other.columns)
+
+
+def _standing(candidate: Candidate, table: ScoreTable, failed: int, how: Measuring) -> Standing:
+    slicer = how.slicer(table, candidate.threshold)
+    weights = slicer.weights(np.arange(len(table)))
+    both = weights is not None and table.labels.min() != table.labels.max()
+    generators = [s for s in slicer.parts(("generator",)) if s.real == 0]
+    return Standing(
+        detector=candidate.name,
+        threshold=candidate.threshold,
+        images=len(table),
+        failed=failed,
+        elsewhere=candidate.scorer is None,
+        metrics=slicer.overall().metrics,
+        per_generator={
+            s.name: s.metrics["roc_auc"]
+            for s in generators
+            if s.generated >= UNIT_IMAGES and "roc_auc" in s.metrics
+        },
+        roc=curves.roc_curve(table.labels, table.scores, weights=weights) if both else None,
+    )
+
+
+def _tests(
+    candidates: Sequence[Candidate],
+    tables: dict[str, ScoreTable],
+    how: Measuring,
+) -> tuple[PairTest, ...]:
+    labels = next(iter(tables.values())).labels
+    if labels.min() == labels.max():
+        return ()
+    raw: list[tuple[Candidate, Candidate, dict[str, Difference], Difference]] = []
+    for a, b in combinations(candidates, 2):
+        first, second = tables[a.name], tables[b.name]
+        weights = how.slicer(first, a.threshold).weights(np.arange(len(first)))
+        if weights is None:
+            return ()
+        differences = paired_bootstrap(
+            labels,
+            first.scores,
+            second.scores,
+            first.groups,
+            metrics=TESTED,
+            thresholds=(a.threshold, b.threshold),
+            weights=weights,
+            rounds=how.options.rounds,
+            seed=how.options.seed,
+            level=how.options.level,
+        )
+        raw.append((a, b, differences, delong(labels, first.scores, second.scores, first.groups)))
+    adjusted = {m: _holm([d[m].p for _, _, d, _ in raw]) for m in TESTED}
+    return tuple(
+        PairTest(
+            first=a.name,
+            second=b.name,
+            differences=differences,
+            p_holm={m: adjusted[m][i] for m in TESTED if adjusted[m]},
+            delong=test,
+        )
+        for i, (a, b, differences, test) in enumerate(raw)
+    )
+
+
+def _holm(values: list[float | None]) -> list[float]:
+    known = [v for v in values if v is not None]
+    return holm(known) if len(known) == len(values) else []
+
+
+def _ranks(standings: Sequence[Standing]) -> Ranks | None:
+    """Detectors ranked by ROC AUC on each generator; None with fewer than three generators."""
+    units = [
+        g
+        for g in standings[0].per_generator
+        if all(g in s.per_generator and s.per_generator[g].value is not None for s in standings)
+    ]
+    if len(units) < 3:
+        return None
+    figures = [[s.per_generator[g].value or 0.0 for s in standings] for g in units]
+    return critical_difference([s.detector for s in standings], figures)
+
+
+def _warnings(
+    candidates: Sequence[Candidate],
+    tables: dict[str, ScoreTable],
+    shared: int,
+    treatment: Treatment,
+) -> list[str]:
+    found = []
+    total = len(next(iter(tables.values())))
+    if shared < total:
+        counts = ", ".join(f"{n} {t.failed}" for n, t in tables.items() if t.failed)
+        found.append(f"{total - shared} of {total} images lack a score ({counts}) and are left out")
+    elsewhere = [c.name for c in candidates if c.scorer is None]
+    if elsewhere and treatment.name != "raw":
+        found.append(
+            f"the scores of {', '.join(elsewhere)} were made elsewhere, on images as found there; "
+            f"the protocol {treatment.name} was not applied to them"
+        )
+    return found

@@ -1,0 +1,129 @@
+"""A cross-evaluation as a page: heatmap, matrix, gaps, generators left out, failure modes, CSV."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from authentiscan.core.manifest import Manifest
+from authentiscan.evaluation import plots
+from authentiscan.evaluation.bootstrap import Estimate
+from authentiscan.evaluation.cross_dataset import Cell, CrossEvaluation
+from authentiscan.evaluation.page import Page, Picture, Section, Table, Thumb, thumbnail
+from authentiscan.evaluation.words import PROTOCOLS, WORDS
+
+_SHOWN = ("roc_auc", "balanced_accuracy", "real_accuracy", "generated_accuracy", "tpr_at_fpr_5")
+_MAPPED = ("roc_auc", "balanced_accuracy")
+
+
+def write_cross_evaluation(
+    cross: CrossEvaluation, manifests: Mapping[str, Manifest], folder: Path
+) -> Path:
+    """Write ``cross.json``, ``cross.csv``, ``.md``, ``.html`` and ``plots/``; returns the page."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "cross.json").write_text(cross.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    (folder / "cross.csv").write_text(cross.csv(), encoding="utf-8")
+    return cross_page(cross, manifests).write(folder, "cross")
+
+
+def cross_page(cross: CrossEvaluation, manifests: Mapping[str, Manifest]) -> Page:
+    """The page of a cross-evaluation; ``manifests`` by data set give the thumbnails."""
+    places = [d.name for d in cross.data]
+    sections = [
+        Section(
+            "Every detector on every data set",
+            ["Framed: the data set a detector was trained on."],
+            [_matrix(cross, metric) for metric in _SHOWN],
+            [_heatmap(cross, metric, places) for metric in _MAPPED],
+        )
+    ]
+    if cross.gaps:
+        sections.append(
+            Section(
+                "Generalisation gap",
+                ["In-domain minus the mean of the other data sets; positive is lost elsewhere."],
+                [_gaps(cross)],
+            )
+        )
+    if cross.left_out:
+        sections.append(
+            Section(
+                "Generators left out of training",
+                ["Images of a generator that the detector never saw, against all real images."],
+                [_left_out(cross)],
+            )
+        )
+    for cell in cross.cells:
+        if cell.mistakes:
+            sections.append(_failures(cell, manifests.get(cell.data)))
+    s = cross.settings
+    sizes = ", ".join(f"{d.name} ({d.real:,} real, {d.generated:,} generated)" for d in cross.data)
+    return Page(
+        title=f"{len(cross.detectors)} detectors across {len(places)} data sets",
+        lead=(
+            f"{sizes}. Protocol {cross.protocol}: "
+            f"{PROTOCOLS.get(cross.protocol, 'a degradation chain')}. Brackets: {s.level:.0%} "
+            f"intervals, {s.rounds} bootstrap rounds by group."
+        ),
+        sections=sections,
+    )
+
+
+def _matrix(cross: CrossEvaluation, metric: str) -> Table:
+    rows = [
+        [d, *(str(cross.cell(d, s.name).metrics.get(metric, Estimate(None))) for s in cross.data)]
+        for d in cross.detectors
+    ]
+    return Table([WORDS[metric], *(s.name for s in cross.data)], rows)
+
+
+def _heatmap(cross: CrossEvaluation, metric: str, places: list[str]) -> Picture:
+    framed = [
+        (cross.detectors.index(c.detector), places.index(c.data))
+        for c in cross.cells
+        if c.in_domain
+    ]
+    figure = plots.heatmap(
+        cross.grid(metric), cross.detectors, places, label=WORDS[metric], outlined=framed
+    )
+    return Picture(
+        f"cross-{metric.replace('_', '-')}", figure, f"{WORDS[metric]}; rows: detectors."
+    )
+
+
+def _gaps(cross: CrossEvaluation) -> Table:
+    rows = [
+        [f"{g.detector}, {WORDS[g.metric]}", _number(g.in_domain), _number(g.elsewhere), str(g.gap)]
+        for g in cross.gaps
+    ]
+    return Table(["", "in-domain", "elsewhere", "gap"], rows)
+
+
+def _left_out(cross: CrossEvaluation) -> Table:
+    rows = []
+    for part in cross.left_out:
+        cells = [
+            str(part.metrics.get(m, Estimate(None))) for m in ("roc_auc", "generated_accuracy")
+        ]
+        known = part.reference or {}
+        cells.append(str(known.get("roc_auc", Estimate(None))))
+        rows.append([f"{part.generator} (left out of {part.detector})", str(part.images), *cells])
+    head = ["", "images", "ROC AUC", "generated right", "ROC AUC of the reference"]
+    return Table(head, rows)
+
+
+def _failures(cell: Cell, manifest: Manifest | None) -> Section:
+    thumbs = [
+        Thumb(
+            thumbnail(manifest, m.row) if manifest else None,
+            f"{m.score:.3f}, is {'real' if m.label == 0 else 'generated'}",
+            m.dataset if m.label == 0 else m.generator,
+        )
+        for m in cell.mistakes
+    ]
+    title = f"Most confident mistakes: {cell.detector} on {cell.data}"
+    return Section(title, thumbs=thumbs, folded=True)
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3f}"
