@@ -15,6 +15,7 @@ import ctypes
 import errno
 import functools
 import hashlib
+import importlib
 import io
 import os
 import re
@@ -315,7 +316,7 @@ def _silence_libtiff() -> None:
     call, and the complaints stay.
     """
     with contextlib.suppress(OSError, AttributeError):
-        library = ctypes.CDLL(Image.core.__file__)
+        library = ctypes.CDLL(importlib.import_module("PIL._imaging").__file__)
         for name in ("TIFFSetErrorHandler", "TIFFSetWarningHandler"):
             handler = getattr(library, name)
             handler.restype = ctypes.c_void_p

@@ -31,7 +31,8 @@ def to_rgb(image: Image.Image) -> tuple[RGBImage, bool]:
     elif mode == "F":
         pixels = _grey(_float_to_grey(np.asarray(image)))
     else:
-        pixels = np.array(_lab_to_rgb(image) if mode == "LAB" else image.convert("RGB"))
+        converted = _lab_to_rgb(image) if mode == "LAB" else image
+        pixels = np.array(converted if converted.mode == "RGB" else converted.convert("RGB"))
     return pixels, False
 
 
