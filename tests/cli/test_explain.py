@@ -88,6 +88,12 @@ def test_methods_of_torch(run, photo, tiny_bundle, tmp_path):
     assert (tmp_path / "x.png").is_file()
 
 
+def test_sanity_check(run, photo, tiny_bundle):
+    code, out, _ = run("explain", photo, "-m", tiny_bundle, "--sanity")
+    assert code == 0
+    assert "100%" in out
+
+
 @pytest.mark.parametrize(
     "wrong", [("--opacity", "2"), ("--view", "xray"), ("--method", "lime"), ("--save", "x.tiff")]
 )

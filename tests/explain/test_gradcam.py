@@ -51,6 +51,7 @@ def test_score_is_the_detectors_and_targets_exclude_each_other(detector, pasted)
     assert generated.raw.min() >= 0
     assert real.raw.min() >= 0
     assert generated.target == "generated"
+    assert detector.prediction(generated.logits, generated.boxes) == detector.predict(pasted)
 
 
 def test_heatmap_is_float32_between_0_and_1(detector, photos):

@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from authentiscan.core.types import RGBImage
     from authentiscan.explain import Heatmap, Target
     from authentiscan.inference import Detector
@@ -101,6 +104,10 @@ def explain(
     fill: Annotated[
         FillName, typer.Option(help="What --faithfulness puts in place of what it takes away.")
     ] = FillName.BLUR,
+    sanity: Annotated[
+        bool,
+        typer.Option("--sanity", help="Compare the maps with those of random weights (torch)."),
+    ] = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON object a line instead of text.")
     ] = False,
@@ -125,9 +132,9 @@ def explain(
     chosen = [ViewName.OVERLAY] if view is None else view
     views = VIEWS if ViewName.ALL in chosen else tuple(dict.fromkeys(v.value for v in chosen))
     wishes = _Wishes(method.value, target.value, views, opacity, colours.value)
-    backend = "torch" if needs_torch(method.value) else "onnx"
+    backend = "torch" if sanity or needs_torch(method.value) else "onnx"
     detector = load_detector(model, backend=backend, threads=threads)  # type: ignore[arg-type]
-    measured, failed = [], 0
+    measured, crops, failed = [], [], 0
     written: set[Path] = set()
     for path in images:
         try:
@@ -143,6 +150,7 @@ def explain(
                 picture = _saved(drawn, path, save, many=len(images) > 1, written=written)
             if visualize:
                 _open(drawn)
+        crops.append(detector.spec.preprocess.crops(pixels)[0])
         if faithfulness:
             from authentiscan.explain.faithfulness import faithfulness as measure
 
@@ -152,6 +160,8 @@ def explain(
         )
     if measured and not as_json:
         _tell_faithfulness(measured)
+    if sanity and crops and not as_json:
+        _tell_sanity(detector, crops)
     if failed:
         raise typer.Exit(1)
 
@@ -339,6 +349,20 @@ def _tell_faithfulness(measured: list[Any]) -> None:
         console.print(f"On this image the map is {word} random orders; judge over many images.")
     else:
         console.print(summarise(measured).sentence)
+
+
+def _tell_sanity(detector: Detector, crops: list[NDArray[np.uint8]]) -> None:
+    import numpy as np
+    from rich.console import Console
+    from rich.table import Table
+
+    from authentiscan.explain.sanity import randomised_similarity
+
+    few = np.concatenate([some[:16] for some in crops])[:64]
+    table = Table("layers made random", "share", "similarity of the maps (0 is right)", box=None)
+    for stage in randomised_similarity(detector, few):
+        table.add_row(str(stage.layers), f"{stage.share:.0%}", f"{stage.similarity:+.2f}")
+    Console().print(table)
 
 
 def _named(paths: list[Path]) -> dict[str, Path]:

@@ -68,12 +68,15 @@ class Heatmap:
     raw: float32 (H, W) >= 0; overlapping crops are averaged, 0 where no crop was taken.
     covered: bool (H, W), False where the detector did not look.
     score: calibrated P(generated) in [0, 1] of the same image.
+    logits, boxes: of the crops, so that ``Detector.prediction`` needs no second pass.
     """
 
     raw: NDArray[np.float32]
     covered: NDArray[np.bool_]
     score: float
     target: Target
+    logits: NDArray[np.float32] | None = None
+    boxes: tuple[Box, ...] = ()
 
     def scaled(self) -> NDArray[np.float32]:
         """``raw`` divided by its maximum: float32 (H, W) in [0, 1], all 0 where nothing speaks.
@@ -106,7 +109,8 @@ def stitch(
         count[place] += 1
     mean = np.asarray(total / np.maximum(count, 1), dtype=np.float32)
     if _was_scaled(preprocess, height, width):
-        covered = enlarge((count > 0).astype(np.float32), height, width) > 0.5
+        # Above 0, not a half: a crop of a very long image may cover less than one pixel.
+        covered = enlarge((count > 0).astype(np.float32), height, width) > 0
         return enlarge(mean, height, width), covered
     return mean[:height, :width], count[:height, :width] > 0
 

@@ -36,7 +36,8 @@ def explain(
     crops, boxes = preprocess.crops(pixels)
     logits, maps = method(detector, crops, target)
     raw, covered = stitch(maps, boxes, preprocess, *pixels.shape[:2])
-    return Heatmap(raw, covered, detector.score(preprocess.pool(logits)), target)
+    score = detector.score(preprocess.pool(logits))
+    return Heatmap(raw, covered, score, target, logits, tuple(boxes))
 
 
 def heatmap(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Literal, Protocol, TypeAlias
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from authentiscan.core.errors import BundleNotFoundError, UsageError
 from authentiscan.core.preprocess import Tensor
 from authentiscan.core.types import Box, CropScore, DecodedImage, Prediction, RGBImage, Verdict
-from authentiscan.inference.bundle import SPEC_FILE, DetectorSpec, read_spec
+from authentiscan.inference.bundle import SPEC_FILE, DetectorSpec, read_spec, sigmoid
 
 ImageSource: TypeAlias = DecodedImage | RGBImage | Path | str | bytes
 """A decoded image, pixels (H, W, 3) uint8, a path, or encoded bytes."""
@@ -50,7 +50,7 @@ class Detector:
     def predict(self, source: ImageSource) -> Prediction:
         """Score one image; decoding errors of a path or of bytes are raised as `DecodeError`."""
         crops, boxes = self.spec.preprocess.crops(_pixels(source))
-        return self._prediction(self.logits(crops), boxes)
+        return self.prediction(self.logits(crops), boxes)
 
     def predict_many(self, sources: Iterable[ImageSource]) -> Iterator[Prediction]:
         """Score many images, in order; crops of several images share a batch, which is faster.
@@ -108,12 +108,11 @@ class Detector:
         logits = self.logits(np.concatenate([crops for crops, _ in waiting]))
         start = 0
         for _, boxes in waiting:
-            yield self._prediction(logits[start : start + len(boxes)], boxes)
+            yield self.prediction(logits[start : start + len(boxes)], boxes)
             start += len(boxes)
 
-    def _prediction(self, logits: NDArray[np.float32], boxes: list[Box]) -> Prediction:
-        from authentiscan.inference.bundle import sigmoid
-
+    def prediction(self, logits: NDArray[np.float32], boxes: Sequence[Box]) -> Prediction:
+        """What the logits (N,) of one image's crops say of it: pooled and calibrated."""
         pooled = self.spec.preprocess.pool(logits)
         return Prediction(
             score=self.score(pooled),

@@ -102,8 +102,10 @@ def _load(factory: str | Callable[..., ImageClassifier]) -> Callable[..., ImageC
 
 _TIMM = "authentiscan.models.backbone:TimmClassifier"
 _RESIDUAL = "authentiscan.models.residual:ResidualClassifier"
+_SPECTRUM = "authentiscan.models.spectrum:SpectrumClassifier"
 
 register("efficientnet_b0", _TIMM, "EfficientNet-B0, head 512/256", backbone="efficientnet_b0")
 register("resnet18", _TIMM, "ResNet-18, head 512/256", backbone="resnet18")
 register("resnet50", _TIMM, "ResNet-50, head 512/256", backbone="resnet50")
 register("residual", _RESIDUAL, "small residual network behind a fixed high-pass front end")
+register("spectrum", _SPECTRUM, "1x1 convolutions on local frequency spectra")
