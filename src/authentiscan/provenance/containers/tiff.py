@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -45,6 +46,9 @@ class Tag:
                 top = number(self.content, at, 4, self.order)
                 bottom = number(self.content, at + 4, 4, self.order)
                 yield f"{top / bottom:.6g}" if bottom else "0"
+            elif self.kind in (11, 12):
+                code = ("<" if self.order == "little" else ">") + ("f" if size == 4 else "d")
+                yield f"{struct.unpack(code, self.content[at : at + size])[0]:.6g}"
             else:
                 yield str(number(self.content, at, size, self.order))
 
