@@ -110,3 +110,18 @@ def test_folder_without_images_says_so(tmp_path: Path) -> None:
     touch(tmp_path, "a.txt")
     with pytest.raises(DatasetError, match="no image files"):
         recognize(tmp_path)
+
+
+def test_one_generators_folder_can_stand_alone(tmp_path: Path, photos: Photos) -> None:
+    CATALOG["genimage"].sample(tmp_path, photos)
+    root = tmp_path / "Midjourney"
+    assert recognize(root).name == "genimage"
+    (chunk,) = folder_chunks(root, CATALOG["genimage"], "Midjourney", "genimage")
+    assert chunk.misplaced == ()
+    assert {p.generator for _, p in chunk.found} == {"camera", "midjourney"}
+
+
+def test_the_root_of_a_plain_layout_says_nothing(tmp_path: Path) -> None:
+    touch(tmp_path / "ai", "cats/1.jpg", "dogs/1.jpg")
+    with pytest.raises(DatasetError, match="cannot tell real from generated"):
+        recognize(tmp_path / "ai")

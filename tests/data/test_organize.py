@@ -5,6 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -129,6 +133,39 @@ def test_interrupted_work_is_taken_up_again(
     )
     assert organize([raw], out, processes=1).manifest().sha256() == whole
     assert written == ["part-000001.parquet", "part-000003.parquet", "part-000004.parquet"]
+
+
+def test_interrupting_the_command_keeps_finished_parts(tmp_path: Path, photos: Photos) -> None:
+    source = CATALOG["parquet"].sample(tmp_path, photos)
+    table = pa.concat_tables([pq.read_table(source)] * 600)
+    pq.write_table(table, tmp_path / "big.parquet", row_group_size=200)
+    out = tmp_path / "m.parquet"
+    command = [
+        sys.executable,
+        "-c",
+        "from authentiscan.cli import main; main()",
+        "data",
+        "organize",
+    ]
+    command += [str(tmp_path / "big.parquet"), "--out", str(out)]
+    running = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    parts = tmp_path / "m.parquet.parts"
+    for _ in range(3000):
+        if len(list(parts.glob("*.json"))) >= 2:
+            break
+        time.sleep(0.02)
+    running.send_signal(signal.SIGINT)
+    _, errors = running.communicate(timeout=120)
+    assert running.returncode == 130
+    assert "Traceback" not in errors
+    before = len(list(parts.glob("*.json")))
+    assert 2 <= before < 30
+    seen: list[int] = []
+    made = organize(
+        [tmp_path / "big.parquet"], out, processes=1, progress=lambda n, _: seen.append(n)
+    )
+    assert made.rows == 6_000
+    assert len(seen) == 30
 
 
 def test_changed_files_are_read_again_on_resuming(

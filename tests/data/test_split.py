@@ -134,6 +134,14 @@ def test_hold_out_sends_whole_groups_to_test_and_is_recorded() -> None:
     assert 0 < made.column("split").count("val") < 30
 
 
+def test_hold_out_to_val_and_test_wins_where_both_match() -> None:
+    manifest = table(["a", "b", "b", "c"], ["flux", "sdxl", "camera", "camera"])
+    rules = parse_hold_outs(["val:label=1", "generator=sdxl"])
+    made = assign_splits(manifest, (1, 0, 0), hold_out=rules)
+    assert made.column("split") == ["val", "test", "test", "train"]
+    assert made.column("held_out") == [True, True, False, False]
+
+
 def test_hold_out_that_matches_nothing_names_what_there_is() -> None:
     manifest = table(["a", "b"], ["camera", "flux"])
     with pytest.raises(UsageError, match="generator is one of: camera, flux"):

@@ -104,7 +104,7 @@ def recognize(root: Path) -> DataSet:
     for entry in CATALOG.values():
         if entry.place is None:
             continue
-        places = [p for parts in samples if (p := entry.place(parts)) is not None]
+        places = [p for parts in samples if (p := place_in(entry, root, parts)) is not None]
         one_class = len({p.label for p in places}) < 2
         if len(places) > most and not (entry.name == "generators" and one_class):
             best, most = entry, len(places)
@@ -116,6 +116,17 @@ def recognize(root: Path) -> DataSet:
             f"({', '.join(n for n, e in CATALOG.items() if e.place)})"
         )
     return best
+
+
+def place_in(entry: DataSet, root: Path, parts: Parts) -> Place | None:
+    """What a path below ``root`` says; where the entry is ``rooted``, with the root's own name.
+
+    So one generator's folder of a data set can be organized alone. Other layouts must not look
+    there: a root called ``ai`` would make everything below it generated.
+    """
+    if entry.place is None:
+        return None
+    return entry.place(parts) or (entry.place((root.stem, *parts)) if entry.rooted else None)
 
 
 def _first_of_each_folder(root: Path) -> Iterator[Parts]:
@@ -209,7 +220,7 @@ def folder_chunks(
     if entry.place is None:
         raise DatasetError(f"'{entry.name}' is a kind of table, and {root} is a folder")
     for batch in _batches(walk(root)):
-        places = [(found, entry.place(found.parts)) for found in batch]
+        places = [(found, place_in(entry, root, found.parts)) for found in batch]
         yield FilesChunk(
             root=str(root),
             prefix=prefix,

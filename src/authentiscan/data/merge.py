@@ -36,8 +36,8 @@ _ROW_GROUP = 50_000
 class Plan:
     """Where every row goes, in the order of the parts.
 
-    codes: split (0, 1, 2). held: the split held out for, or -1. groups: hashes after joining equal images. renamed: hash
-    -> name of groups that took in others. joined: rows whose group changed.
+    codes: split (0, 1, 2). held: the split held out for, or -1. groups: hashes after joining equal
+    images. renamed: hash -> name of groups that took in others. joined: rows whose group changed.
     """
 
     codes: Codes
@@ -119,9 +119,7 @@ class _Codes:
         return order[codes]
 
 
-def _held(
-    table: pa.Table, hold_out: Sequence[HoldOut], matched: dict[HoldOut, int]
-) -> Codes:
+def _held(table: pa.Table, hold_out: Sequence[HoldOut], matched: dict[HoldOut, int]) -> Codes:
     import pyarrow.compute as pc
 
     held = np.full(table.num_rows, UNKNOWN, dtype=np.int8)
@@ -170,21 +168,19 @@ def join_parts(parts: Sequence[Path], plan: Plan, target: Path) -> None:
 
     schema = _schema(parts)
     partial = target.with_name(target.name + ".partial")
-    start = 0
     with pq.ParquetWriter(partial, schema, compression="zstd") as writer:
-        for batch in _gathered(_finished(parts, plan, schema, start), _ROW_GROUP):
+        for batch in _gathered(_finished(parts, plan, schema), _ROW_GROUP):
             writer.write_table(pa.concat_tables(batch).combine_chunks(), row_group_size=_ROW_GROUP)
     partial.replace(target)
 
 
-def _finished(
-    parts: Sequence[Path], plan: Plan, schema: pa.Schema, start: int
-) -> Iterator[pa.Table]:
+def _finished(parts: Sequence[Path], plan: Plan, schema: pa.Schema) -> Iterator[pa.Table]:
     """The parts' tables in the manifest's schema, with split, held_out and joined groups."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     names = np.array([*SPLITS], dtype=object)
+    start = 0
     for part in parts:
         table = pq.read_table(part)
         rows = slice(start, start + table.num_rows)

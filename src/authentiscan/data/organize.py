@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import signal
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -220,7 +221,7 @@ def _written(work: Iterator[_Work], processes: int) -> Iterator[int]:
         yield from map(_write, work)
         return
     # Not forked: pyarrow's threads may hold locks that a forked child would wait for forever.
-    pool = ProcessPoolExecutor(processes, mp_context=get_context("spawn"))
+    pool = ProcessPoolExecutor(processes, get_context("spawn"), _leave_interrupts_to_the_parent)
     under_way: deque[Future[int]] = deque()
     try:
         for piece in work:
@@ -236,6 +237,11 @@ def _written(work: Iterator[_Work], processes: int) -> Iterator[int]:
         ) from error
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _leave_interrupts_to_the_parent() -> None:
+    """A worker finishes its chunk, so that an interruption loses nothing."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _write_failures(failures: Sequence[Failure], target: Path) -> Path | None:

@@ -77,8 +77,6 @@ def check_fractions(fractions: Sequence[float]) -> Fractions:
             f"fractions must be three numbers of at least 0 that sum to 1 (train, val, test), "
             f"got {list(fractions)}"
         )
-    if fractions[TRAIN] == 0 and fractions[VAL] == 0 and fractions[TEST] == 0:
-        raise UsageError("fractions are all 0")
     return (float(fractions[0]), float(fractions[1]), float(fractions[2]))
 
 

@@ -76,6 +76,7 @@ class DataSet:
         this is what tests run on.
     manual: the steps by hand, shown where no client can fetch it; ``{home}`` and ``{folder}`` are
     filled in.
+    rooted: True where the root's own name may be part of the layout, as of one generator's folder.
     layout: True for a way of laying out any data, False for one published data set.
     """
 
@@ -91,6 +92,7 @@ class DataSet:
     kaggle: KaggleSource | None = None
     hub: HubSource | None = None
     manual: str = ""
+    rooted: bool = False
     layout: bool = False
 
 

@@ -48,6 +48,7 @@ FACES = DataSet(
     licence="none stated for the collection; FFHQ: CC BY-NC-SA 4.0",
     home="https://www.kaggle.com/datasets/xhlulu/140k-real-and-fake-faces",
     place=place,
+    rooted=True,
     sample=sample,
     kaggle=KaggleSource("xhlulu/140k-real-and-fake-faces"),
     manual=(

@@ -91,6 +91,7 @@ GENIMAGE = DataSet(
     licence="CC BY-NC-SA 4.0",
     home="https://genimage-dataset.github.io",
     place=place,
+    rooted=True,
     sample=sample,
     manual=(
         "GenImage is handed out by its authors as multi-part zips; no client can fetch it.\n"
