@@ -16,6 +16,7 @@ from authentiscan.core.types import DecodedImage, ImageFacts
 from authentiscan.explain import explain, heatmap
 from authentiscan.explain.base import Heatmap, enlarge, stitch
 from authentiscan.inference import Detector, load_detector
+from authentiscan.models import create, names
 
 
 @pytest.fixture(scope="module")
@@ -71,11 +72,9 @@ def test_an_empty_map_stays_empty():
     assert not scaled.any()
 
 
-@pytest.mark.parametrize("name", ["efficientnet_b0", "residual", "resnet18", "resnet50"])
+@pytest.mark.parametrize("name", names())
 def test_equal_to_hooked_autograd_gradcam(name):
     """Against Grad-CAM as everyone computes it: hooks on the last layer and a backward pass."""
-    from authentiscan.models import create
-
     torch.manual_seed(1)
     torch.set_num_threads(1)
     model = create(name)

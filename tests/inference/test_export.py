@@ -14,7 +14,7 @@ from authentiscan.core.preprocess import Preprocess
 from authentiscan.inference import export, load_detector, read_spec
 from authentiscan.inference.bundle import Calibration, Decision, Threshold
 from authentiscan.inference.export import export_onnx, save_bundle, update_spec
-from authentiscan.models import create
+from authentiscan.models import create, names
 
 SMALL = {"front": "npr", "widths": [8, 16], "depths": [1, 1]}
 
@@ -155,7 +155,7 @@ def test_weights_that_do_not_fit_are_refused(bundle):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["efficientnet_b0", "resnet18", "residual"])
+@pytest.mark.parametrize("name", names())
 def test_every_family_becomes_a_bundle(name, tmp_path):
     save_bundle(create(name), tmp_path / name, name=name, preprocess=Preprocess(size=64))
     detector = load_detector(tmp_path / name)

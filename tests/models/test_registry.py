@@ -105,7 +105,9 @@ def test_gradient_checkpointing_gives_the_same_gradients(model):
     for enable in (False, True):
         model.load_state_dict(kept)
         model.train()
-        model.head.eval()  # no dropout: the two passes must be comparable
+        for module in model.modules():
+            if "Dropout" in type(module).__name__:
+                module.eval()  # the two passes must be comparable
         model.set_gradient_checkpointing(enable)
         model.zero_grad()
         torch.manual_seed(1)  # what a backbone drops must be the same, too
