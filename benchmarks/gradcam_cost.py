@@ -3,10 +3,11 @@
     python benchmarks/gradcam_cost.py [--bundle FOLDER] [--rounds 100] [--threads 1]
 
 Every way runs once a round, in an order shuffled anew; ratios are taken within a round, so that a
-busy machine slows both sides. Times are CPU time of the process. The three ONNX ways have their own rounds, as they differ least; the
-torch ways have a quarter as many. Rivals are skipped where they are not installed: captum's
-LayerGradCam, pytorch-grad-cam (pip install grad-cam). Without --bundle three networks with random
-weights are measured: residual at 128 px, spectrum at 176 px, EfficientNet-B0 at 224 px.
+busy machine slows both sides. Times are CPU time of the process. The three ONNX ways have their own
+rounds, as they differ least; the torch ways have a quarter as many. Rivals are skipped where they
+are not installed: captum's LayerGradCam, pytorch-grad-cam (pip install grad-cam). Without --bundle
+three networks with random weights are measured: residual at 128 px, spectrum at 176 px,
+EfficientNet-B0 at 224 px.
 """
 
 from __future__ import annotations
