@@ -129,7 +129,9 @@ def test_any_image_gives_a_crop_and_the_same_one_again(
     usable: int | None,
     lossless: bool,
 ) -> None:
-    chain = "resize:scale=0.5..1.5 ?0.5 | blur ?0.3 | noise ?0.3 | jpeg:quality=50..98 ?0.5 | webp ?0.2"
+    chain = (
+        "resize:scale=0.5..1.5 ?0.5 | blur ?0.3 | noise ?0.3 | jpeg:quality=50..98 ?0.5 | webp ?0.2"
+    )
     augment = Augmenter.create(
         AugmentSettings(
             degrade=chain,
@@ -151,7 +153,9 @@ def test_any_image_gives_a_crop_and_the_same_one_again(
     assert np.array_equal(pixels, before)
 
 
-def test_shrinking_never_makes_an_image_smaller_than_its_crop(photos: dict[str, np.ndarray]) -> None:
+def test_shrinking_never_makes_an_image_smaller_than_its_crop(
+    photos: dict[str, np.ndarray],
+) -> None:
     """Padding would tell a small image from a large one: it may only come from the image itself."""
     augment = Augmenter.create(
         AugmentSettings(degrade="resize:scale=0.5,kernel=bicubic", history="none"), PREPROCESS

@@ -37,9 +37,7 @@ def encoded(photos: dict[str, np.ndarray], count: int = 12) -> list[bytes]:
     for index in range(count):
         photo = photos[sorted(photos)[index % len(photos)]]
         tile = photo[20 : 20 + 70 + index, 10 : 10 + 90]
-        tiles.append(
-            encode(tile, "JPEG", quality=80) if index % 2 == 0 else encode(tile, "PNG")
-        )
+        tiles.append(encode(tile, "JPEG", quality=80) if index % 2 == 0 else encode(tile, "PNG"))
     return tiles
 
 
@@ -64,9 +62,7 @@ def table_manifest(folder: Path, images: list[bytes]) -> Manifest:
     pq.write_table(pa.table({"image": images}), folder / "images.parquet", row_group_size=5)
     count = len(images)
     return Manifest(
-        pa.table(
-            {"path": ["images.parquet"] * count, "row": list(range(count)), **columns(count)}
-        ),
+        pa.table({"path": ["images.parquet"] * count, "row": list(range(count)), **columns(count)}),
         folder,
     )
 
@@ -178,7 +174,9 @@ def test_cache_stops_at_its_budget() -> None:
 
 
 def test_workers_fill_one_cache(photos: dict[str, np.ndarray]) -> None:
-    images = TrainingImages(inline_manifest(encoded(photos)), PREPROCESS, AUGMENT, cache_bytes=1 << 20)
+    images = TrainingImages(
+        inline_manifest(encoded(photos)), PREPROCESS, AUGMENT, cache_bytes=1 << 20
+    )
     batches(images, workers=2)
     cache = images._images.cache
     assert cache is not None

@@ -1,4 +1,4 @@
-"""Small data for training tests: photographs against the same after a nearest-neighbour enlargement."""
+"""Small data for training tests: photographs, and the same after a nearest-neighbour enlargement."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ summary: A test.
 model:
   name: residual
   arguments:
-    {{front: highpass, stem_stride: 1, widths: [8, 16], depths: [1, 1], head_widths: [16], head_dropouts: [0.2]}}
+    {{stem_stride: 1, widths: [8, 16], depths: [1, 1], head_widths: [16], head_dropouts: [0.2]}}
 preprocess: {{size: 48, max_crops: 2}}
 data:
   - {{name: toy, path: '{path}'}}

@@ -27,7 +27,9 @@ MakeRecipe = Callable[..., Recipe]
 
 def small() -> ImageClassifier:
     torch.manual_seed(0)
-    return models.create("residual", widths=[8, 16], depths=[1, 1], head_widths=[8], head_dropouts=[0.5])
+    return models.create(
+        "residual", widths=[8, 16], depths=[1, 1], head_widths=[8], head_dropouts=[0.5]
+    )
 
 
 @pytest.mark.parametrize("last", [0, 1, 3, 5])
@@ -80,7 +82,9 @@ def test_cross_entropy_of_two_classes_is_binary_cross_entropy() -> None:
 def test_head_penalty_is_keras_l2() -> None:
     model = small()
     expected = 0.01 * sum(
-        float((p.detach() ** 2).sum()) for n, p in model.head.named_parameters() if n.endswith("weight")
+        float((p.detach() ** 2).sum())
+        for n, p in model.head.named_parameters()
+        if n.endswith("weight")
     )
     assert float(head_penalty(model, 0.01)) == pytest.approx(expected, rel=1e-5)
 

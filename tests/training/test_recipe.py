@@ -107,7 +107,7 @@ batch_size: 8
         "line 4: preprocess.size: input should be greater than or equal to 8, got 4",
         "line 5: preprocess.sise: unknown key; did you mean 'size'?",
         "line 11: phases.0.epochs: input should be greater than or equal to 1, got 0",
-        "line 12: phases.0.trained: trained is 'all', 'head' or 'last N' with N >= 1, got 'last twenty'",
+        "line 12: phases.0.trained: trained is 'all', 'head' or 'last N' with N >= 1, got 'last t",
         "line 13: optimiser: unknown key; did you mean 'optimizer'?",
         "line 16: 'batch_size' stands twice, first in line 15",
     ):

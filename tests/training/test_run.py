@@ -1,4 +1,4 @@
-"""A whole run: it learns, leaves a calibrated bundle, and goes on after a kill to the same weights."""
+"""A whole run: it learns, leaves a calibrated bundle, goes on after a kill to the same weights."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ def same(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -> bool:
 
 def test_a_run_learns_and_leaves_everything(tiny: MakeRecipe, toy: Path, tmp_path: Path) -> None:
     recipe = tiny(
-        toy, "ema=0.9", "checkpoint.every_epochs=2", "batch_size=8", "model.arguments.widths=[16, 32]",
-        epochs=7,
+        toy, "ema=0.9", "checkpoint.every_epochs=2", "batch_size=8",
+        "model.arguments.widths=[16, 32]", epochs=7,
     )  # fmt: skip
     result = train(recipe, output=tmp_path / "run")
     assert result.spec is not None
@@ -81,10 +81,11 @@ def test_a_run_learns_and_leaves_everything(tiny: MakeRecipe, toy: Path, tmp_pat
 
 @pytest.fixture(scope="module")
 def eventful(tiny: MakeRecipe, toy: Path) -> Recipe:
-    """Everything that has a state: two phases, averages, plateau, accumulation, dropout, degradations."""
+    """Everything that has a state: phases, averages, plateau, accumulation, dropout, degradations."""
     return tiny(
         toy, PHASES, "ema=0.95", "accumulate=2", "scheduler={name: plateau, patience: 0}",
-        "checkpoint.every_steps=2", "gradient_clip=1.0", "monitor=val_loss", "optimizer.head_l2=0.001",
+        "checkpoint.every_steps=2", "gradient_clip=1.0", "monitor=val_loss",
+        "optimizer.head_l2=0.001",
         "augment.degrade=resize:scale=0.7..1.3 ?0.5 | jpeg ?0.5",
     )  # fmt: skip
 

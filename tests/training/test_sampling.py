@@ -1,4 +1,4 @@
-"""Sampling: exact shares, balance, use of every image, and epochs that do not depend on the past."""
+"""Sampling: exact shares, balance, use of every image, epochs that do not depend on the past."""
 
 from __future__ import annotations
 
@@ -56,9 +56,7 @@ def test_the_combined_recipes_shares_are_exact() -> None:
 
 
 @settings(deadline=None)
-@given(
-    shares=st.lists(st.floats(0.01, 100), min_size=1, max_size=6), total=st.integers(0, 10_000)
-)
+@given(shares=st.lists(st.floats(0.01, 100), min_size=1, max_size=6), total=st.integers(0, 10_000))
 def test_exact_counts_add_up_and_are_nearest(shares: list[float], total: int) -> None:
     counts = exact_counts(shares, total)
     assert sum(counts) == total

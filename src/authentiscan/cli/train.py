@@ -17,10 +17,12 @@ if TYPE_CHECKING:
     from authentiscan.training.recipe import Recipe
     from authentiscan.training.run import Plan, Result
 
-_NEEDED = ("torch", "timm", "lightning", "tensorboard", "yaml", "pyarrow", "safetensors", "onnxscript")
+_NEEDED = (
+    "torch", "timm", "lightning", "tensorboard", "yaml", "pyarrow", "safetensors", "onnxscript",
+)  # fmt: skip
 
 
-def train(
+def train(  # noqa: PLR0917 - a command's options
     recipe: Annotated[
         str | None,
         typer.Argument(
@@ -34,8 +36,8 @@ def train(
             "--data",
             "-d",
             metavar="[NAME=]PATH",
-            help="Where a data set of the recipe lies: a folder with real/ and fake/, a Parquet table "
-            "or a manifest. With several data sets in the recipe once for each, as NAME=PATH.",
+            help="Where a data set of the recipe lies: a folder with real/ and fake/, a Parquet "
+            "table or a manifest. With several data sets in the recipe once for each, as NAME=PATH.",
         ),
     ] = None,
     changes: Annotated[
@@ -55,8 +57,8 @@ def train(
         bool,
         typer.Option(
             "--resume",
-            help="Go on with the run in the given folder, or with the latest one under runs/, from its "
-            "last checkpoint.",
+            help="Go on with the run in the given folder, or with the latest one under runs/, "
+            "from its last checkpoint.",
         ),
     ] = False,
     epochs: Annotated[
@@ -69,18 +71,21 @@ def train(
     nodes: Annotated[int, typer.Option(min=1, help="Machines, started by torchrun.")] = 1,
     dry_run: Annotated[
         bool,
-        typer.Option("--dry-run", help="Only show what would be done, with a measured time estimate."),
+        typer.Option(
+            "--dry-run", help="Only show what would be done, with a measured time estimate."
+        ),
     ] = False,
 ) -> None:
-    """Train a detector by a recipe and leave a calibrated bundle, ready for `authentiscan scan --model`.
+    """Train a detector by a recipe and leave a calibrated bundle, ready for `authentiscan scan
+    --model`.
 
     Examples:
-
       authentiscan train quickstart --data my-images/
 
       authentiscan train cifake-baseline --data cifake.parquet --set optimizer.lr=1e-4
 
       authentiscan train --resume runs/quickstart-20260101-120000
+
     """
     for name in _NEEDED:
         if find_spec(name) is None:
@@ -115,7 +120,8 @@ def _recipe(name: str | None, data: list[str], changes: list[str], epochs: int |
     recipe = with_data(load_recipe(name, changes), data)
     if epochs is not None:
         phases = tuple(
-            phase.model_copy(update={"epochs": min(epochs, phase.epochs)}) for phase in recipe.phases
+            phase.model_copy(update={"epochs": min(epochs, phase.epochs)})
+            for phase in recipe.phases
         )
         recipe = recipe.model_copy(update={"phases": phases})
     return recipe
@@ -139,15 +145,17 @@ def _show_plan(plan: Plan, recipe: Recipe, console: Console) -> None:
         table.add_row(row["data"], row["split"], f"{row['real']:,}", f"{row['generated']:,}")
     console.print(table)
     for name, counts in plan.per_epoch.items():
-        console.print(f"each epoch draws {counts.get(0, 0):,} real and {counts.get(1, 0):,} generated from {name}")
-    for number, phase in enumerate(recipe.phases, 1):
         console.print(
-            f"phase {number}: {phase.trained}, up to {phase.epochs} epochs, lr {phase.lr or recipe.optimizer.lr:g}"
+            f"each epoch draws {counts.get(0, 0):,} real and {counts.get(1, 0):,} generated "
+            f"images from {name}"
         )
+    for number, phase in enumerate(recipe.phases, 1):
+        lr = phase.lr or recipe.optimizer.lr
+        console.print(f"phase {number}: {phase.trained}, up to {phase.epochs} epochs, lr {lr:g}")
     console.print(
-        f"{plan.parameters:,} parameters; {plan.steps_per_epoch:,} steps an epoch of {recipe.batch_size} images; "
-        f"{plan.seconds_per_step:.2f} s a step as measured here: at most {_duration(plan.seconds)} "
-        "without validation"
+        f"{plan.parameters:,} parameters; {plan.steps_per_epoch:,} steps an epoch of "
+        f"{recipe.batch_size} images; {plan.seconds_per_step:.2f} s a step as measured here: "
+        f"at most {_duration(plan.seconds)} without validation"
     )
 
 
@@ -177,7 +185,13 @@ class _Screen:
 
     def __init__(self) -> None:
         from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+        from rich.progress import (
+            BarColumn,
+            MofNCompleteColumn,
+            Progress,
+            TextColumn,
+            TimeRemainingColumn,
+        )
 
         self.console = Console(stderr=True, highlight=False, soft_wrap=True)
         self._progress = Progress(

@@ -1,17 +1,19 @@
-"""From decoded pixels to a training crop, with nothing left that tells the classes apart but content.
+"""From decoded pixels to a training crop, with nothing left that tells the classes apart but
+content.
 
-Data sets give the label away by how files were stored: generated images as PNG, photographs as JPEG;
-one class at quality 75, the other at 99. A detector trained on them reads the codec. Here every
-image gets the same history before the model sees it:
+Data sets give the label away by how files were stored: generated images as PNG, photographs as
+JPEG; one class at quality 75, the other at 99. A detector trained on them reads the codec. Here
+every image gets the same history before the model sees it:
 
 1. ``history``: an image that was stored losslessly (or nearly so) first gets the JPEG generation
-   that photographs already carry, its quality and subsampling drawn from the JPEGs of the training set.
+   that photographs already carry, its quality and subsampling drawn from the JPEGs of the training
+   set.
 2. ``degrade``: then all images pass one random chain, drawn without looking at the label.
 3. The crop is taken last, so its place on any 8x8 grid is as random for one class as for the other.
 
-Work is done on a window around the crop, not on the whole image. The window starts on a multiple of 16
-pixels, where JPEG blocks and 4:2:0 chroma blocks start too, so compressing it gives the blocks that
-compressing the whole image would give.
+Work is done on a window around the crop, not on the whole image. The window starts on a multiple
+of 16 pixels, where JPEG blocks and 4:2:0 chroma blocks start too, so compressing it gives the
+blocks that compressing the whole image would give.
 """
 
 from __future__ import annotations
@@ -45,7 +47,8 @@ class AugmentSettings(BaseModel):
 
     history: ``match`` gives losslessly stored images a first JPEG generation like the others have;
         ``every`` gives one to all images; ``none`` leaves files as they are.
-    usable_side: of any image only a random square of at most this many pixels is used. Set it to the
+    usable_side: of any image only a random square of at most this many pixels is used. Set it to
+    the
         smaller class's size where the classes differ in size, or padding and reach tell them apart.
     degrade: a chain as `authentiscan.data.degrade` reads it; ``none`` does nothing.
     margin: pixels kept around the crop while codecs and filters work, so that borders do not show.
@@ -246,8 +249,8 @@ def _reach(turn: float, zoom: float) -> float:
 def _limited_scale(record: Record, largest_shrink: float) -> tuple[float, Record]:
     """Product of the chain's resizings, the record changed so that a crop still fits if it did.
 
-    ``largest_shrink`` is the image's short side over the crop's side. Images under the crop's size are
-    padded whatever happens, so nothing is limited for them beyond not shrinking further.
+    ``largest_shrink`` is the image's short side over the crop's side. Images under the crop's size
+    are padded whatever happens, so nothing is limited for them beyond not shrinking further.
     """
     floor = min(1.0, 1.0 / max(largest_shrink, 1e-6))
     scale, fitted = 1.0, []

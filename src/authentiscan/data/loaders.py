@@ -1,4 +1,5 @@
-"""Torch data sets over a manifest: rows in, crops and labels out, the same whatever the worker count.
+"""Torch data sets over a manifest: rows in, crops and labels out, the same whatever the worker
+count.
 
 What happens to an image depends on (seed, epoch, position in the epoch) and on nothing else, so an
 interrupted run that goes on sees the images, crops and degradations it would have seen.
@@ -23,8 +24,8 @@ from authentiscan.core.manifest import Manifest
 from authentiscan.core.preprocess import Preprocess
 from authentiscan.core.types import RGBImage
 from authentiscan.data.augment import (
-    AugmentSettings,
     Augmenter,
+    AugmentSettings,
     JpegHistory,
     matched,
     needs_history,
@@ -53,8 +54,9 @@ class Sample(NamedTuple):
 
 
 class Batch(NamedTuple):
-    """images (N, 3, S, S) float32 as `Preprocess.tensor` gives them; labels (N,) float32, 1 generated;
-    rows (N,) int64 of the manifest; failures: (row, reason) of images that could not be read."""
+    """images (N, 3, S, S) float32 as `Preprocess.tensor` gives them; labels (N,) float32, 1
+    generated; rows (N,) int64 of the manifest; failures: (row, reason) of unreadable ones.
+    """
 
     images: Tensor
     labels: Tensor
@@ -103,7 +105,7 @@ class EncodedImages:
         self._block = np.frombuffer(b"".join(pieces), dtype=np.uint8)
 
     def __getitem__(self, index: int) -> bytes:
-        """Encoded bytes of row ``index``. Raises ManifestError or DecodeError where there are none."""
+        """Encoded bytes of row ``index``. Raises ManifestError, DecodeError."""
         if index in self._files:
             return read_source(self._files[index])
         if index in self._starts:
@@ -122,7 +124,10 @@ class _Images:
         self.cache = PixelCache(len(manifest), cache_bytes) if cache_bytes else None
 
     def read(self, row: int) -> tuple[RGBImage, bool]:
-        """Pixels (H, W, 3) and whether they need a JPEG history. Raises DecodeError, ManifestError."""
+        """Pixels (H, W, 3), and whether they need a JPEG history.
+
+        Raises DecodeError, ManifestError.
+        """
         if self.cache is not None and (kept := self.cache.get(row)) is not None:
             return kept
         encoded = self.encoded[row]
@@ -157,8 +162,8 @@ def observe_history(manifest: Manifest, *, sample: int = 1000, seed: int = 0) ->
 class TrainingImages(Dataset[Sample]):
     """Random crops of a manifest's images, both classes with one encoding history.
 
-    Indexed by `Draw`, or by a row number (epoch 0). ``cache_bytes`` keeps that much of decoded pixels
-    in memory shared by the workers; results are the same with and without it.
+    Indexed by `Draw`, or by a row number (epoch 0). ``cache_bytes`` keeps that much of decoded
+    pixels in memory shared by the workers; results are the same with and without it.
     """
 
     def __init__(
@@ -193,7 +198,8 @@ class TrainingImages(Dataset[Sample]):
 class ValidationImages(Dataset[Sample]):
     """The centre crop of every image, with the training set's encoding history and nothing random.
 
-    The history of a row depends on (seed, row), so every epoch and every run measures the same pixels.
+    The history of a row depends on (seed, row), so every epoch and every run measures the same
+    pixels.
     """
 
     def __init__(

@@ -1,8 +1,8 @@
 """From trained weights to a calibrated bundle: what is measured is what is shipped.
 
 The weights are written as a bundle, the bundle is loaded as users load it (ONNX Runtime, its own
-preprocessing and crops), and that detector scores the validation part. Calibration, thresholds and the
-inconclusive band come from those scores.
+preprocessing and crops), and that detector scores the validation part. Calibration, thresholds and
+the inconclusive band come from those scores.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
-"""The training loop, on Lightning Fabric: devices, precision and processes are Fabric's, the loop ours.
+"""The training loop, on Lightning Fabric: devices, precision and processes are Fabric's, the loop
+ours.
 
 The loop is written out because a run that was killed must go on to the same weights. At every
-checkpoint its whole state is a few plain numbers and the optimizer's: data order, crops and dropout are
-functions of (seed, epoch, step) and need no saving.
+checkpoint its whole state is a few plain numbers and the optimizer's: data order, crops and
+dropout are functions of (seed, epoch, step) and need no saving.
 """
 
 from __future__ import annotations
@@ -12,19 +13,24 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import Any
 
 import numpy as np
 import torch
 from lightning.fabric import Fabric
-from numpy.typing import NDArray
+from lightning.fabric.loggers.tensorboard import TensorBoardLogger
 from torch import Tensor
-from torch.utils.data import DataLoader
 
 from authentiscan.core.errors import TrainingError
-from authentiscan.data.loaders import Batch, Collate, TrainingImages, ValidationImages
-from authentiscan.evaluation.metrics import METRICS, measure
+from authentiscan.data.loaders import Batch
 from authentiscan.models.base import ImageClassifier
+from authentiscan.training.feeding import (
+    Feeder,
+    Reporter,
+    TrainingData,
+    note_failures,
+    validate,
+)
 from authentiscan.training.layers import (
     MovingAverage,
     Schedule,
@@ -34,7 +40,7 @@ from authentiscan.training.layers import (
     make_optimizer,
 )
 from authentiscan.training.recipe import Recipe, recipe_sha256
-from authentiscan.training.sampling import EpochBatches, EpochPlan
+from authentiscan.training.sampling import EpochBatches
 from authentiscan.training.state import (
     BEST,
     LAST,
@@ -46,32 +52,6 @@ from authentiscan.training.state import (
 )
 
 _SHOWN = 20  # steps between lines in TensorBoard
-
-
-class Reporter(Protocol):
-    """Where progress is shown; called on the first process only."""
-
-    def say(self, text: str) -> None:
-        """One line for the user."""
-        ...
-
-    def start(self, title: str, total: int, done: int = 0) -> None:
-        """A stretch of ``total`` steps begins, ``done`` of them already behind."""
-        ...
-
-    def step(self, text: str = "") -> None:
-        """One step is done."""
-        ...
-
-
-@dataclass(frozen=True)
-class TrainingData:
-    """What an engine reads: images for training and validation, and the plan of the epochs."""
-
-    train: TrainingImages
-    val: ValidationImages
-    plan: EpochPlan
-    collate: Collate
 
 
 @dataclass
@@ -91,7 +71,7 @@ class Engine:
     make the same engine; the first one writes.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0917 - all of them different things
         self,
         recipe: Recipe,
         model: ImageClassifier,
@@ -103,26 +83,31 @@ class Engine:
         self.recipe, self.model, self.data, self.fabric = recipe, model, data, fabric
         self.reporter = reporter
         self.folder = folder / "checkpoints"
+        self._log = TensorBoardLogger(folder, name="logs", version="")  # writes in one process only
         self.progress = Progress()
         self.average: MovingAverage | None = None
         self._pending: dict[str, Any] | None = None
         self._batches = EpochBatches(
             data.plan, recipe.batch_size, rank=fabric.global_rank, world=fabric.world_size
         )
-        self._loader = self._make_loader(data.train, batch_sampler=self._batches)
+        self._feeder = Feeder(recipe, data.collate, fabric)
+        self._loader = self._feeder.loader(data.train, batch_sampler=self._batches)
         self._steps = len(self._batches)
         self._better = min if recipe.monitor == "val_loss" else max
         self._prepare_model()
 
     def resume(self) -> bool:
-        """Go on from ``last.ckpt``; False where there is none. Raises TrainingError for another recipe's."""
+        """Go on from ``last.ckpt``; False where there is none.
+
+        Raises TrainingError for the checkpoint of another recipe.
+        """
         path = self.folder / LAST
         if not path.is_file():
             return False
         content = load_checkpoint(path)
         if content["recipe_sha256"] != recipe_sha256(self.recipe):
             raise TrainingError(
-                f"{path} belongs to another recipe; a run goes on only with the recipe it began with"
+                f"{path} belongs to another recipe; a run goes on only with its own"
             )
         self.progress = progress_from(content["progress"])
         self.model.load_state_dict(content["model"])
@@ -230,7 +215,10 @@ class Engine:
     def _learn(self, phase: _Phase, batch: Batch, *, last: bool) -> None:
         """One batch: gradients, and an update where enough of them were added up."""
         recipe, progress = self.recipe, self.progress
-        self._note_failures(batch)
+        for text in note_failures(
+            batch, self.data.train, progress.unreadable, recipe.max_unreadable
+        ):
+            self._say(f"skipped an unreadable image: {text}")
         # Dropout depends on the step alone, so that a resumed run draws the same masks.
         torch.manual_seed(_mixed(recipe.seed, progress.total_steps, self.fabric.global_rank))
         update = last or (progress.step + 1) % recipe.accumulate == 0
@@ -249,9 +237,10 @@ class Engine:
                 self.average.update(self.model)
 
     def _loss(self, phase: _Phase, batch: Batch) -> Tensor:
-        images, labels = self._on_device(batch)
+        images, labels = self._feeder.on_device(batch)
         if not len(labels):  # every image of the batch was unreadable: nothing to learn from it
-            return sum(p.sum() * 0.0 for p in self.model.parameters() if p.requires_grad)  # type: ignore[return-value]
+            learning = [p for p in self.model.parameters() if p.requires_grad]
+            return torch.stack([p.sum() * 0.0 for p in learning]).sum()
         logits = phase.module(images).float()
         loss = loss_of(logits, labels, self.recipe.loss)
         value = float(loss.detach())
@@ -272,16 +261,16 @@ class Engine:
         mean = progress.loss_sum / max(1, progress.seen)
         self._step(f"loss {mean:.4f}")
         if progress.total_steps % _SHOWN == 0:
-            self.fabric.log_dict(
-                {"train/loss": mean, "train/lr": _lr(phase.optimizer)}, progress.total_steps
-            )
+            shown = {"train/loss": mean, "train/lr": _lr(phase.optimizer)}
+            self._log.log_metrics(shown, progress.total_steps)
         whole_update = progress.step % self.recipe.accumulate == 0 and progress.step < self._steps
         if every and progress.total_steps % every == 0 and whole_update:
             self._save(LAST, phase)
 
     def _close_epoch(self, phase: _Phase, lr: float, seconds: float, images: int) -> None:
         progress = self.progress
-        measured = self._validate()
+        model = self.average.model if self.average else self.model
+        measured = validate(model, self.data.val, self._feeder, self._start, self._step)
         phase.schedule.after_epoch(measured["val_loss"])
         loss_sum, hits, seen = self._over_all(progress.loss_sum, progress.hits, progress.seen)
         record = {
@@ -327,88 +316,16 @@ class Engine:
         gain = best - value if self._better is min else value - best
         return gain > margin
 
-    # --- validation -----------------------------------------------------------------------------
-
-    @torch.no_grad()
-    def _validate(self) -> dict[str, float]:
-        """Loss and figures on the validation part, by the averaged weights where there are some."""
-        model = (self.average.model if self.average else self.model).eval()
-        world, rank, total = self.fabric.world_size, self.fabric.global_rank, len(self.data.val)
-        mine = list(range(rank, total, world))
-        found = torch.full((-(-total // world),), torch.nan, device=self.fabric.device)
-        loader = self._make_loader(
-            self.data.val, sampler=mine, batch_size=2 * self.recipe.batch_size
-        )
-        self._start("validation", len(loader))
-        for batch in loader:
-            images, _ = self._on_device(batch)
-            if len(batch.rows):
-                with self.fabric.autocast():
-                    logits = model(images).float()
-                found[(batch.rows // world).to(found.device)] = logits
-            self._step()
-        everything = cast("Tensor", self.fabric.all_gather(found))
-        gathered = everything.reshape(world, -1).T.reshape(-1)[:total]
-        return self._figures(gathered.double().cpu().numpy())
-
-    def _figures(self, logits: NDArray[np.float64]) -> dict[str, float]:
-        read = np.isfinite(logits)
-        labels = self.data.val.manifest.labels[read].astype(np.int64)
-        if len(np.unique(labels)) < 2:
-            raise TrainingError(
-                f"only {int(read.sum())} of {len(read)} validation images gave a finite logit, and not "
-                "of both classes; check the images and the learning rate"
-            )
-        logits = logits[read]
-        losses = np.logaddexp(0.0, logits) - labels * logits
-        scores = 1 / (1 + np.exp(-np.clip(logits, -60, 60)))
-        figures = measure(labels, scores)
-        return {"val_loss": float(losses.mean())} | {f"val_{k}": float(figures[k]) for k in METRICS}
-
     # --- helpers of the above -------------------------------------------------------------------
 
     def _prepare_model(self) -> None:
         if self.recipe.gradient_checkpointing:
             self.model.set_gradient_checkpointing(True)
         if self.recipe.channels_last:
-            self.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+            self.model.to(memory_format=torch.channels_last)
         if self.recipe.compile:
             self.model.compile()
         self.model.to(self.fabric.device)
-
-    def _make_loader(self, images: Any, **options: Any) -> DataLoader[Any]:
-        workers = self.recipe.workers
-        return DataLoader(
-            images,
-            num_workers=workers,
-            collate_fn=self.data.collate,
-            pin_memory=self.fabric.device.type == "cuda",
-            persistent_workers=workers > 0 and "batch_sampler" in options,
-            prefetch_factor=4 if workers else None,
-            generator=torch.Generator(),  # leaves the global one to dropout
-            **options,
-        )
-
-    def _on_device(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        images = batch.images.to(self.fabric.device, non_blocking=True)
-        if self.recipe.channels_last:
-            images = images.contiguous(memory_format=torch.channels_last)
-        return images, batch.labels.to(self.fabric.device, non_blocking=True)
-
-    def _note_failures(self, batch: Batch) -> None:
-        unreadable = self.progress.unreadable
-        for row, reason in batch.failures:
-            if row not in unreadable:
-                name = self.data.train.manifest[row].name
-                unreadable[row] = f"{name}: {reason}"
-                self._say(f"skipped an unreadable image: {unreadable[row]}")
-        limit = max(1.0, self.recipe.max_unreadable * len(self.data.train))
-        if len(unreadable) > limit:
-            examples = "\n".join(f"  {text}" for text in list(unreadable.values())[:5])
-            raise TrainingError(
-                f"{len(unreadable)} of {len(self.data.train)} training images cannot be read, more "
-                f"than max_unreadable={self.recipe.max_unreadable:g} allows; the first are:\n{examples}"
-            )
 
     def _save(self, name: str, phase: _Phase) -> None:
         if self.fabric.is_global_zero:
@@ -437,7 +354,8 @@ class Engine:
 
     def _log_epoch(self, record: dict[str, Any]) -> None:
         numbers = {f"epoch/{k}": v for k, v in record.items() if math.isfinite(v)}
-        self.fabric.log_dict(numbers, self.progress.total_steps)
+        self._log.log_metrics(numbers, self.progress.total_steps)
+        self._log.save()
         mark = " *" if self.progress.best_epoch == record["epoch"] else ""
         self._say(
             f"epoch {record['epoch']:3d}  loss {record['train_loss']:.4f}  val loss "

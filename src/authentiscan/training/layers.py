@@ -48,7 +48,7 @@ class TrainedLayers:
 
 
 def make_optimizer(model: ImageClassifier, recipe: Recipe, phase: Phase) -> Optimizer:
-    """The recipe's optimizer over the trained parameters; head and backbone in groups of their own."""
+    """The recipe's optimizer over the trained parameters, head and backbone apart."""
     settings = recipe.optimizer
     lr = phase.lr or settings.lr
     head = {id(parameter) for parameter in model.head.parameters()}

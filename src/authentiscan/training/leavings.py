@@ -8,6 +8,7 @@ import platform
 import sys
 from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -85,7 +86,7 @@ def draw_curves(path: Path, history: Sequence[Mapping[str, Any]], title: str) ->
     for axes, (name, lines) in zip(figure.subplots(2, 2).flat, panels.items(), strict=True):
         for key, label in lines:
             axes.plot(epochs, [row[key] for row in history], marker=".", label=label)
-        for before, after in zip(history, history[1:], strict=False):
+        for before, after in pairwise(history):
             if before["phase"] != after["phase"]:
                 axes.axvline((before["epoch"] + after["epoch"]) / 2, color="grey", linestyle=":")
         axes.set(xlabel="epoch", ylabel=name)

@@ -54,7 +54,8 @@ class Parts:
 
 
 def with_data(recipe: Recipe, given: Sequence[str]) -> Recipe:
-    """``recipe`` with data given on the command line: ``PATH`` for its only data set, or ``NAME=PATH``.
+    """``recipe`` with data given on the command line: ``PATH`` for its only data set, or
+    ``NAME=PATH``.
 
     Raises UsageError where a name is unknown or a path alone could mean several data sets.
     """
@@ -80,10 +81,10 @@ def gather(recipe: Recipe, folder: Path, *, processes: int = 1) -> Parts:
     """Read all data sets of a recipe into one table in which every row has a split.
 
     What is no manifest yet is organized into ``folder/manifests``, and found there again when a run
-    goes on. A group or an image that occurs in several splits goes to one: test before val before train.
-    Raises TrainingError where data are missing or a part lacks a class.
+    goes on. A group or an image that occurs in several splits goes to one: test before val before
+    train. Raises TrainingError where data are missing or a part lacks a class.
     """
-    _require_paths(recipe)
+    check_paths(recipe)
     loaded = [(source, _read(source, recipe, folder, processes)) for source in recipe.data]
     whole = _joined([(source.name, manifest) for source, manifest in loaded])
     whole = _one_split_each(whole, recipe)
@@ -100,24 +101,25 @@ def gather(recipe: Recipe, folder: Path, *, processes: int = 1) -> Parts:
     return Parts(**parts, used=used)
 
 
-def _require_paths(recipe: Recipe) -> None:
+def check_paths(recipe: Recipe) -> None:
+    """Raise TrainingError where the recipe does not say where data lie, or they are not there."""
     lacking = [source.name for source in recipe.data if source.path is None]
     if lacking:
-        example = lacking[0] if len(recipe.data) > 1 else ""
+        example = f"{lacking[0]}=" if len(recipe.data) > 1 else ""
         raise TrainingError(
             f"the recipe {recipe.name!r} does not say where {', '.join(lacking)} "
-            f"{'lies' if len(lacking) == 1 else 'lie'}; add --data "
-            f"{example + '=' if example else ''}PATH (a folder with real/ and fake/, a Parquet "
-            "table or a manifest)"
+            f"{'lies' if len(lacking) == 1 else 'lie'}; add --data {example}PATH (a folder with "
+            "real/ and fake/, a Parquet table or a manifest)"
         )
+    for source in recipe.data:
+        if not Path(str(source.path)).expanduser().exists():
+            raise TrainingError(f"data set {source.name!r}: there is no {source.path}")
 
 
 def _read(source: DataSource, recipe: Recipe, folder: Path, processes: int) -> Manifest:
-    """A manifest as it is; anything else as the catalog of data sets reads it. All rows have a split."""
+    """A manifest as it is; anything else as the catalog reads it; every row with a split."""
     assert source.path is not None
     path = Path(source.path).expanduser()
-    if not path.exists():
-        raise TrainingError(f"data set {source.name!r}: there is no {path}")
     manifest = _as_manifest(path)
     if manifest is None:
         made = folder / "manifests" / f"{source.name}.parquet"
@@ -164,7 +166,7 @@ def _organize(path: Path, made: Path, recipe: Recipe, processes: int) -> None:
 def _as_manifest(path: Path) -> Manifest | None:
     if path.suffix != ".parquet" or not path.is_file():
         return None
-    import pyarrow.parquet as pq
+    import pyarrow.parquet as pq  # type: ignore[import-untyped]
 
     try:
         names = set(pq.read_schema(path).names)
@@ -175,7 +177,7 @@ def _as_manifest(path: Path) -> Manifest | None:
 
 
 def _joined(manifests: Sequence[tuple[str, Manifest]]) -> Manifest:
-    import pyarrow as pa
+    import pyarrow as pa  # type: ignore[import-untyped]
 
     tables = []
     for name, manifest in manifests:

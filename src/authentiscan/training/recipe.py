@@ -1,7 +1,7 @@
 """The recipe: everything that decides how a detector is trained, in one frozen record.
 
-Unknown keys are refused. `authentiscan.training.recipe_file` reads recipes from YAML and reports all
-mistakes together, each with its line.
+Unknown keys are refused. `authentiscan.training.recipe_file` reads recipes from YAML and reports
+all mistakes together, each with its line.
 """
 
 from __future__ import annotations
@@ -40,9 +40,12 @@ class ModelChoice(_Settings):
 class DataSource(_Settings):
     """A data set to learn from.
 
-    path: a manifest (Parquet), a table with an ``image`` column, or a folder that the catalog of data
-        sets can read; relative to where the command runs. Empty when given with ``--data NAME=PATH``.
-    share: its part of every epoch, relative to the other shares (44, 18, 38 or 0.44, ...). Either all
+    path: a manifest (Parquet), a table with an ``image`` column, or a folder that the catalog of
+    data
+        sets can read; relative to where the command runs. Empty when given with ``--data
+        NAME=PATH``.
+    share: its part of every epoch, relative to the other shares (44, 18, 38 or 0.44, ...). Either
+    all
         data sets have one or none has; without, they are mixed as large as they are.
     where: only rows whose column equals the value or one of the values.
     """
@@ -80,10 +83,10 @@ class SplitPlan(_Settings):
 class Phase(_Settings):
     """A stretch of training with its own trained layers, learning rate and epochs.
 
-    A later phase starts from the best weights so far. trained: ``all``, ``head``, or ``last N``: the
-    head and the last N layers of the backbone, counting layers that hold parameters (convolutions,
-    normalisations, linear layers) from the output. Frozen layers also keep their normalisation
-    statistics. lr: instead of ``optimizer.lr``.
+    A later phase starts from the best weights so far. trained: ``all``, ``head``, or ``last N``:
+    the head and the last N layers of the backbone, counting layers that hold parameters
+    (convolutions, normalisations, linear layers) from the output. Frozen layers also keep their
+    normalisation statistics. lr: instead of ``optimizer.lr``.
     """
 
     epochs: int = Field(ge=1, le=100_000)
@@ -106,9 +109,10 @@ class Phase(_Settings):
 
 
 class Optimizer(_Settings):
-    """weight_decay: on weights, not on biases and norms. head_l2: adds head_l2 * sum(w^2) of the head's
-    linear layers to the loss, as Keras' kernel_regularizer does. backbone_lr: factor on the backbone's
-    learning rate."""
+    """weight_decay: on weights, not on biases and norms. head_l2: adds head_l2 * sum(w^2) of the
+    head's linear layers to the loss, as Keras' kernel_regularizer does. backbone_lr: factor on the
+    backbone's learning rate.
+    """
 
     name: Literal["adam", "adamw", "sgd"] = "adamw"
     lr: float = Field(default=1e-3, gt=0)
@@ -120,7 +124,8 @@ class Optimizer(_Settings):
 
 class Scheduler(_Settings):
     """plateau: lr times ``factor`` after ``patience`` epochs without a better validation loss.
-    cosine: from lr down to ``min_lr``, after a linear rise over ``warmup`` (share of the phase)."""
+    cosine: from lr down to ``min_lr``, after a linear rise over ``warmup`` (share of the phase).
+    """
 
     name: Literal["plateau", "cosine", "constant"] = "constant"
     factor: float = Field(default=0.5, gt=0, lt=1)
@@ -130,8 +135,9 @@ class Scheduler(_Settings):
 
 
 class Loss(_Settings):
-    """bce on the logit; cross-entropy of the two classes with logits -z/2 and z/2, which is the same
-    number. label_smoothing: both targets are drawn this far towards 0.5 (0.1: 0.05 and 0.95)."""
+    """bce on the logit; cross-entropy of the two classes with logits -z/2 and z/2, which is the
+    same number. label_smoothing: both targets are drawn this far towards 0.5 (0.1: 0.05 and 0.95).
+    """
 
     name: Literal["bce", "cross-entropy"] = "bce"
     label_smoothing: float = Field(default=0.0, ge=0, lt=1)
@@ -140,7 +146,8 @@ class Loss(_Settings):
 class Sampling(_Settings):
     """Which images make an epoch. Drawn without repeats until a class's images are used up.
 
-    balance_classes: as many real as generated ones from each data set. within: ``natural`` by number
+    balance_classes: as many real as generated ones from each data set. within: ``natural`` by
+    number
         of images, ``equal`` as many from each value of column ``by``, ``sqrt`` between the two.
         epoch_size: images an epoch; as many as the training part has when empty.
     """
@@ -160,7 +167,8 @@ class EarlyStopping(_Settings):
 
 class Checkpoints(_Settings):
     """``last`` is written after every epoch and every ``every_steps`` steps; a numbered one that is
-    kept every ``every_epochs`` epochs."""
+    kept every ``every_epochs`` epochs.
+    """
 
     every_epochs: int | None = Field(default=None, ge=1)
     every_steps: int | None = Field(default=None, ge=1)
@@ -259,7 +267,7 @@ _DOES_NOT_MATTER = {"outputs", "workers", "cache_mb"}
 
 
 def portable(recipe: Recipe) -> dict[str, Any]:
-    """The recipe as plain values without this machine's folders: of data paths only the name stays."""
+    """The recipe as plain values, without this machine's folders in the data paths."""
     content = recipe.model_dump(mode="json", exclude={"outputs"})
     for source in content["data"]:
         source["path"] = Path(source["path"]).name if source["path"] else None

@@ -1,4 +1,4 @@
-"""Recipes from YAML: shipped ones by name, changes from the command line, mistakes with their lines."""
+"""Recipes from YAML: shipped ones by name, changes to them, mistakes with their lines."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ def _read(text: str, name: str) -> _Document:
 
 
 def _collect(node: yaml.Node, place: Place, document: _Document) -> None:
-    """Note the line of every value, and keys that stand twice (YAML would silently keep the last)."""
+    """Note the line of every value, and keys that stand twice (YAML silently keeps the last)."""
     if isinstance(node, yaml.MappingNode):
         seen: dict[str, int] = {}
         for key, value in node.value:

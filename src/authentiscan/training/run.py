@@ -12,6 +12,7 @@ RUN/bundle/             what `authentiscan scan --model` takes
 from __future__ import annotations
 
 import logging
+import os
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -21,7 +22,6 @@ from typing import Any
 
 import torch
 from lightning.fabric import Fabric
-from lightning.fabric.loggers.tensorboard import TensorBoardLogger
 
 from authentiscan import models
 from authentiscan.core.errors import TrainingError
@@ -29,7 +29,8 @@ from authentiscan.data.loaders import Collate, TrainingImages, ValidationImages,
 from authentiscan.inference.bundle import DetectorSpec
 from authentiscan.models.base import ImageClassifier
 from authentiscan.training.deploy import deploy
-from authentiscan.training.engine import Engine, Reporter, TrainingData
+from authentiscan.training.engine import Engine
+from authentiscan.training.feeding import Reporter, TrainingData
 from authentiscan.training.leavings import (
     draw_phase_curves,
     environment,
@@ -37,7 +38,7 @@ from authentiscan.training.leavings import (
     write_json,
     write_text,
 )
-from authentiscan.training.parts import SOURCE, Parts, gather
+from authentiscan.training.parts import SOURCE, Parts, check_paths, gather
 from authentiscan.training.recipe import Recipe
 from authentiscan.training.recipe_file import dump_recipe, load_recipe
 from authentiscan.training.sampling import EpochPlan
@@ -52,8 +53,8 @@ class Machine:
     """Where to train.
 
     device: ``auto``, ``cpu``, ``cuda`` or ``mps``. devices: training processes on each of ``nodes``
-    machines. readers: processes that read the facts of data that are no manifest yet; above 1 a script
-    needs the usual ``if __name__ == "__main__":``.
+    machines. readers: processes that read the facts of data that are no manifest yet; above 1 a
+    script needs the usual ``if __name__ == "__main__":``.
     """
 
     device: str = "auto"
@@ -102,8 +103,9 @@ def train(
     """Train as ``recipe`` says and leave a calibrated bundle.
 
     output: the run's folder, which must be new or empty unless ``resume``; by default
-    ``<recipe.outputs>/<name>-<time>``. resume: go on from the last checkpoint in ``output``; the weights
-    become what they would have become without the interruption (bit for bit on a CPU in float32).
+    ``<recipe.outputs>/<name>-<time>``. resume: go on from the last checkpoint in ``output``; the
+    weights become what they would have become without the interruption (bit for bit on a CPU in
+    float32).
     stop: asked after every step; ends the run early without a bundle. bundle: False leaves only the
     checkpoints, for runs that are only compared.
 
@@ -111,8 +113,10 @@ def train(
     """
     reporter = reporter or Quiet()
     recipe = _with_absolute_paths(recipe)
-    folder = _run_folder(recipe, output, resume=resume)
-    fabric = _fabric(recipe, machine, folder, reporter)
+    check_paths(recipe)
+    chosen = _run_folder(recipe, output, resume=resume) if _is_first_process() else None
+    fabric = _fabric(recipe, machine, reporter)
+    folder = Path(fabric.broadcast(str(chosen)))  # its name holds a time: one process decides
     if fabric.is_global_zero:
         write_text(folder / RECIPE_FILE, dump_recipe(recipe))
         write_json(folder / "environment.json", environment(str(fabric.device), fabric.world_size))
@@ -141,7 +145,7 @@ def resume_run(folder: Path | str, **options: Any) -> Result:
 
 
 def latest_run(outputs: Path | str) -> Path:
-    """The run under ``outputs`` whose checkpoint is youngest. Raises TrainingError where there is none."""
+    """The run under ``outputs`` with the youngest checkpoint; TrainingError where there is none."""
     found = list(Path(outputs).glob("*/checkpoints/last.ckpt"))
     if not found:
         raise TrainingError(
@@ -171,7 +175,7 @@ class Plan:
 def plan(recipe: Recipe, *, machine: Machine = Machine(), reporter: Reporter | None = None) -> Plan:
     """Read the data, build the model and time a few steps; nothing is written."""
     reporter = reporter or Quiet()
-    fabric = _fabric(recipe, replace(machine, devices=1, nodes=1), None, reporter)
+    fabric = _fabric(recipe, replace(machine, devices=1, nodes=1), reporter)
     with tempfile.TemporaryDirectory(prefix="authentiscan-plan-") as scratch:
         engine, parts = _engine(recipe, Path(scratch), fabric, reporter, machine.readers)
         drawn = engine.data.plan
@@ -190,6 +194,8 @@ def _run_folder(recipe: Recipe, output: Path | str | None, *, resume: bool) -> P
     if output is None:
         stamp = datetime.now().astimezone().strftime("%Y%m%d-%H%M%S")
         output = Path(recipe.outputs) / f"{recipe.name}-{stamp}"
+        while output.exists():
+            output = output.with_name(output.name + "a")
     folder = Path(output)
     if not resume and folder.is_dir() and any(folder.iterdir()):
         raise TrainingError(
@@ -203,16 +209,23 @@ def _run_folder(recipe: Recipe, output: Path | str | None, *, resume: bool) -> P
     return folder
 
 
+def _is_first_process() -> bool:
+    """Whether this process decides for all; known before the others are there."""
+    return os.environ.get("RANK") in (None, "0") and os.environ.get("LOCAL_RANK") in (None, "0")
+
+
 def _with_absolute_paths(recipe: Recipe) -> Recipe:
     """So that the recipe left in the run's folder works from any folder."""
     sources = tuple(
-        s if s.path is None else s.model_copy(update={"path": str(Path(s.path).expanduser().resolve())})
+        s
+        if s.path is None
+        else s.model_copy(update={"path": str(Path(s.path).expanduser().resolve())})
         for s in recipe.data
     )
     return recipe.model_copy(update={"data": sources})
 
 
-def _fabric(recipe: Recipe, machine: Machine, folder: Path | None, reporter: Reporter) -> Fabric:
+def _fabric(recipe: Recipe, machine: Machine, reporter: Reporter) -> Fabric:
     accelerator = machine.device.split(":")[0]
     if accelerator == "cuda" and not torch.cuda.is_available():
         raise TrainingError("device cuda was asked for, but torch finds no CUDA device here")
@@ -230,7 +243,6 @@ def _fabric(recipe: Recipe, machine: Machine, folder: Path | None, reporter: Rep
         num_nodes=machine.nodes,
         strategy="ddp" if machine.devices * machine.nodes > 1 else "auto",
         precision=names[precision],
-        loggers=None if folder is None else TensorBoardLogger(folder, name="logs", version=""),
     )
     fabric.launch()
     return fabric
@@ -307,7 +319,8 @@ def _metrics_text(spec: DetectorSpec, progress: Progress, parts: Parts) -> str:
     for t in spec.thresholds:
         low, high = t.fpr_interval
         lines.append(
-            f"  {t.name:8s} score >= {t.score:.4f}   FPR {t.fpr:.4f} [{low:.4f}, {high:.4f}]   TPR {t.tpr:.4f}"
+            f"  {t.name:8s} score >= {t.score:.4f}   "
+            f"FPR {t.fpr:.4f} [{low:.4f}, {high:.4f}]   TPR {t.tpr:.4f}"
         )
     decision = spec.decision
     lines.append(
@@ -328,7 +341,7 @@ def _metrics_text(spec: DetectorSpec, progress: Progress, parts: Parts) -> str:
 
 
 class _notices:  # noqa: N801 - reads as a statement
-    """Warnings of the package's rooms (no ImageNet weights, ...) reach the reporter while this holds."""
+    """Warnings of the package (no ImageNet weights, ...) reach the reporter while this holds."""
 
     def __init__(self, reporter: Reporter) -> None:
         self._handler = _ToReporter(reporter)

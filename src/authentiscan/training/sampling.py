@@ -1,8 +1,9 @@
 """Which images make an epoch: exact shares, balanced classes, the same after a restart.
 
-An epoch is a pure function of (seed, epoch number), so nothing about it needs to be saved. Every stratum
-(a generator's images of one class in one data set) is walked through in seeded permutations that go on from
-one epoch to the next: no image comes a second time before all others of its stratum came once.
+An epoch is a pure function of (seed, epoch number), so nothing about it needs to be saved. Every
+stratum (a generator's images of one class in one data set) is walked through in seeded
+permutations that go on from one epoch to the next: no image comes a second time before all others
+of its stratum came once.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ Rows = NDArray[np.int64]
 
 
 def exact_counts(shares: Sequence[float], total: int) -> list[int]:
-    """``total`` divided in proportion to ``shares``, in whole numbers that add up (largest remainder)."""
+    """``total`` divided in proportion to ``shares`` into whole numbers (largest remainder)."""
     exact = np.asarray(shares, dtype=np.float64) / np.sum(shares) * total
     counts = np.floor(exact).astype(int)
     rest = np.argsort(-(exact - counts), kind="stable")[: total - int(counts.sum())]
@@ -51,7 +52,7 @@ class _ClassStream:
         return taken
 
     def _stratum_of(self, end: int) -> Rows:
-        """The stratum of items 0..end-1: a golden-ratio sequence, which keeps shares close everywhere."""
+        """The stratum of items 0..end-1: a golden-ratio sequence, shares hold everywhere."""
         if len(self.strata) == 1:
             return np.zeros(end, dtype=np.int64)
         points = (np.arange(1, end + 1) * _GOLDEN) % 1.0
@@ -73,9 +74,9 @@ class _ClassStream:
 class EpochPlan:
     """Rows of every epoch of a run.
 
-    labels (N,) 0 real, 1 generated; datasets (N,) names; strata (N,) values of the column to balance by.
-    ``shares`` by data-set name, or None to mix all rows as one. Raises TrainingError where a named data
-    set has no rows or a class is missing.
+    labels (N,) 0 real, 1 generated; datasets (N,) names; strata (N,) values of the column to
+    balance by. ``shares`` by data-set name, or None to mix all rows as one. Raises TrainingError
+    where a named data set has no rows or a class is missing.
     """
 
     def __init__(
@@ -138,10 +139,8 @@ class EpochPlan:
         if len(present) == 1:
             return {present[0]: total}
         sizes = [sum(map(len, self._streams[name, label].strata)) for label in (0, 1)]
-        if self.settings.balance_classes:
-            generated = total // 2
-        else:
-            generated = total * sizes[1] // sum(sizes)
+        natural = total * sizes[1] // sum(sizes)
+        generated = total // 2 if self.settings.balance_classes else natural
         return {0: total - generated, 1: generated}
 
     def rows(self, epoch: int) -> Rows:
@@ -158,7 +157,7 @@ class EpochPlan:
 
 
 class EpochBatches(Sampler[list[Draw]]):
-    """Batches of one epoch for one of ``world`` processes; each takes its part of the common batch."""
+    """Batches of one epoch for one of ``world`` processes, its part of each common batch."""
 
     def __init__(self, plan: EpochPlan, batch_size: int, *, rank: int = 0, world: int = 1) -> None:
         if batch_size % world:
@@ -174,7 +173,7 @@ class EpochBatches(Sampler[list[Draw]]):
 
     def __len__(self) -> int:
         """Batches of a whole epoch."""
-        return -(-self.plan.size // self.batch_size)
+        return (self.plan.size + self.batch_size - 1) // self.batch_size
 
     def __iter__(self) -> Iterator[list[Draw]]:
         rows, epoch = self.plan.rows(self.epoch), self.epoch

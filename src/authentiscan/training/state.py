@@ -24,8 +24,8 @@ class Progress:
 
     phase, epoch, step: running phase, epochs done in it, batches done in the running epoch.
     total_epochs, total_steps: over all phases. waited: epochs without a better figure.
-    phase_best, best: best monitored figure of the phase and of the run. loss_sum, hits, seen: of the
-    running epoch. unreadable: row and reason. history: one record an epoch.
+    phase_best, best: best monitored figure of the phase and of the run. loss_sum, hits, seen: of
+    the running epoch. unreadable: row and reason. history: one record an epoch.
     """
 
     phase: int = 0

@@ -1,0 +1,145 @@
+"""Between data sets and the loop: loaders, devices, unreadable images, validation, progress."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol, cast
+
+import numpy as np
+import torch
+from lightning.fabric import Fabric
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from authentiscan.core.errors import TrainingError
+from authentiscan.data.loaders import Batch, Collate, TrainingImages, ValidationImages
+from authentiscan.evaluation.metrics import METRICS, measure
+from authentiscan.models.base import ImageClassifier
+from authentiscan.training.recipe import Recipe
+from authentiscan.training.sampling import EpochPlan
+
+
+class Reporter(Protocol):
+    """Where progress is shown; called on the first process only."""
+
+    def say(self, text: str) -> None:
+        """One line for the user."""
+        ...
+
+    def start(self, title: str, total: int, done: int = 0) -> None:
+        """A stretch of ``total`` steps begins, ``done`` of them already behind."""
+        ...
+
+    def step(self, text: str = "") -> None:
+        """One step is done."""
+        ...
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """What an engine reads: images for training and validation, and the plan of the epochs."""
+
+    train: TrainingImages
+    val: ValidationImages
+    plan: EpochPlan
+    collate: Collate
+
+
+@dataclass(frozen=True)
+class Feeder:
+    """Makes loaders as the recipe says and brings their batches to the device."""
+
+    recipe: Recipe
+    collate: Collate
+    fabric: Fabric
+
+    def loader(self, images: Any, **options: Any) -> DataLoader[Any]:
+        """A loader over ``images``; its workers stay where it has a batch sampler."""
+        workers = self.recipe.workers
+        return DataLoader(
+            images,
+            num_workers=workers,
+            collate_fn=self.collate,
+            pin_memory=self.fabric.device.type == "cuda",
+            persistent_workers=workers > 0 and "batch_sampler" in options,
+            prefetch_factor=4 if workers else None,
+            generator=torch.Generator(),  # leaves the global one to dropout
+            **options,
+        )
+
+    def on_device(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Images (N, 3, S, S) and labels (N,) of ``batch`` where the model is."""
+        images = batch.images.to(self.fabric.device, non_blocking=True)
+        if self.recipe.channels_last:
+            images = images.contiguous(memory_format=torch.channels_last)
+        return images, batch.labels.to(self.fabric.device, non_blocking=True)
+
+
+def note_failures(
+    batch: Batch, images: TrainingImages, unreadable: dict[int, str], limit: float
+) -> list[str]:
+    """Add the unreadable images of ``batch`` to ``unreadable``; gives what to tell of the new ones.
+
+    Raises TrainingError beyond the share ``limit`` of all images (one is always allowed).
+    """
+    told = []
+    for row, reason in batch.failures:
+        if row not in unreadable:
+            unreadable[row] = f"{images.manifest[row].name}: {reason}"
+            told.append(unreadable[row])
+    if len(unreadable) > max(1.0, limit * len(images)):
+        examples = "\n".join(f"  {text}" for text in list(unreadable.values())[:5])
+        raise TrainingError(
+            f"{len(unreadable)} of {len(images)} training images cannot be read, more than "
+            f"max_unreadable={limit:g} allows; the first are:\n{examples}"
+        )
+    return told
+
+
+@torch.no_grad()
+def validate(
+    model: ImageClassifier,
+    images: ValidationImages,
+    feeder: Feeder,
+    start: Callable[[str, int], None],
+    step: Callable[[], None],
+) -> dict[str, float]:
+    """``val_loss`` and every metric as ``val_<name>``, of the centre crops of ``images``.
+
+    All processes take a part of the images and get the figures of all of them.
+    """
+    model.eval()
+    fabric, total = feeder.fabric, len(images)
+    world, rank = fabric.world_size, fabric.global_rank
+    mine = range(rank, total, world)
+    found = torch.full((-(-total // world),), torch.nan, device=fabric.device)
+    loader = feeder.loader(images, sampler=mine, batch_size=2 * feeder.recipe.batch_size)
+    start("validation", len(loader))
+    for batch in loader:
+        pixels, _ = feeder.on_device(batch)
+        if len(batch.rows):
+            with fabric.autocast():
+                logits = model(pixels).float()
+            found[(batch.rows // world).to(found.device)] = logits
+        step()
+    everything = cast("Tensor", fabric.all_gather(found))
+    gathered = everything.reshape(world, -1).T.reshape(-1)[:total]
+    return figures(images.manifest.labels, gathered.double().cpu().numpy())
+
+
+def figures(labels: NDArray[Any], logits: NDArray[np.float64]) -> dict[str, float]:
+    """``val_loss`` (mean binary cross-entropy) and all metrics of logits (N,), NaN where unread."""
+    read = np.isfinite(logits)
+    truth = labels[read].astype(np.int64)
+    if len(np.unique(truth)) < 2:
+        raise TrainingError(
+            f"only {int(read.sum())} of {len(read)} validation images gave a finite logit, and not "
+            "of both classes; check the images and the learning rate"
+        )
+    logits = logits[read]
+    losses = np.logaddexp(0.0, logits) - truth * logits
+    scores = 1 / (1 + np.exp(-np.clip(logits, -60, 60)))
+    measured = measure(truth, scores)
+    return {"val_loss": float(losses.mean())} | {f"val_{k}": float(measured[k]) for k in METRICS}
