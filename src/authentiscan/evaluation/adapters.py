@@ -128,7 +128,9 @@ class CallableScorer:
             for part in attribute.split("."):
                 found = getattr(found, part)
         except (ImportError, AttributeError) as error:
-            raise UsageError(f"cannot import {text!r}: {error}") from error
+            raise UsageError(
+                f"cannot import {text!r}: {error}; is its folder on PYTHONPATH?"
+            ) from error
         if not callable(found):
             raise UsageError(f"{text} is no callable but {type(found).__name__}")
         self._score: Callable[[RGBImage], float] = found

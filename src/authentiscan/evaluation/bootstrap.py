@@ -42,17 +42,16 @@ class Estimate:
         """As ``93.1 [91.0, 95.2]``, in percent."""
         if self.value is None:
             return "–"
-        text = f"{100 * self.value:.1f}"
         if self.low is None or self.high is None:
-            return text
-        return f"{text} [{100 * self.low:.1f}, {100 * self.high:.1f}]"
+            return f"{100 * self.value:z.1f}"
+        return f"{100 * self.value:z.1f} [{100 * self.low:z.1f}, {100 * self.high:z.1f}]"
 
     def __str__(self) -> str:
         if self.value is None:
             return "–"
         if self.low is None or self.high is None:
-            return f"{self.value:.3f}"
-        return f"{self.value:.3f} [{self.low:.3f}, {self.high:.3f}]"
+            return f"{self.value:z.3f}"
+        return f"{self.value:z.3f} [{self.low:z.3f}, {self.high:z.3f}]"
 
 
 class Resampler:

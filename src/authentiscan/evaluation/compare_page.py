@@ -43,7 +43,7 @@ def comparison_page(c: Comparison) -> Page:
                     "p is adjusted for the number of pairs (Holm). DeLong's test is of the "
                     "unweighted ROC area."
                 ],
-                [_tests_table(c)],
+                [_tests_table(c), _delong_table(c)],
             )
         )
     if c.ranks:
@@ -56,7 +56,14 @@ def comparison_page(c: Comparison) -> Page:
                     f"or more; Friedman p = {c.ranks.p:.3g}. Joined detectors are not told apart "
                     "(Nemenyi, 5 %). Generators share the real images: a guide, no proof."
                 ],
-                pictures=[Picture("critical-difference", figure, "Mean ranks, 1 is best.")],
+                pictures=[
+                    Picture(
+                        "critical-difference",
+                        figure,
+                        "Mean ranks, 1 is best; critical difference "
+                        f"{c.ranks.critical_difference:.2f}.",
+                    )
+                ],
             )
         )
     if any(s.per_generator for s in c.standings):
@@ -88,8 +95,14 @@ def standings_table(c: Comparison) -> Table:
 
 
 def _tests_table(c: Comparison) -> Table:
-    head = ["", *(x for m in TESTED for x in (WORDS[m], "p")), "DeLong", "p"]
+    head = ["", *(x for m in TESTED for x in (WORDS[m], "p"))]
     return Table(head, [_test_row(t) for t in c.tests])
+
+
+def _delong_table(c: Comparison) -> Table:
+    tests = [(t, t.delong) for t in c.tests if t.delong]
+    rows = [[f"{t.first} − {t.second}", _signed(d), _p(d.p)] for t, d in tests]
+    return Table(["DeLong", "ROC AUC", "p, not adjusted"], rows)
 
 
 def _test_row(t: PairTest) -> list[str]:
@@ -97,7 +110,7 @@ def _test_row(t: PairTest) -> list[str]:
     for metric in TESTED:
         adjusted = t.p_holm.get(metric)
         cells += [_signed(t.differences[metric]), _p(adjusted)]
-    return cells + ([_signed(t.delong), _p(t.delong.p)] if t.delong else ["–", "–"])
+    return cells
 
 
 def _per_generator(c: Comparison) -> Section:

@@ -67,6 +67,7 @@ class LeftOut(Record):
 
     generator: str
     detector: str
+    data: str
     images: int
     metrics: dict[str, Estimate]
     reference: dict[str, Estimate] | None = None
@@ -277,6 +278,7 @@ def _left_out(
                 LeftOut(
                     generator=generator,
                     detector=detector,
+                    data=source.name,
                     images=images,
                     metrics=figures,
                     reference=known,

@@ -107,7 +107,8 @@ def _left_out(cross: CrossEvaluation) -> Table:
         ]
         known = part.reference or {}
         cells.append(str(known.get("roc_auc", Estimate(None))))
-        rows.append([f"{part.generator} (left out of {part.detector})", str(part.images), *cells])
+        name = f"{part.generator} in {part.data}, left out of {part.detector}"
+        rows.append([name, str(part.images), *cells])
     head = ["", "images", "ROC AUC", "generated right", "ROC AUC of the reference"]
     return Table(head, rows)
 

@@ -227,7 +227,8 @@ def critical_difference(ranks: Mapping[str, float], difference: float) -> Figure
         y = -0.9 - 0.42 * i
         axes.plot([ranks[name], ranks[name]], [0, y], color="#777", linewidth=0.9)
         text = f"{_short(name, 40)}  {ranks[name]:.2f}"
-        axes.text(ranks[name] + 0.03, y, text, va="center", fontsize=9)
+        box = {"facecolor": "white", "edgecolor": "none", "pad": 1.0}
+        axes.text(ranks[name] + 0.03, y, text, va="center", fontsize=9, bbox=box)
     level = -0.22
     for first in range(len(names)):
         joined = [n for n in names[first:] if ranks[n] - ranks[names[first]] <= difference]
@@ -239,8 +240,8 @@ def critical_difference(ranks: Mapping[str, float], difference: float) -> Figure
                       color=COLOURS[0], linewidth=4, solid_capstyle="round")  # fmt: skip
             level -= 0.18
     axes.set_xlim(lowest - 0.2, highest + 0.9)
+    axes.set_ylim(-1.2 - 0.42 * len(names), 0.9)
     axes.set_axis_off()
-    axes.set_title(f"mean rank (1 is best); critical difference {difference:.2f}", fontsize=10)
     return figure
 
 

@@ -132,7 +132,8 @@ def share_interval(
     centre = (share + _Z95**2 / (2 * effective)) / (1 + _Z95**2 / effective)
     half = _Z95 * np.sqrt(share * (1 - share) / effective + _Z95**2 / (4 * effective**2))
     half /= 1 + _Z95**2 / effective
-    return share, max(0.0, float(centre - half)), min(1.0, float(centre + half))
+    low, high = max(0.0, float(centre - half)), min(1.0, float(centre + half))
+    return share, min(low, share), max(high, share)  # rounding may put an end past the share
 
 
 def score_interval(

@@ -1,0 +1,175 @@
+"""The harness scores what ships, survives bad rows, and goes on where it stopped."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from authentiscan.core.errors import MetricError
+from authentiscan.core.images import encode
+from authentiscan.core.manifest import Manifest
+from authentiscan.data.degrade import parse
+from authentiscan.evaluation.harness import (
+    detector_identity,
+    manifest_pool,
+    score_manifest,
+    score_treatments,
+)
+from authentiscan.evaluation.protocol import MATCHED, RAW, history
+from authentiscan.evaluation.scores import ScoreTable, quality_band, size_band
+from authentiscan.inference import load_detector
+from authentiscan.inference.bundle import Calibration
+
+
+def test_scores_are_those_of_the_shipped_detector(tiny_bundle, image_manifest) -> None:
+    detector = load_detector(tiny_bundle, threads=1)
+    table = score_manifest(detector, image_manifest)
+    assert table.failed == 0
+    for i in (0, 1, 17, 47):
+        expected = detector.predict(image_manifest.image_bytes(i))
+        assert table.scores[i] == pytest.approx(expected.score, abs=1e-5)
+    assert table.labels.tolist() == image_manifest.labels.tolist()
+
+
+def test_facts_of_the_images_are_kept(scorer, image_manifest) -> None:
+    table = score_manifest(scorer, image_manifest)
+    assert set(table.column("format")) == {"JPEG", "PNG", "WEBP"}
+    assert set(table.column("size_band")) == {"64-127"}
+    assert set(table.column("jpeg_band")) == {"75-84", "85-89", "not JPEG"}
+    assert all(len(s) == 64 for s in table.column("sha256"))
+
+
+def test_treatments_share_decoding_and_equal_single_runs(scorer, image_manifest) -> None:
+    pool = manifest_pool(image_manifest)
+    assert {q for q, _ in pool} == {75, 85}
+    treatments = [RAW, MATCHED, history(pool)]
+    together = score_treatments(scorer, image_manifest, treatments)
+    for treatment, table in zip(treatments, together, strict=True):
+        alone = score_manifest(scorer, image_manifest, treatment, workers=1)
+        assert np.array_equal(alone.scores, table.scores), treatment.name
+
+
+def test_chains_depend_on_the_image_not_on_its_row(scorer, image_manifest) -> None:
+    chain = parse("crop:keep=0.3..0.9")
+    table = score_manifest(scorer, image_manifest, chain, seed=4)
+    order = np.random.default_rng(0).permutation(len(image_manifest))
+    shuffled = score_manifest(scorer, image_manifest.take(order), chain, seed=4)
+    assert np.array_equal(shuffled.scores, table.scores[order])
+    other = score_manifest(scorer, image_manifest, chain, seed=5)
+    assert not np.array_equal(other.scores, table.scores)
+
+
+def bad_rows(tmp_path: Path) -> Manifest:
+    pixels = np.full((40, 40, 3), 120, dtype=np.uint8)
+    good = tmp_path / "good.png"
+    good.write_bytes(encode(pixels, "PNG"))
+    (tmp_path / "empty.png").write_bytes(b"")
+    (tmp_path / "cut.png").write_bytes(encode(pixels, "PNG")[:40])
+    names = ["good.png", "empty.png", "missing.png", "cut.png"]
+    return Manifest(
+        pa.table(
+            {
+                "path": [str(tmp_path / n) for n in names],
+                "label": [0, 0, 1, 1],
+                "generator": ["camera", "camera", "alpha", "alpha"],
+                "dataset": ["one"] * 4,
+                "group": names,
+            }
+        )
+    )
+
+
+def test_bad_images_are_rows_with_errors(scorer, tmp_path) -> None:
+    table = score_manifest(scorer, bad_rows(tmp_path))
+    assert table.failed == 3
+    assert table.errors[0] is None
+    assert all(table.errors[1:])
+    assert len(table.scored()) == 1
+    with pytest.raises(MetricError, match="none of 3 images was scored"):
+        table.take([1, 2, 3]).scored()
+
+
+def test_cached_scores_are_used_again(scorer, image_manifest, tmp_path) -> None:
+    first = score_manifest(scorer, image_manifest, MATCHED, cache=tmp_path)
+    seen = scorer.seen
+    calls: list[tuple[int, int]] = []
+    again = score_manifest(
+        scorer, image_manifest, MATCHED, lambda d, t: calls.append((d, t)), cache=tmp_path
+    )
+    assert scorer.seen == seen
+    assert calls == [(48, 48)]
+    assert np.array_equal(first.scores, again.scores)
+    assert again.column("sha256") == first.column("sha256")
+    score_manifest(scorer, image_manifest, RAW, cache=tmp_path)
+    assert scorer.seen == seen + 48
+    score_manifest(scorer, image_manifest.take(range(10)), RAW, cache=tmp_path)
+    assert scorer.seen == seen + 58
+
+
+def test_an_unknown_identity_is_never_cached(image_manifest, scorer, tmp_path) -> None:
+    scorer.identity = None
+    score_manifest(scorer, image_manifest, cache=tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_stopped_run_goes_on(scorer, image_manifest, tmp_path) -> None:
+    def stop(done: int, total: int) -> None:
+        if done == 20:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        score_manifest(scorer, image_manifest, progress=stop, cache=tmp_path)
+    before = scorer.seen
+    table = score_manifest(scorer, image_manifest, cache=tmp_path)
+    assert scorer.seen - before <= 48 - 20
+    assert table.failed == 0
+    fresh = score_manifest(scorer, image_manifest)
+    assert np.array_equal(fresh.scores, table.scores)
+    assert table.column("width") == fresh.column("width")
+
+
+def test_a_damaged_cache_is_scored_anew(scorer, image_manifest, tmp_path) -> None:
+    score_manifest(scorer, image_manifest, cache=tmp_path)
+    for file in tmp_path.iterdir():
+        file.write_bytes(b"not parquet")
+    assert score_manifest(scorer, image_manifest, cache=tmp_path).failed == 0
+
+
+def test_identity_outlives_recalibration(tiny_bundle) -> None:
+    detector = load_detector(tiny_bundle, threads=1)
+    before = detector_identity(detector)
+    detector.spec = detector.spec.model_copy(update={"calibration": Calibration(slope=3.0)})
+    assert detector_identity(detector) == before
+    detector.spec = detector.spec.model_copy(update={"files": {}})
+    assert detector_identity(detector) is None
+
+
+def test_recalibrated_scores(scorer, image_manifest) -> None:
+    table = score_manifest(scorer, image_manifest)
+    flat = table.recalibrated(Calibration(slope=0.0, intercept=0.0))
+    assert (flat.scores == 0.5).all()
+
+
+def test_score_tables_survive_the_disk(scorer, tmp_path) -> None:
+    table = score_manifest(scorer, bad_rows(tmp_path))
+    table.write(tmp_path / "scores.parquet")
+    read = ScoreTable.read(tmp_path / "scores.parquet")
+    assert read.errors == table.errors
+    assert read.columns == table.columns
+    assert np.array_equal(read.scores, table.scores, equal_nan=True)
+    table.write(tmp_path / "scores.csv")
+    assert len((tmp_path / "scores.csv").read_text().splitlines()) == 5
+    with pytest.raises(MetricError, match="no score table"):
+        ScoreTable.read(tmp_path / "scores.csv")
+
+
+def test_bands() -> None:
+    assert [size_band(n) for n in (1, 64, 127, 128, 5000)] == [
+        "<64", "64-127", "64-127", "128-255", ">=2048",
+    ]  # fmt: skip
+    assert quality_band("PNG", None) == "not JPEG"
+    assert quality_band("JPEG", None) == "non-standard tables"
+    assert quality_band("JPEG", 100) == ">=98"

@@ -1,0 +1,135 @@
+"""What each protocol does to pixels, and how sizes are matched."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from authentiscan.core.errors import UsageError
+from authentiscan.core.images import decode, encode
+from authentiscan.data.degrade import image_rng
+from authentiscan.evaluation.protocol import (
+    FALLBACK_HISTORY,
+    MATCHED,
+    RAW,
+    encoding_pool,
+    history,
+    is_pristine,
+    matched_weights,
+    named,
+)
+
+
+@pytest.fixture
+def photo(photos: dict[str, np.ndarray]) -> np.ndarray:
+    return np.ascontiguousarray(photos["coffee"][40:168, 60:200])
+
+
+def jpeg(pixels: np.ndarray, quality: int, subsampling: str = "4:2:0") -> np.ndarray:
+    return decode(encode(pixels, "JPEG", quality=quality, subsampling=subsampling)).pixels
+
+
+def test_raw_leaves_pixels_alone(photo) -> None:
+    assert np.array_equal(RAW(photo, True, image_rng(0)), photo)
+
+
+def test_matched_is_one_jpeg_for_every_image(photo) -> None:
+    expected = jpeg(photo, 90)
+    for pristine in (True, False):
+        assert np.array_equal(MATCHED(photo, pristine, image_rng(0)), expected)
+
+
+def test_history_gives_lossless_images_one_compression_more(photo) -> None:
+    treatment = history([(60, "4:2:0")])
+    rng = image_rng(0, "photo")
+    lossless = treatment(photo, True, rng)
+    compressed = treatment(jpeg(photo, 60), False, image_rng(0, "photo"))
+    # The photograph saved at 60 before, and the lossless one, end as the very same pixels.
+    assert np.array_equal(lossless, compressed)
+    assert lossless.shape == photo.shape
+
+
+def test_history_moves_the_grid_of_both_classes(photo) -> None:
+    treatment = history([(75, "4:2:0")])
+    once = jpeg(photo, 75)
+    aligned = jpeg(once, 90)
+    moved = [treatment(once, False, image_rng(0, str(i))) for i in range(24)]
+    assert sum(not np.array_equal(m, aligned) for m in moved) > 16
+
+
+def test_history_is_seeded_and_draws_alike_whatever_the_format(photo) -> None:
+    treatment = history([(60, "4:2:0"), (80, "4:4:4"), (95, "4:2:0")])
+    first = treatment(photo, True, image_rng(7, "x"))
+    assert np.array_equal(first, treatment(photo, True, image_rng(7, "x")))
+    rngs = image_rng(7, "x"), image_rng(7, "x")
+    treatment(photo, True, rngs[0])
+    treatment(photo, False, rngs[1])
+    assert rngs[0].random() == rngs[1].random()
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (3, 9), (8, 8), (32, 32)])
+def test_history_keeps_tiny_sizes(shape) -> None:
+    pixels = np.full((*shape, 3), 90, dtype=np.uint8)
+    assert history([])(pixels, True, image_rng(0)).shape == pixels.shape
+
+
+@pytest.mark.parametrize(
+    ("format", "options", "expected"),
+    [
+        ("PNG", {}, True),
+        ("WEBP", {"lossless": True}, True),
+        ("WEBP", {"quality": 80}, False),
+        ("JPEG", {"quality": 75}, False),
+        ("JPEG", {"quality": 96}, False),
+        ("JPEG", {"quality": 97}, True),
+        ("JPEG", {"quality": 100}, True),
+    ],
+)
+def test_is_pristine(photo, format, options, expected) -> None:
+    assert is_pristine(encode(photo, format, **options)) is expected
+
+
+def test_is_pristine_of_broken_bytes_does_not_raise() -> None:
+    for data in (b"", b"\xff\xd8", b"\xff\xd8\xff\xc0", b"RIFF0000WEBP"):
+        assert is_pristine(data) in (True, False)
+
+
+def test_encoding_pool_keeps_the_mix_and_skips_what_is_no_history(photo) -> None:
+    data = [encode(photo, "JPEG", quality=75)] * 30
+    data += [encode(photo, "JPEG", quality=92, subsampling="4:4:4")] * 10
+    data += [encode(photo, "PNG"), encode(photo, "JPEG", quality=99), b"\xff\xd8broken"]
+    pool = encoding_pool(data)
+    assert set(pool) == {(75, "4:2:0"), (92, "4:4:4")}
+    assert pool.count((75, "4:2:0")) == 30
+    assert encoding_pool(data[:5]) == ()
+    assert history(encoding_pool(data[:5])).first == FALLBACK_HISTORY
+    assert len(encoding_pool(data * 20)) <= 101
+
+
+def test_names_and_chains() -> None:
+    assert named("raw") is RAW
+    assert named("matched") is MATCHED
+    assert named("history", [(75, "4:2:0")] * 2).first == ((75, "4:2:0"),) * 2
+    own = named("resize:scale=0.5")
+    assert own.size_matched
+    assert own.key != MATCHED.key
+    with pytest.raises(UsageError, match="none of"):
+        named("mached")
+
+
+def test_then_appends_steps(photo) -> None:
+    both = MATCHED.then("smaller", "resize:scale=0.5,kernel=bicubic")
+    assert both(photo, True, image_rng(0)).shape == (64, 70, 3)
+    assert both.size_matched
+
+
+def test_matched_weights_give_both_classes_the_same_sizes() -> None:
+    y = np.asarray([0] * 6 + [1] * 4 + [0] * 2)
+    bands = ["s"] * 4 + ["m"] * 2 + ["s"] * 1 + ["m"] * 3 + ["l"] * 2
+    w = matched_weights(y, bands)
+    for band, expected in (("s", 1.0), ("m", 2.0), ("l", 0.0)):
+        member = np.asarray([b == band for b in bands])
+        assert w[member & (y == 0)].sum() == pytest.approx(expected)
+        assert w[member & (y == 1)].sum() == pytest.approx(expected)
+    assert w.max() <= 1.0
+    assert matched_weights([0, 1], ["s", "m"]) is None
