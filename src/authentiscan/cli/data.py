@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from authentiscan.cli.data_checks import audit, verify
+
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress
@@ -270,6 +272,10 @@ def shard(
             progress=lambda done, total: bar.update(task, completed=done, total=total),
         )
     typer.echo(f"{packed.manifest}: {packed.rows:,} images in {packed.files} files")
+
+
+app.command()(verify)
+app.command()(audit)
 
 
 def _print_counts(path: Path) -> None:
