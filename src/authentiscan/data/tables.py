@@ -235,7 +235,8 @@ def _store(path: str) -> ImageStore:
 def _table(path: str) -> Any:
     import pyarrow.parquet as pq
 
-    return pq.ParquetFile(path, memory_map=True)
+    # Not mapped: the pages of a large table would all count as this process's memory.
+    return pq.ParquetFile(path)
 
 
 def is_table(path: Path) -> bool:
