@@ -1,4 +1,4 @@
-"""Small data for training tests: photographs, and the same after a nearest-neighbour enlargement."""
+"""Small data for training tests: photographs, and the same after nearest-neighbour enlargement."""
 
 from __future__ import annotations
 

@@ -81,7 +81,7 @@ def test_a_run_learns_and_leaves_everything(tiny: MakeRecipe, toy: Path, tmp_pat
 
 @pytest.fixture(scope="module")
 def eventful(tiny: MakeRecipe, toy: Path) -> Recipe:
-    """Everything that has a state: phases, averages, plateau, accumulation, dropout, degradations."""
+    """All that has a state: phases, averages, plateau, accumulation, dropout, degradations."""
     return tiny(
         toy, PHASES, "ema=0.95", "accumulate=2", "scheduler={name: plateau, patience: 0}",
         "checkpoint.every_steps=2", "gradient_clip=1.0", "monitor=val_loss",
