@@ -22,7 +22,7 @@ _REMEDY = {
     "format": "Give both classes one history: recipe `augment.history: match`, or --matched.",
     "size": "Crop with recipe `augment.usable_side` at the smaller class's size; or --matched.",
     "bytes": "No detector sees it, but it says that quality or content differ: see the others.",
-    "jpeg": "Recipe `augment.history: match`, `augment.degrade: jpeg:quality=70..95`; or --matched.",
+    "jpeg": "`augment.history: match`, `augment.degrade: jpeg:quality=70..95`, or --matched.",
     "metadata": "No model here reads it. Do not train on files with a tool that does.",
     "border": "Cut borders off: `augment.degrade: crop:keep=0.9`.",
     "grid": "Recipe `augment.history: match` with `augment.degrade: shift | jpeg:quality=70..95`.",

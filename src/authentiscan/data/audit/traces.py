@@ -17,6 +17,7 @@ Plane = NDArray[np.float32]
 
 _SIDE = 256
 _PERIODS = np.arange(2, 17)
+_TURNS = (2j * np.pi / _PERIODS).astype(np.complex64)
 _FREQUENCIES = ((0, 1), (1, 0), (1, 1), (0, 2), (2, 0))
 _BANDS = 6
 
@@ -62,7 +63,8 @@ def resampling_traces(pixels: RGBImage) -> NDArray[np.float32]:
     """
     luma, _ = _planes(pixels)
     across, down = _peaks(luma), _peaks(luma.T)
-    fine = _roughness(luma) / (float(np.abs(np.diff(luma, axis=1)).mean() or 0) + 0.05)
+    step = float(np.abs(np.diff(luma, axis=1)).mean()) if luma.shape[1] > 1 else 0.0
+    fine = _roughness(luma) / (step + 0.05)
     peak = np.fmax(np.fmax.reduce(across), np.fmax.reduce(down))
     return np.concatenate([across, down, [peak, fine]]).astype(np.float32)
 
@@ -96,16 +98,16 @@ def _combs(luma: Plane) -> NDArray[np.float64]:
     rows, columns = luma.shape[0] // 8, luma.shape[1] // 8
     if rows * columns < 4:
         return np.full(3 * len(_FREQUENCIES), np.nan)
-    blocks = luma[: rows * 8, : columns * 8].reshape(rows, 8, columns, 8)
-    spectra = np.einsum("ui,rick,vk->rcuv", _DCT8, blocks - 128, _DCT8, optimize=True)
+    blocks = luma[: rows * 8, : columns * 8].reshape(rows, 8, columns, 8).swapaxes(1, 2)
+    spectra = _DCT8[:3] @ blocks.reshape(-1, 8, 8) @ _DCT8[:3].T
     values: list[float] = []
     for u, v in _FREQUENCIES:
-        found = spectra[:, :, u, v].ravel()
+        found = spectra[:, u, v]
         found = found[np.abs(found) > 0.75]  # zeros are on every comb
         if len(found) < 4:
             values += [0.0, 0.0, 0.0]
             continue
-        waves = np.exp(2j * np.pi * found[:, None] / _PERIODS[None, :])
+        waves = np.exp(found[:, None] * _TURNS)
         # Small samples agree by chance: less what chance gives.
         strength = np.abs(waves.mean(axis=0)) - 1 / np.sqrt(len(found))
         order = np.argsort(strength)[::-1]

@@ -1,0 +1,230 @@
+"""`authentiscan data verify` and `authentiscan data audit`; registered by `cli.data`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from authentiscan.data.audit import Audit
+    from authentiscan.data.verify import Verification
+
+MANIFEST = typer.Argument(
+    help="A manifest (data organize), or a Parquet table with images and a label column.",
+    show_default=False,
+)
+WORKERS = typer.Option("--workers", min=1, max=64, help="Processes that read images.")
+AS_JSON = typer.Option("--json", help="Print the whole report as JSON on stdout.")
+
+
+def verify(
+    manifest: Annotated[Path, MANIFEST],
+    *,
+    fix: Annotated[
+        Path | None,
+        typer.Option(
+            "--fix",
+            metavar="OUT.parquet",
+            help="Write a cleaned manifest, and beside it OUT.removed.csv with every row that went "
+            "and why. Of exact copies one stays (test before val before train); copies with both "
+            "labels all go; copies and groups across splits stay in the foremost split only.",
+        ),
+    ] = None,
+    html: Annotated[
+        Path | None,
+        typer.Option(
+            "--html", metavar="PAGE.html", help="Write a page with pictures of the copies."
+        ),
+    ] = None,
+    as_json: Annotated[bool, AS_JSON] = False,
+    listed: Annotated[
+        int, typer.Option("--listed", min=1, help="Problems of each kind that are spelled out.")
+    ] = 1000,
+    workers: Annotated[int, WORKERS] = 2,
+) -> None:
+    """Check every image of a manifest: readable, no copies across splits or labels, no leaks.
+
+    Finds exact copies (same bytes, same pixels) and near ones (resized, re-encoded, cropped by some
+    5 %), groups in two splits, facts that the files contradict, and skewed classes. Exit code 1
+    where anything leaks between splits, an image is unreadable, or exact copies have both labels.
+
+    Example: authentiscan data verify data.parquet --html verify.html --fix clean.parquet
+    """
+    from authentiscan.data import verify as room
+
+    opened = room.open_manifest(manifest)
+    with _bars() as bar:
+        found = room.verify(
+            opened, name=manifest.name, workers=workers, listed=listed, progress=bar
+        )
+    report = found.report
+    if html is not None:
+        _write(html, room.html(opened, report).encode())
+    removed = found.fix(fix) if fix is not None else []
+    if as_json:
+        typer.echo(report.model_dump_json(indent=2))
+    else:
+        _print_verification(report)
+    if fix is not None:
+        typer.echo(f"{fix}: {report.rows - len(removed)} rows, {len(removed)} went", err=True)
+    if not report.trustworthy:
+        raise typer.Exit(1)
+
+
+def audit(
+    manifest: Annotated[Path, MANIFEST],
+    *,
+    after: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--after",
+            metavar="CHAIN",
+            help="Measure once more after every image went through these degradations, such as "
+            "'jpeg:quality=90'; may be given several times.",
+        ),
+    ] = None,
+    matched: Annotated[
+        Path | None,
+        typer.Option(
+            "--matched",
+            metavar="OUT.parquet",
+            help="Write a manifest in which format, size and JPEG settings are the same for both "
+            "classes, and measure it too.",
+        ),
+    ] = None,
+    html: Annotated[
+        Path | None, typer.Option("--html", metavar="PAGE.html", help="Write the report as a page.")
+    ] = None,
+    plot: Annotated[
+        Path | None, typer.Option("--plot", metavar="BARS.png", help="Write the picture alone.")
+    ] = None,
+    as_json: Annotated[bool, AS_JSON] = False,
+    limit: Annotated[
+        int, typer.Option("--limit", min=20, help="Images measured, drawn by --seed.")
+    ] = 20_000,
+    seed: Annotated[
+        int, typer.Option("--seed", help="Of the choice, the folds and the matching.")
+    ] = 0,
+    workers: Annotated[int, WORKERS] = 2,
+) -> None:
+    """Can a model cheat? Measure how well facts that must not matter tell real from generated.
+
+    A small classifier, cross-validated by group, guesses the label from format, size, bytes, JPEG
+    settings, metadata and borders, and from traces of compression and resizing in the pixels. AUC
+    0.5: no shortcut; 1: the label can be had without looking at the picture.
+
+    Example: authentiscan data audit data.parquet --after jpeg:quality=90 --html audit.html
+    """
+    from authentiscan.data import audit as room
+    from authentiscan.data.verify import open_manifest, write_manifest
+
+    opened = open_manifest(manifest)
+    with _bars() as bar:
+        auditor = room.Auditor(
+            after=after or (),
+            matched=matched is not None,
+            limit=limit,
+            workers=workers,
+            seed=seed,
+            progress=bar,
+        )
+        found = auditor(opened, manifest.name)
+    if matched is not None and found.matched is not None:
+        write_manifest(found.matched, matched)
+    if html is not None:
+        _write(html, room.html(found.report).encode())
+    if plot is not None:
+        _write(plot, room.picture(found.report))
+    if as_json:
+        typer.echo(found.report.model_dump_json(indent=2))
+    else:
+        _print_audit(found.report)
+
+
+def _print_verification(report: Verification) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    out = Console()
+    table = Table(
+        "", "sets", "beyond the first", "pairs", "across splits", "across labels", box=None
+    )
+    words = {"bytes": "same file", "pixels": "same pixels", "near": "near copies"}
+    for kind, count in report.copies.items():
+        numbers = (
+            count.sets,
+            count.extra,
+            count.pairs,
+            count.sets_across_splits,
+            count.sets_across_labels,
+        )
+        table.add_row(words[kind], *map(str, numbers))
+    labels = report.counts["label"]
+    out.print(
+        f"{report.manifest}: {report.rows} rows, {labels['real']} real, "
+        f"{labels['generated']} generated, {report.unreadable_count} unreadable, "
+        f"{report.mismatch_count} facts contradicted"
+    )
+    out.print(table)
+    for part in report.balance:
+        if part.note:
+            out.print(f"{part.part} {part.name}: {part.real} / {part.generated}, {part.note}")
+    for one in report.expectations:
+        out.print(f"{one.dataset}: {one.found} of {one.published} published images")
+    for bad in report.unreadable[:10]:
+        out.print(f"unreadable: {bad.image.name}: {bad.error}", markup=False)
+    out.print(
+        f"{report.leaks} leaks between splits, {report.group_leak_count} of them groups; "
+        f"{report.images_per_second:.0f} images a second"
+    )
+
+
+def _print_audit(report: Audit) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    out = Console()
+    table = Table("shortcut", *(m.version for m in report.measured), box=None)
+    for i, shortcut in enumerate(report.measured[0].shortcuts):
+        found = [m.shortcuts[i] for m in report.measured]
+        table.add_row(shortcut.name, *(f"{s.auc:.3f} ({s.low:.3f}..{s.high:.3f})" for s in found))
+    out.print(
+        f"{report.manifest}: how well each tells the label (AUC), "
+        f"{report.measured[0].images} images"
+    )
+    out.print(table)
+    for finding in report.findings:
+        if finding.severity != "none":
+            out.print(f"- {finding.says} {finding.remedy}", markup=False)
+    if report.matching is not None:
+        out.print(
+            f"matched version: {report.matching.rows} rows, matched by {report.matching.level}, "
+            f"{report.matching.recompressed} compressed anew"
+        )
+
+
+def _write(target: Path, content: bytes) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_bytes(content)
+
+
+@contextmanager
+def _bars() -> Iterator[Callable[[str, int, int], None]]:
+    """Progress bars on stderr, one a stage."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, console=Console(stderr=True)) as bars:
+        tasks: dict[str, TaskID] = {}
+
+        def show(stage: str, done: int, total: int) -> None:
+            if stage not in tasks:
+                tasks[stage] = bars.add_task(stage, total=total)
+            bars.update(tasks[stage], completed=done, total=total)
+
+        yield show
