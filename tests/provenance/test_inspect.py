@@ -37,7 +37,7 @@ def chunk(name: bytes, content: bytes) -> bytes:
     return struct.pack(">I", len(content)) + name + content + b"\0\0\0\0"
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(st.sampled_from(HEADS), st.binary(max_size=600))
 def test_any_bytes_give_an_answer(head: bytes, tail: bytes) -> None:
     found = inspect(head + tail)
@@ -45,7 +45,7 @@ def test_any_bytes_give_an_answer(head: bytes, tail: bytes) -> None:
     assert found.c2pa is not State.TRUSTED
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(data=st.data())
 def test_altered_files_give_an_answer(data: st.DataObject, make: Callable[..., bytes]) -> None:
     kind = data.draw(st.sampled_from(["JPEG", "PNG", "WEBP", "TIFF", "GIF"]))

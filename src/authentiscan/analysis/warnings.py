@@ -21,6 +21,9 @@ STRONG_JPEG = 60
 PLAIN = 6
 """A line of pixels that varies by no more levels than this is plain."""
 
+LINES = 100
+"""Rows and columns looked at for margins."""
+
 MOST_MARGIN = 0.125
 """Share of the picture that plain margins may take up without a warning."""
 
@@ -93,8 +96,8 @@ def not_a_photograph(found: Content | None) -> list[tuple[str, str]]:
 def padded(pixels: RGBImage) -> list[tuple[str, str]]:
     """Warn where plain bars or margins take up more than an eighth of the picture."""
     height, width = pixels.shape[:2]
-    few = pixels[:: max(1, height // 256), :: max(1, width // 256)]
-    rows = (np.ptp(few, axis=1) <= PLAIN).all(axis=-1)
+    few = pixels[:: max(1, height // LINES), :: max(1, width // LINES)].astype(np.int16)
+    rows = (np.ptp(np.ascontiguousarray(few.transpose(1, 0, 2)), axis=0) <= PLAIN).all(axis=-1)
     columns = (np.ptp(few, axis=0) <= PLAIN).all(axis=-1)
     if rows.all() or columns.all():
         return []  # an empty picture has no margins

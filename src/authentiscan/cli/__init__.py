@@ -16,6 +16,7 @@ from authentiscan.cli.evaluate import evaluate
 from authentiscan.cli.explain import explain, explain_compare
 from authentiscan.cli.export import export
 from authentiscan.cli.models import app as models_app
+from authentiscan.cli.provenance import provenance
 from authentiscan.cli.recipes import app as recipes
 from authentiscan.cli.robustness import robustness
 from authentiscan.cli.scan import scan
@@ -57,6 +58,7 @@ app.command("explain-compare")(explain_compare)
 app.command()(export)
 app.add_typer(models_app, name="models")
 app.add_typer(data_app, name="data")
+app.command()(provenance)
 app.command()(doctor)
 app.command()(evaluate)
 app.command()(robustness)
