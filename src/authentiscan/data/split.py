@@ -219,8 +219,8 @@ class SplitRows:
     """What splitting needs to know of N rows, and nothing else: about 26 bytes a row.
 
     groups: hashes, with equal contents already joined. strata, datasets: codes in the order of the
-    sorted names. own: the publisher's split, -1 where there is none. held: the split that a row is held
-    out for (1, 2), -1 where it is not.
+    sorted names. own: the publisher's split, -1 where there is none. held: the split that a row is
+    held out for (1, 2), -1 where it is not.
     """
 
     groups: U64
@@ -233,9 +233,9 @@ class SplitRows:
 def assign(rows: SplitRows, fractions: Fractions, seed: int, *, own_split: bool = False) -> Codes:
     """Split codes (0 train, 1 val, 2 test) of all rows.
 
-    Held-out rows and the rest of their groups go where the rule says. With ``own_split`` the publisher's
-    split stands; rows without one follow their group or are dealt out, and where a data set has no
-    val, part of its train becomes val (in the proportion of the fractions).
+    Held-out rows and the rest of their groups go where the rule says. With ``own_split`` the
+    publisher's split stands; rows without one follow their group or are dealt out, and where a data
+    set has no val, part of its train becomes val (in the proportion of the fractions).
     """
     code = np.full(len(rows.groups), UNKNOWN, dtype=np.int8)
     for split in (VAL, TEST):  # test last: it wins
