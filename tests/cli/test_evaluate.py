@@ -54,6 +54,15 @@ def test_evaluate_prints_protocols_and_writes_a_report(tiny_bundle, manifest, tm
     assert json.loads((out / "evaluation.json").read_text())["kind"] == "evaluation"
 
 
+def test_evaluate_records_figures_in_the_bundle(tiny_bundle, manifest, tmp_path) -> None:
+    bundle = tmp_path / "bundle"
+    shutil.copytree(tiny_bundle, bundle)
+    run("evaluate", bundle, "--data", manifest, "--bootstrap", 20, "--record", "--split", "test")
+    figures = json.loads((bundle / "detector.json").read_text())["metrics"]["evaluation"]
+    assert set(figures["crops/test"]) >= {"raw", "matched", "history", "per_generator_matched"}
+    assert "matched" in (bundle / "README.md").read_text()
+
+
 def test_evaluate_json_is_clean(tiny_bundle, manifest) -> None:
     text = run(
         "evaluate", tiny_bundle, "--data", manifest, "--split", "test", "--json",

@@ -138,7 +138,7 @@ def test_recalibration_is_written_into_the_bundle(tiny_bundle, image_manifest, t
     detector = load_detector(bundle, threads=1)
     table = score_manifest(detector, image_manifest)
     result = recalibrate(table, fprs=(0.1, 0.3), decide=0.3, measured_on="crops")
-    write_calibration(str(bundle), result)
+    write_calibration(bundle, result)
     spec = read_spec(bundle)
     assert spec.calibration == result.calibration
     assert [t.name for t in spec.thresholds] == ["fpr_10", "fpr_30"]

@@ -89,7 +89,7 @@ def calibrate(
         table, method=_method(method), fprs=rates, decide=rule, costs=costs, measured_on=name
     )
     if not dry_run:
-        write_calibration(str(bundle), result)
+        write_calibration(bundle, result)
     if output:
         from authentiscan.evaluation.calibration_page import write_calibration_report
 

@@ -65,6 +65,10 @@ def evaluate(
         float | None,
         typer.Option("--threshold", min=0, max=1, help="Instead of the bundle's own."),
     ] = None,
+    record: Annotated[
+        bool,
+        typer.Option("--record", help="Write the figures into detector.json and the model card."),
+    ] = False,
     seed: Seed = 0,
     workers: Workers = 2,
     as_json: AsJson = False,
@@ -82,7 +86,7 @@ def evaluate(
     from authentiscan.evaluation.evaluate import evaluate as run
     from authentiscan.evaluation.slices import Options
     from authentiscan.evaluation.sources import data_name, read_data
-    from authentiscan.inference import load_detector
+    from authentiscan.inference import default_bundle, load_detector
 
     detector = load_detector(None if bundle == "default" else bundle, threads=1)
     cache = output / "scores" if output else None
@@ -103,6 +107,10 @@ def evaluate(
 
         page = write_report(result, manifest, output)
         typer.echo(f"report: {page}", err=True)
+    if record:
+        from authentiscan.evaluation.recalibrate import record_evaluation
+
+        record_evaluation(default_bundle() if bundle == "default" else bundle, result.evaluation)
     if as_json:
         typer.echo(result.evaluation.model_dump_json(indent=2))
     else:

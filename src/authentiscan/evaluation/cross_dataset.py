@@ -193,7 +193,7 @@ def _cell(
         in_domain=in_domain,
         failed=table.failed,
         metrics=slicer.overall().metrics,
-        mistakes=worst_mistakes(table, candidate.threshold, 3),
+        mistakes=worst_mistakes(table, candidate.threshold, 6),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -46,6 +47,7 @@ from authentiscan.inference.bundle import DetectorSpec
 from authentiscan.inference.detector import Detector
 
 _COMPARED = ("roc_auc", "balanced_accuracy")
+_PER_ORIGIN = 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,13 +131,24 @@ def measure_tables(
 
 
 def worst_mistakes(table: ScoreTable, threshold: float, count: int) -> tuple[Mistake, ...]:
-    """The ``count`` most confident mistakes of each class, most confident first."""
+    """The ``count`` most confident mistakes of each class, most confident first.
+
+    At most `_PER_ORIGIN` of one generator, or of one data set of real images: failure modes, not
+    one failure many times.
+    """
     found: list[Mistake] = []
     for label in (0, 1):
         wrong = (table.scores >= threshold) if label == 0 else (table.scores < threshold)
         rows = np.flatnonzero((table.labels == label) & wrong)  # NaN compares false: not a mistake
         order = np.argsort(-table.scores[rows] if label == 0 else table.scores[rows], kind="stable")
-        found += [_mistake(table, int(i)) for i in rows[order][:count]]
+        origins = table.column("dataset" if label == 0 else "generator")
+        taken: Counter[str] = Counter()
+        for row in rows[order]:
+            taken[str(origins[row])] += 1
+            if taken[str(origins[row])] <= _PER_ORIGIN:
+                found.append(_mistake(table, int(row)))
+            if sum(m.label == label for m in found) == count:
+                break
     return tuple(found)
 
 

@@ -45,7 +45,10 @@ def evaluation_page(evaluation: Evaluation, manifest: Manifest | None = None) ->
         sections.append(
             Section(
                 f"Most confident mistakes ({e.main.name})",
-                ["Photographs with the highest and generated images with the lowest scores."],
+                [
+                    "Photographs with the highest and generated images with the lowest scores, at "
+                    "most two of a data set or generator."
+                ],
                 thumbs=_thumbs(e, manifest),
             )
         )

@@ -7,18 +7,19 @@ for the images it was drawn through. What is written into detector.json is fitte
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
-from authentiscan.core.errors import MetricError, UsageError
+from authentiscan.core.errors import MetricError, MissingExtraError, UsageError
 from authentiscan.evaluation import curves
 from authentiscan.evaluation.calibration import Method, apply, fit
 from authentiscan.evaluation.curves import ReliabilityBin
 from authentiscan.evaluation.metrics import Floats, measure
-from authentiscan.evaluation.records import Record
+from authentiscan.evaluation.records import Evaluation, Record
 from authentiscan.evaluation.scores import ScoreTable
 from authentiscan.evaluation.thresholds import (
     Costs,
@@ -28,7 +29,7 @@ from authentiscan.evaluation.thresholds import (
     mean_cost,
     score_interval,
 )
-from authentiscan.inference.bundle import Calibration, Decision, Threshold
+from authentiscan.inference.bundle import Calibration, Decision, Threshold, read_spec
 
 Choice: TypeAlias = Method | Literal["auto"]
 FOLDS = 5
@@ -177,16 +178,32 @@ def compare_methods(
     return tuple(found)
 
 
-def write_calibration(folder: str, result: CalibrationResult) -> None:
+def write_calibration(folder: Path | str, result: CalibrationResult) -> None:
     """Write ``result`` into the bundle's detector.json and model card."""
-    from authentiscan.core.errors import MissingExtraError
-    from authentiscan.inference.bundle import read_spec
+    rewrite(folder, **result.spec_fields(read_spec(folder).metrics))
 
+
+def record_evaluation(folder: Path | str, evaluation: Evaluation) -> None:
+    """Write the summary of ``evaluation`` into the bundle's metrics and so into its model card.
+
+    An earlier evaluation of data of the same name is replaced, others stay. Raises UsageError where
+    the bundle there is not the one that was measured.
+    """
+    spec = read_spec(folder)
+    if evaluation.detector.files != spec.files:
+        raise UsageError(f"the evaluation is not of the bundle in {folder}: their files differ")
+    known = spec.metrics.get("evaluation", {})
+    measured = {**known, evaluation.data.name: evaluation.summary()}
+    rewrite(folder, metrics={**spec.metrics, "evaluation": measured})
+
+
+def rewrite(folder: Path | str, **fields: Any) -> None:
+    """`update_spec`, with a clear error where the exporter's libraries are not installed."""
     try:
         from authentiscan.inference.export import update_spec
     except ModuleNotFoundError as error:
         raise MissingExtraError("rewriting a bundle", "export") from error
-    update_spec(folder, **result.spec_fields(read_spec(folder).metrics))
+    update_spec(folder, **fields)
 
 
 def parse_costs(text: str) -> Costs:
