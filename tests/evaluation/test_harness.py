@@ -131,6 +131,18 @@ def test_a_stopped_run_goes_on(scorer, image_manifest, tmp_path) -> None:
     assert table.column("width") == fresh.column("width")
 
 
+def test_other_pixels_under_the_same_names_are_scored_anew(
+    scorer, image_manifest, tmp_path
+) -> None:
+    score_manifest(scorer, image_manifest, cache=tmp_path)
+    seen = scorer.seen
+    table = image_manifest.table
+    swapped = pa.array(image_manifest.column("image")[::-1])
+    other = table.set_column(table.column_names.index("image"), "image", swapped)
+    score_manifest(scorer, Manifest(other), cache=tmp_path)
+    assert scorer.seen == seen + 48
+
+
 def test_a_damaged_cache_is_scored_anew(scorer, image_manifest, tmp_path) -> None:
     score_manifest(scorer, image_manifest, cache=tmp_path)
     for file in tmp_path.iterdir():

@@ -167,6 +167,7 @@ class _Run:
         self.started, self.earlier = time.perf_counter(), 0.0
         self.paths: list[Path] | None = None
         if cache is not None and scorer.identity is not None:
+            self.content = self.sha256 + _stored_content(manifest)
             self.paths = [cache / f"{self._key(t)}.parquet" for t in treatments]
             for i in range(len(treatments)):
                 self._restore(i)
@@ -270,7 +271,7 @@ class _Run:
                 self.columns["jpeg_quality"][i] = facts.jpeg_quality
 
     def _key(self, treatment: Treatment) -> str:
-        text = f"{self.scorer.identity}\n{self.sha256}\n{treatment.key}\n{self.seed}"
+        text = f"{self.scorer.identity}\n{self.content}\n{treatment.key}\n{self.seed}"
         return hashlib.sha256(text.encode()).hexdigest()[:24]
 
     def _restore(self, i: int) -> None:
@@ -296,6 +297,27 @@ class _Run:
             for i, path in enumerate(self.paths):
                 if self.done[i].any():
                     self.table(i).write(path)
+
+
+def _stored_content(manifest: Manifest) -> str:
+    """Hash of the images where the manifest's own hash does not cover them, empty where it does.
+
+    Embedded bytes are read; of files their size and time have to do.
+    """
+    if all(value is not None for value in manifest.column("sha256")):
+        return ""
+    digest = hashlib.sha256()
+    if "image" in manifest.table.column_names:
+        for chunk in manifest.table["image"].chunks:
+            for value in chunk:
+                digest.update(value.as_py() or b"")
+    for path in sorted({str(p) for p in manifest.column("path") if p is not None}):
+        try:
+            facts = (manifest.root / path).stat()
+        except OSError:
+            continue
+        digest.update(f"{path}\n{facts.st_size}\n{facts.st_mtime_ns}\n".encode())
+    return digest.hexdigest()
 
 
 def _read_all(
