@@ -4,7 +4,7 @@ Rival: the same model, optimizer and batch size fed with random tensors that cos
 Three ways to load are measured: every image decoded anew, decoded pixels kept in memory, and the
 whole of full-size images augmented before cropping (how most training code does it).
 
-    python benchmarks/loader_speed.py [--workers 2] [--batch 32] [--size 128] [--model efficientnet_b0]
+    python benchmarks/loader_speed.py [--workers 2] [--batch 32] [--size 128] [--model NAME]
 """
 
 from __future__ import annotations
@@ -127,11 +127,11 @@ def main() -> None:
     print(
         f"{options.model}, batch {options.batch} of {options.size} px, {options.workers} workers, "
     )
-    print(f"{torch.get_num_threads()} torch threads\n{'fed with':34s} steps/s   share   images/s")
+    print(f"{torch.get_num_threads()} torch threads\n{'fed with':46s} steps/s   share   images/s")
     if options.model != "none":
         base = steps_per_second(iter([ready] * (options.steps + 2)), options)
         print(
-            f"{'tensors in memory (rival)':34s} {base:7.2f} {1:7.2f} {base * options.batch:10.0f}"
+            f"{'tensors in memory (rival)':46s} {base:7.2f} {1:7.2f} {base * options.batch:10.0f}"
         )
     for side in options.side:
         with tempfile.TemporaryDirectory() as folder:
@@ -146,7 +146,7 @@ def main() -> None:
                 speed = steps_per_second(iter(feed(images, options, 1)), options)
                 share = f"{speed / base:7.2f}" if base else "       "
                 label = f"{side} px JPEG, {name}"
-                print(f"{label:34s} {speed:7.2f} {share} {speed * options.batch:10.0f}", flush=True)
+                print(f"{label:46s} {speed:7.2f} {share} {speed * options.batch:10.0f}", flush=True)
 
 
 if __name__ == "__main__":

@@ -37,7 +37,7 @@ def train(  # noqa: PLR0917 - a command's options
             "-d",
             metavar="[NAME=]PATH",
             help="Where a data set of the recipe lies: a folder with real/ and fake/, a Parquet "
-            "table or a manifest. With several data sets in the recipe once for each, as NAME=PATH.",
+            "table or a manifest. For a recipe with several data sets once for each, as NAME=PATH.",
         ),
     ] = None,
     changes: Annotated[

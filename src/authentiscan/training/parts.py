@@ -177,7 +177,7 @@ def _as_manifest(path: Path) -> Manifest | None:
 
 
 def _joined(manifests: Sequence[tuple[str, Manifest]]) -> Manifest:
-    import pyarrow as pa  # type: ignore[import-untyped]
+    import pyarrow as pa
 
     tables = []
     for name, manifest in manifests:
