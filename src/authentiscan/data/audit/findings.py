@@ -8,15 +8,15 @@ from authentiscan.data.audit.records import Finding, Measured, Shortcut, Suspect
 
 _WHAT = {
     "format": "the file format",
-    "size": "width and height",
-    "bytes": "the bytes spent on a pixel",
-    "jpeg": "JPEG quality and subsampling",
+    "size": "the size in pixels",
+    "bytes": "the number of bytes a pixel",
+    "jpeg": "the JPEG setting",
     "metadata": "the presence of metadata",
-    "border": "uniform or mirrored borders",
-    "grid": "traces of JPEG compression in the pixels",
-    "resampling": "traces of resizing in the pixels",
-    "all file facts": "all facts of the file together",
-    "all": "all facts and traces together",
+    "border": "the look of the borders",
+    "grid": "the trace of JPEG compression in the pixels",
+    "resampling": "the trace of resizing in the pixels",
+    "all file facts": "everything the file says, together,",
+    "all": "everything together",
 }
 _REMEDY = {
     "format": "Give both classes one history: recipe `augment.history: match`, or --matched.",
@@ -68,10 +68,10 @@ def _finding(shortcut: Shortcut) -> Finding:
 
 def _told(suspect: Suspect) -> str:
     name = suspect.name.replace("_", " ")
-    if suspect.is_share:
+    if suspect.statistic == "share":
         real, generated = (f"{100 * (v or 0):.0f} %" for v in (suspect.real, suspect.generated))
         return f"{name}: {real} of real, {generated} of generated images"
     real, generated = (
         "none" if v is None else f"{v:.4g}" for v in (suspect.real, suspect.generated)
     )
-    return f"{name}: median {real} in real, {generated} in generated images"
+    return f"{name}: {suspect.statistic} {real} in real, {generated} in generated images"

@@ -19,7 +19,9 @@ def picture(report: Audit) -> bytes:
         raise MissingExtraError("pictures", "data") from error
     names = [shortcut.name for shortcut in report.measured[0].shortcuts][::-1]
     versions = report.measured
-    figure = Figure(figsize=(8, 1.4 + 0.26 * len(names) * (1 + len(versions))), layout="tight")
+    figure = Figure(
+        figsize=(8, 1.4 + 0.26 * len(names) * (1 + len(versions))), layout="constrained"
+    )
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
     thickness = 0.8 / len(versions)
@@ -50,9 +52,8 @@ def picture(report: Audit) -> bytes:
     axes.set_xlabel("how well it tells real from generated (AUC; 0.5: not at all)")
     axes.set_title(f"Shortcuts in {report.manifest}", loc="left", fontsize=11)
     axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(
-        loc="upper left", bbox_to_anchor=(0, -0.12 - 0.6 / len(names)), fontsize=8, frameon=False
-    )
+    axes.set_ylim(-0.6, len(names) - 0.4)
+    figure.legend(loc="outside lower left", fontsize=8, frameon=False)
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=130)
     return buffer.getvalue()

@@ -17,14 +17,15 @@ class Suspect(Record):
     """A fact that tells the label.
 
     auc_drop: how far the area under the curve falls when this fact is shuffled. real, generated:
-    its median in each class, or, where `is_share`, the share of images that have it.
+    its median in each class; the mean where the medians are equal; the share of images that have
+    it where it is a yes or no.
     """
 
     name: str
     auc_drop: float
     real: float | None
     generated: float | None
-    is_share: bool
+    statistic: Literal["median", "mean", "share"]
 
 
 class Shortcut(Record):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -168,17 +168,14 @@ def _drops(model: Any, values: Matrix, labels: Labels, seed: int) -> NDArray[np.
 
 
 def _suspect(name: str, drop: float, values: NDArray[np.float32], labels: Labels) -> Suspect:
-    means = []
-    for label in (0, 1):
-        known = values[(labels == label) & np.isfinite(values)]
-        means.append(round(float(np.median(known)), 4) if len(known) else None)
-    shares = [round(float(np.mean(values[labels == c] > 0.5)), 4) for c in (0, 1)]
-    finite = values[np.isfinite(values)]
-    yes_no = len(finite) == len(values) and bool(np.isin(finite, (0, 1)).all())
+    known = np.isfinite(values)
+    yes_no = bool(known.all() and np.isin(values, (0, 1)).all())
+    statistic: Literal["median", "mean", "share"] = "share" if yes_no else "median"
+    parts = [values[known & (labels == label)] for label in (0, 1)]
+    told = [float(np.mean(p) if yes_no else np.median(p)) if len(p) else None for p in parts]
+    if not yes_no and told[0] == told[1] and told[0] is not None:
+        statistic, told = "mean", [float(p.mean()) for p in parts]
+    real, generated = (None if value is None else round(value, 4) for value in told)
     return Suspect(
-        name=name,
-        auc_drop=round(drop, 4),
-        real=shares[0] if yes_no else means[0],
-        generated=shares[1] if yes_no else means[1],
-        is_share=yes_no,
+        name=name, auc_drop=round(drop, 4), real=real, generated=generated, statistic=statistic
     )

@@ -32,9 +32,9 @@ class CopySet:
     pairs: int
 
     @property
-    def gravity(self) -> tuple[bool, bool, float]:
-        """Sorts the worst first: across splits, then across labels, then the closest."""
-        return (not self.across_splits, not self.across_labels, -self.similarity)
+    def gravity(self) -> tuple[bool, bool]:
+        """Sorts the worst first: across splits, then across labels."""
+        return (not self.across_splits, not self.across_labels)
 
 
 def find_copies(

@@ -38,10 +38,12 @@ def _sections(report: Verification) -> list[tuple[str, list[Copies]]]:
     leaks = [c for c in report.duplicates if c.across_splits]
     labels = [c for c in report.duplicates if c.across_labels and not c.across_splits]
     inside = [c for c in report.duplicates if not c.across_labels and not c.across_splits]
+    near = [c for c in inside if c.kind == "near"]
     return [
         ("Copies in different splits", leaks),
         ("Copies with different labels", labels),
-        ("Copies within one split", inside),
+        ("Near copies within one split", near),
+        ("Exact copies within one split", [c for c in inside if c.kind != "near"]),
     ]
 
 

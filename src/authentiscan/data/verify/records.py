@@ -96,7 +96,9 @@ class CopyCounts(Record):
 
 
 class Verification(Record):
-    """The report of one run. Lists are cut at ``listed`` entries, the worst first; counts are not.
+    """The report of one run. Lists are cut at ``listed`` entries of a kind; counts are complete.
+
+    Copies are ordered near, pixels, bytes, and within these across splits and labels first.
 
     leaks: sets of copies across splits plus groups across splits; 0 is what it must be.
     """

@@ -107,7 +107,11 @@ def _report(
             Mismatch(image=_ref(manifest, row), column=column, claimed=claimed, found=found)
             for row, column, claimed, found in seen.mismatches[:listed]
         ),
-        duplicates=tuple(_copies(manifest, found) for found in copies[:listed]),
+        duplicates=tuple(
+            _copies(manifest, found)
+            for kind in ("near", "pixels", "bytes")
+            for found in [c for c in copies if c.kind == kind][:listed]
+        ),
         group_leaks=tuple(leaks[:listed]),
         seconds=round(seconds, 2),
         images_per_second=round(len(manifest) / max(seconds, 1e-9), 1),
