@@ -15,13 +15,13 @@ def shared_data() -> Path:
     """The folder with the project's training and measuring data, which is not in the repository."""
     folder = ROOT.parent / "shared" / "data"
     if not folder.is_dir():
-        pytest.skip(f"needs the data folder {folder.name!r} beside the checkout, which is absent here")
+        pytest.skip("needs the folder ../shared/data beside the checkout, which is absent here")
     return folder
 
 
 @pytest.fixture(scope="session")
 def photos() -> dict[str, np.ndarray]:
-    """Real photographs (H, W, 3) uint8 that scikit-image and scikit-learn carry under free licences."""
+    """Free photographs (H, W, 3) uint8 that scikit-image and scikit-learn carry."""
     from skimage import data as skimage_data
     from sklearn.datasets import load_sample_images
 

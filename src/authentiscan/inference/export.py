@@ -243,7 +243,7 @@ def _difference(graph: nn.Module, path: Path, outputs: list[str], size: int) -> 
 
 
 def _session(path: Path) -> Any:
-    import onnxruntime as ort  # type: ignore[import-untyped]
+    import onnxruntime as ort
 
     return ort.InferenceSession(str(path), providers=["CPUExecutionProvider"])
 

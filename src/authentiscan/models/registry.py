@@ -102,6 +102,7 @@ def _load(factory: str | Callable[..., ImageClassifier]) -> Callable[..., ImageC
 
 _TIMM = "authentiscan.models.backbone:TimmClassifier"
 _RESIDUAL = "authentiscan.models.residual:ResidualClassifier"
+_COOCCURRENCE = "authentiscan.models.cooccurrence:CoOccurrenceClassifier"
 _SPECTRUM = "authentiscan.models.spectrum:SpectrumClassifier"
 
 register("efficientnet_b0", _TIMM, "EfficientNet-B0, head 512/256", backbone="efficientnet_b0")
@@ -109,3 +110,4 @@ register("resnet18", _TIMM, "ResNet-18, head 512/256", backbone="resnet18")
 register("resnet50", _TIMM, "ResNet-50, head 512/256", backbone="resnet50")
 register("residual", _RESIDUAL, "small residual network behind a fixed high-pass front end")
 register("spectrum", _SPECTRUM, "1x1 convolutions on local frequency spectra")
+register("cooccurrence", _COOCCURRENCE, "1x1 convolutions on co-occurrences of residuals")

@@ -166,7 +166,7 @@ def _organize(path: Path, made: Path, recipe: Recipe, processes: int) -> None:
 def _as_manifest(path: Path) -> Manifest | None:
     if path.suffix != ".parquet" or not path.is_file():
         return None
-    import pyarrow.parquet as pq  # type: ignore[import-untyped]
+    import pyarrow.parquet as pq
 
     try:
         names = set(pq.read_schema(path).names)

