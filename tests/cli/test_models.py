@@ -51,7 +51,7 @@ def test_info_as_json_and_card(tiny_bundle: Path):
 
 
 def test_info_shows_nested_metrics_with_intervals(tiny_bundle: Path, tmp_path):
-    from authentiscan.inference.export import update_spec
+    from authentiscan.inference.update import update_spec
 
     folder = tmp_path / "bundle"
     shutil.copytree(tiny_bundle, folder)

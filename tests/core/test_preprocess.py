@@ -29,7 +29,7 @@ POLICIES = {
 PINNED = {
     "centre": "d9f84d865356fa946ad719f0bc51117e561d2e202ed9dd4fa1a2496215a26f75",
     "grid": "a1b1fa89634dfc904dc906e604f596427961a45f9ebcfcafa0ac34bbec4edc63",
-    "thinned": "63285fbc5c495b05f6391538ad98e754e118a2cb039a423ef56e132b6d7ba49c",
+    "thinned": "701121c5d2a8fd2b5f3564287ad0af23ca9e431b1fc9add338669f6fc3441775",
     "reflect": "82d90c0c4e7596a9ef475b4a5ccc0501c78fce80c7c55c9f772b518ef38cd15f",
     "tile": "2ade530a7eedc4c7251b097094b2e4eab7472925a3cceb485c75b3a8e833e866",
     "upscale": "d7589be0657a137a37eba13ed985d99fd9c3f6c5798b01d0ef90ceab102c4449",
@@ -133,3 +133,18 @@ def test_the_record_is_strict_and_survives_json() -> None:
     for wrong in ({"size": 4}, {"size": 64, "crop": 3}, {"size": 64, "resize": "stretch"}):
         with pytest.raises(ValidationError):
             Preprocess.model_validate(wrong)
+
+
+def test_few_crops_of_a_large_image_lie_in_the_middle_of_equal_parts() -> None:
+    boxes = Preprocess(size=100, max_crops=4).boxes(1000, 1000)
+    assert [(box.left, box.top) for box in boxes] == [
+        (200, 200),
+        (700, 200),
+        (200, 700),
+        (700, 700),
+    ]
+
+
+def test_crops_that_cover_an_image_reach_its_ends() -> None:
+    boxes = Preprocess(size=100, max_crops=9).boxes(250, 250)
+    assert {box.left for box in boxes} == {0, 75, 150}

@@ -74,7 +74,16 @@ def analyze(
     timings["decode_ms"] = _since(started)
     judge = detector or default_detector()
     mark = time.perf_counter()
-    prediction = judge.predict(image)
+    update: dict[str, object] = {}
+    if heatmap:
+        from authentiscan.explain import gradcam
+
+        found = gradcam.explain(judge, image)  # score and map come out of one pass
+        assert found.logits is not None
+        prediction = judge.prediction(found.logits, found.boxes)
+        update["heatmap"] = found.scaled()
+    else:
+        prediction = judge.predict(image)
     timings["model_ms"] = _since(mark)
     findings = None
     if provenance and content is not None:
@@ -87,13 +96,6 @@ def analyze(
     report = assemble(
         image, prediction, judge.spec, name=label, provenance=findings, stability=steady
     )
-    update: dict[str, object] = {}
-    if heatmap:
-        mark = time.perf_counter()
-        from authentiscan.explain import gradcam
-
-        update["heatmap"] = gradcam.heatmap(judge, image)
-        timings["heatmap_ms"] = _since(mark)
     timings["total_ms"] = _since(started)
     return report.model_copy(update={"timings": timings, **update})
 

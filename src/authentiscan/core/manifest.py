@@ -191,12 +191,18 @@ class Manifest:
         return self._with(table.append_column(name, column))
 
     def sha256(self) -> str:
-        """Hash of what the rows say (labels, groups, splits, where images lie), not of the file."""
+        """Hash of what the rows say: labels, groups, splits and images, not where they lie.
+
+        Images count by their own hash where every row has one, else by their paths.
+        """
+        names = set(self.table.column_names) & (set(COLUMNS) | {"name"})
+        if "sha256" in names and all(self.column("sha256")):
+            names -= {"path", "row"}
         digest = hashlib.sha256()
-        for name in sorted(set(self.table.column_names) & (set(COLUMNS) | {"name"})):
-            digest.update(name.encode())
+        for name in sorted(names):
+            digest.update(name.encode() + b"\x1e")
             for value in self.column(name):
-                digest.update(repr(value).encode())
+                digest.update(repr(value).encode() + b"\x1f")
         return digest.hexdigest()
 
     def __getstate__(self) -> dict[str, Any]:

@@ -81,8 +81,8 @@ class Preprocess(BaseModel):
         columns, rows = _grid(width / self.size, height / self.size, self.max_crops)
         return [
             self._box(left, top)
-            for top in _starts(height - self.size, rows)
-            for left in _starts(width - self.size, columns)
+            for top in _starts(height, self.size, rows)
+            for left in _starts(width, self.size, columns)
         ]
 
     def crops(self, image: RGBImage) -> tuple[NDArray[np.uint8], list[Box]]:
@@ -133,8 +133,15 @@ def _grid(across: float, down: float, limit: int) -> tuple[int, int]:
     return max(1, min(columns, limit // rows)), rows
 
 
-def _starts(room: int, count: int) -> list[int]:
-    """``count`` evenly spread starts in 0..room; one start is the middle."""
+def _starts(length: int, size: int, count: int) -> list[int]:
+    """``count`` starts of stretches of ``size`` spread evenly over ``length``.
+
+    Where they cover it they reach from end to end; where they cannot, each lies in the middle of
+    its equal part, so that a few crops of a large image are not all at its rim.
+    """
+    room = length - size
+    if count * size < length:
+        return [round((i + 0.5) * length / count - size / 2) for i in range(count)]
     if count == 1:
         return [room // 2]
     return [round(i * room / (count - 1)) for i in range(count)]

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
-from authentiscan.core.errors import MetricError, MissingExtraError, UsageError
+from authentiscan.core.errors import MetricError, UsageError
 from authentiscan.evaluation import curves
 from authentiscan.evaluation.calibration import Method, apply, fit
 from authentiscan.evaluation.curves import ReliabilityBin
@@ -30,6 +30,7 @@ from authentiscan.evaluation.thresholds import (
     score_interval,
 )
 from authentiscan.inference.bundle import Calibration, Decision, Threshold, read_spec
+from authentiscan.inference.update import update_spec
 
 Choice: TypeAlias = Method | Literal["auto"]
 FOLDS = 5
@@ -180,7 +181,7 @@ def compare_methods(
 
 def write_calibration(folder: Path | str, result: CalibrationResult) -> None:
     """Write ``result`` into the bundle's detector.json and model card."""
-    rewrite(folder, **result.spec_fields(read_spec(folder).metrics))
+    update_spec(folder, **result.spec_fields(read_spec(folder).metrics))
 
 
 def record_evaluation(folder: Path | str, evaluation: Evaluation) -> None:
@@ -194,16 +195,7 @@ def record_evaluation(folder: Path | str, evaluation: Evaluation) -> None:
         raise UsageError(f"the evaluation is not of the bundle in {folder}: their files differ")
     known = spec.metrics.get("evaluation", {})
     measured = {**known, evaluation.data.name: evaluation.summary()}
-    rewrite(folder, metrics={**spec.metrics, "evaluation": measured})
-
-
-def rewrite(folder: Path | str, **fields: Any) -> None:
-    """`update_spec`, with a clear error where the exporter's libraries are not installed."""
-    try:
-        from authentiscan.inference.export import update_spec
-    except ModuleNotFoundError as error:
-        raise MissingExtraError("rewriting a bundle", "export") from error
-    update_spec(folder, **fields)
+    update_spec(folder, metrics={**spec.metrics, "evaluation": measured})
 
 
 def parse_costs(text: str) -> Costs:

@@ -16,7 +16,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from pydantic import ValidationError
 from torch import Tensor, nn
 
 from authentiscan.core.errors import BundleError, MissingExtraError, UsageError
@@ -32,7 +31,6 @@ from authentiscan.inference.bundle import (
     Decision,
     DetectorSpec,
     Threshold,
-    read_spec,
     write_spec,
 )
 from authentiscan.inference.card import model_card
@@ -132,23 +130,6 @@ def save_bundle(
         spec = write_spec(partial, spec, _FILES)
         (partial / CARD_FILE).write_text(model_card(spec), encoding="utf-8")
     return spec
-
-
-def update_spec(folder: Path | str, **changes: Any) -> DetectorSpec:
-    """Change fields of the bundle's detector.json (calibration, metrics ...) and rewrite its card.
-
-    Weights and graph stay as they are. Raises UsageError where a change is not a valid field.
-    """
-    bundle = Path(folder)
-    spec = read_spec(bundle)
-    values = {field: getattr(spec, field) for field in DetectorSpec.model_fields}
-    try:
-        updated = DetectorSpec(**{**values, **changes})
-    except ValidationError as error:
-        raise UsageError(f"these changes do not make a valid detector.json: {error}") from error
-    written = write_spec(bundle, updated, tuple(spec.files))
-    (bundle / CARD_FILE).write_text(model_card(written), encoding="utf-8")
-    return written
 
 
 def export_onnx(

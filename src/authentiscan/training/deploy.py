@@ -20,7 +20,8 @@ from authentiscan.evaluation.scores import ScoreTable
 from authentiscan.evaluation.thresholds import at_fpr, choose_decision
 from authentiscan.inference import load_detector
 from authentiscan.inference.bundle import DetectorSpec
-from authentiscan.inference.export import save_bundle, update_spec
+from authentiscan.inference.export import save_bundle
+from authentiscan.inference.update import update_spec
 from authentiscan.models.base import ImageClassifier
 from authentiscan.training.parts import Parts
 from authentiscan.training.recipe import Recipe, portable, recipe_sha256

@@ -1,0 +1,29 @@
+"""Changing what a bundle says of itself, once it was calibrated or measured; needs no torch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from authentiscan.core.errors import UsageError
+from authentiscan.inference.bundle import CARD_FILE, DetectorSpec, read_spec, write_spec
+from authentiscan.inference.card import model_card
+
+
+def update_spec(folder: Path | str, **changes: Any) -> DetectorSpec:
+    """Change fields of the bundle's detector.json (calibration, metrics ...) and rewrite its card.
+
+    Weights and graph stay as they are. Raises UsageError where a change is not a valid field.
+    """
+    bundle = Path(folder)
+    spec = read_spec(bundle)
+    values = {field: getattr(spec, field) for field in DetectorSpec.model_fields}
+    try:
+        updated = DetectorSpec(**{**values, **changes})
+    except ValidationError as error:
+        raise UsageError(f"these changes do not make a valid detector.json: {error}") from error
+    written = write_spec(bundle, updated, tuple(spec.files))
+    (bundle / CARD_FILE).write_text(model_card(written), encoding="utf-8")
+    return written
