@@ -2,8 +2,8 @@
 
 Run with the development install: python examples/make_examples.py
 
-Photographs are saved as they come out of scikit-image and scikit-learn. The generated ones are drawn
-by a small convolutional decoder (noise in, four times upsampled, picture out), fitted to one
+Photographs are saved as they come out of scikit-image and scikit-learn. The generated ones are
+drawn by a small convolutional decoder (noise in, four times upsampled, picture out), fitted to one
 photograph each (Ulyanov et al., *Deep Image Prior*, CVPR 2018): every pixel comes out of a neural
 network's upsampling layers, as it does in a real generator. All files get one encoding: JPEG
 quality 92.

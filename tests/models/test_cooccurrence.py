@@ -83,5 +83,12 @@ def test_rounding_does_not_hang_on_the_order_of_additions(front, pixels):
 def test_bad_arguments_are_told():
     with pytest.raises(UsageError, match="cells must be at least 1"):
         create("cooccurrence", cells=0)
-    with pytest.raises(UsageError, match="widths not empty"):
-        create("cooccurrence", widths=[])
+
+
+def test_only_the_head_learns_and_rare_combinations_have_finite_gradients():
+    model = create("cooccurrence").train()
+    assert not list(model.backbone.parameters())
+    maps = model.features(torch.full((2, 3, 64, 64), 9.0)).requires_grad_()
+    model.head(maps).sum().backward()
+    assert maps.grad is not None
+    assert bool(torch.isfinite(maps.grad).all())

@@ -52,21 +52,22 @@ def root(
 
 # Commands are registered here, one import line and one app.command / app.add_typer line a group;
 # the files must stay light: heavy rooms are imported inside the command bodies.
-app.command()(scan)
-app.command()(explain)
-app.command("explain-compare")(explain_compare)
-app.command()(export)
-app.add_typer(models_app, name="models")
-app.add_typer(data_app, name="data")
-app.command()(provenance)
-app.command()(doctor)
-app.command()(evaluate)
-app.command()(robustness)
-app.command("cross-evaluate")(cross_evaluate)
-app.command()(compare)
-app.command()(calibrate)
-app.command()(train)
-app.add_typer(recipes, name="recipes")
+_JUDGE, _MEASURE, _TRAIN, _HERE = "Judge images", "Measure detectors", "Data and training", "Setup"
+app.command(rich_help_panel=_JUDGE)(scan)
+app.command(rich_help_panel=_JUDGE)(explain)
+app.command(rich_help_panel=_JUDGE)(provenance)
+app.command(rich_help_panel=_MEASURE)(evaluate)
+app.command(rich_help_panel=_MEASURE)(robustness)
+app.command(rich_help_panel=_MEASURE)(compare)
+app.command("cross-evaluate", rich_help_panel=_MEASURE)(cross_evaluate)
+app.command(rich_help_panel=_MEASURE)(calibrate)
+app.command("explain-compare", rich_help_panel=_MEASURE)(explain_compare)
+app.add_typer(data_app, name="data", rich_help_panel=_TRAIN)
+app.add_typer(recipes, name="recipes", rich_help_panel=_TRAIN)
+app.command(rich_help_panel=_TRAIN)(train)
+app.add_typer(models_app, name="models", rich_help_panel=_HERE)
+app.command(rich_help_panel=_HERE)(export)
+app.command(rich_help_panel=_HERE)(doctor)
 
 
 def main() -> None:

@@ -39,11 +39,19 @@ class PooledHead(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """Logits (N,) of feature maps (N, C, h, w)."""
-        pooled = features.mean(dim=(2, 3))
+        pooled = self.prepare(features.mean(dim=(2, 3)))
         for linear, dropout in zip(self.hidden, self.dropouts, strict=True):
             pooled = dropout(torch.relu(linear(pooled)))
         logits: Tensor = self.out(pooled).squeeze(1)
         return logits
+
+    def prepare(self, pooled: Tensor) -> Tensor:
+        """What the first linear layer sees of the averaged maps (N, C): by default the same."""
+        return pooled
+
+    def slope(self, pooled: Tensor) -> Tensor:
+        """Derivative of `prepare`, channel by channel: (N, C)."""
+        return torch.ones_like(pooled)
 
     def explain(self, features: Tensor) -> tuple[Tensor, Tensor]:
         """Logits (N,) and the signed class activation map (N, h, w), without a backward pass.
@@ -54,7 +62,8 @@ class PooledHead(nn.Module):
         form. Its positive part is Grad-CAM for *generated*, its negative part turned around is
         Grad-CAM for *real*. Use in evaluation mode: dropout is left out.
         """
-        pooled = features.mean(dim=(2, 3))
+        averaged = features.mean(dim=(2, 3))
+        pooled = self.prepare(averaged)
         opened: list[Tensor] = []
         for layer in self.hidden:
             pooled = torch.relu(layer(pooled))
@@ -64,6 +73,7 @@ class PooledHead(nn.Module):
         for layer, gate in zip(reversed(list(self.hidden)), reversed(opened), strict=True):
             assert isinstance(layer, nn.Linear)
             gradient = (gradient * gate) @ layer.weight
+        gradient = gradient * self.slope(averaged)
         height, width = features.shape[2:]
         weighted = torch.bmm(gradient.unsqueeze(1), features.flatten(2)) / (height * width)
         return logits, weighted.reshape(-1, height, width)
