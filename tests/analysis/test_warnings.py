@@ -115,3 +115,13 @@ def test_any_shape_is_measured(shape: tuple[int, int, int]) -> None:
         assert warnings.padded(pixels) == []
         measured = content.measure(pixels)
         assert measured is None or 0 <= measured.two_toned <= 1
+
+
+def test_pictures_unlike_the_training_images_are_named(photos: dict[str, RGBImage]) -> None:
+    typical = {"brightness": (40.0, 220.0), "fine detail": (0.0, 4.0)}
+    usual = warnings.far_from_training_data(photos["coffee"], typical)
+    dark = warnings.far_from_training_data(photos["coffee"] // 16, typical)
+    assert usual == []
+    assert dark[0][0] == "far_from_training_data"
+    assert "brightness" in dark[0][1]
+    assert warnings.far_from_training_data(photos["coffee"] // 16, {}) == []

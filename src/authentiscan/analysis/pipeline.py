@@ -141,7 +141,7 @@ def assemble(
 
     For callers that decode and predict in their own way, as in batches; `analyze` does all of it.
     """
-    raised = warnings.check(image, spec.preprocess, provenance)
+    raised = warnings.check(image, spec.preprocess, provenance, spec.typical)
     evidence = rules.Evidence(
         score=prediction.score,
         pixels=spec.decision(prediction.score),

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 from numpy.typing import NDArray
 
 from authentiscan.analysis import content
 from authentiscan.analysis.content import Content
 from authentiscan.analysis.report import ReportWarning
+from authentiscan.core import figures
 from authentiscan.core.preprocess import Preprocess
 from authentiscan.core.types import DecodedImage, ImageFacts, RGBImage
 from authentiscan.provenance import Provenance, State, programs
@@ -29,15 +32,22 @@ MOST_MARGIN = 0.125
 
 
 def check(
-    image: DecodedImage, preprocess: Preprocess, provenance: Provenance | None = None
+    image: DecodedImage,
+    preprocess: Preprocess,
+    provenance: Provenance | None = None,
+    typical: Mapping[str, tuple[float, float]] | None = None,
 ) -> tuple[ReportWarning, ...]:
-    """All warnings that ``image`` deserves when a detector with ``preprocess`` judges it."""
+    """All warnings that ``image`` deserves when a detector with ``preprocess`` judges it.
+
+    typical: ranges of the detector's training images, as its description states them.
+    """
     found = [
         *too_small(image.facts, preprocess),
         *strong_compression(image.facts),
         *not_a_photograph(content.measure(image.pixels)),
         *padded(image.pixels),
         *heavy_editing(provenance),
+        *far_from_training_data(image.pixels, typical or {}),
     ]
     return tuple(ReportWarning(code=code, message=message) for code, message in found)
 
@@ -122,3 +132,20 @@ def heavy_editing(provenance: Provenance | None) -> list[tuple[str, str]]:
             by = program.name if program and program.heavy else f"{steps} recorded steps"
             return [("heavy_editing", f"metadata tells of editing ({by}), which changes traces")]
     return []
+
+
+def far_from_training_data(
+    pixels: RGBImage, typical: Mapping[str, tuple[float, float]]
+) -> list[tuple[str, str]]:
+    """Warn where a plain figure of the picture lies outside that of 99 % of the training images."""
+    if not typical:
+        return []
+    found = figures.measure(pixels)
+    odd = [
+        f"{name} {found[name]:.3g} (training images {low:.3g} to {high:.3g})"
+        for name, (low, high) in typical.items()
+        if name in found and not low <= found[name] <= high
+    ]
+    if not odd:
+        return []
+    return [("far_from_training_data", "unlike what the detector learned from: " + "; ".join(odd))]

@@ -11,6 +11,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from authentiscan.core import figures
+from authentiscan.core.errors import DecodeError, ManifestError
+from authentiscan.core.images import decode
 from authentiscan.core.manifest import Manifest
 from authentiscan.evaluation.calibration import fit_platt
 from authentiscan.evaluation.harness import manifest_pool, score_manifest
@@ -50,8 +55,23 @@ def deploy(
         summary=recipe.summary,
         limits=recipe.limits,
     )
+    update_spec(folder, typical=measure_typical(parts.train, seed=recipe.seed))
     scored = _score(recipe, parts.val, folder, progress)
     return _calibrate(recipe, scored, folder)
+
+
+def measure_typical(
+    train: Manifest, *, sample: int = 1000, seed: int = 0
+) -> dict[str, tuple[float, float]]:
+    """`DetectorSpec.typical` from ``sample`` training images; empty where none can be read."""
+    rows = np.sort(np.random.default_rng([seed, 0x54595049]).permutation(len(train))[:sample])
+    found = []
+    for row in rows:
+        try:
+            found.append(figures.measure(decode(train.image_bytes(int(row))).pixels))
+        except (DecodeError, ManifestError):
+            continue  # training has counted and told them
+    return figures.typical_ranges(found) if found else {}
 
 
 def _score(

@@ -262,8 +262,8 @@ class Recipe(_Settings):
         return sum(phase.epochs for phase in self.phases)
 
 
-_DOES_NOT_MATTER = {"outputs", "workers", "cache_mb"}
-"""Fields that change where and how fast a run goes, not what comes out."""
+_DOES_NOT_MATTER = {"outputs", "workers", "cache_mb", "summary", "limits", "licence"}
+"""Fields that change where and how fast a run goes and what is said of it, not what comes out."""
 
 
 def portable(recipe: Recipe) -> dict[str, Any]:

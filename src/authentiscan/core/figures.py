@@ -1,0 +1,51 @@
+"""A few plain figures of a picture, to say how unlike the training images it is."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from authentiscan.core.types import RGBImage
+
+FIGURES = ("brightness", "contrast", "saturation", "fine detail")
+"""brightness: mean luma, 0..255. contrast: its standard deviation. saturation: mean difference of
+the largest and smallest colour of a pixel, 0..255. fine detail: mean difference of luma between
+neighbours, 0..255, on a logarithmic scale (natural logarithm of it plus 0.01)."""
+
+_SIDE = 512
+"""Only the middle of a picture is looked at, at native pixels: detail does not survive scaling."""
+
+
+def measure(pixels: RGBImage) -> dict[str, float]:
+    """The `FIGURES` of ``pixels`` (H, W, 3) uint8."""
+    height, width = pixels.shape[:2]
+    top, left = max(0, (height - _SIDE) // 2), max(0, (width - _SIDE) // 2)
+    middle = pixels[top : top + _SIDE, left : left + _SIDE].astype(np.float32)
+    luma = middle @ np.asarray([0.299, 0.587, 0.114], dtype=np.float32)
+    across = [
+        float(np.abs(np.diff(luma, axis=axis)).mean()) for axis in (0, 1) if _steps(luma, axis)
+    ]
+    detail = float(np.mean(across)) if across else 0.0
+    values = (
+        float(luma.mean()),
+        float(luma.std()),
+        float((middle.max(axis=2) - middle.min(axis=2)).mean()),
+        float(np.log(detail + 0.01)),
+    )
+    return dict(zip(FIGURES, values, strict=True))
+
+
+def typical_ranges(
+    measured: list[dict[str, float]], outside: float = 0.01
+) -> dict[str, tuple[float, float]]:
+    """Per figure the range that all but ``outside`` of the images lie in, half of them at each end."""
+    found: dict[str, tuple[float, float]] = {}
+    for name in FIGURES:
+        values: NDArray[np.float64] = np.asarray([figures[name] for figures in measured])
+        low, high = np.quantile(values, [outside / 2, 1 - outside / 2])
+        found[name] = (round(float(low), 4), round(float(high), 4))
+    return found
+
+
+def _steps(luma: NDArray[np.float32], axis: int) -> bool:
+    return luma.shape[axis] > 1
