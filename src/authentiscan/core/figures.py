@@ -22,10 +22,8 @@ def measure(pixels: RGBImage) -> dict[str, float]:
     top, left = max(0, (height - _SIDE) // 2), max(0, (width - _SIDE) // 2)
     middle = pixels[top : top + _SIDE, left : left + _SIDE].astype(np.float32)
     luma = middle @ np.asarray([0.299, 0.587, 0.114], dtype=np.float32)
-    across = [
-        float(np.abs(np.diff(luma, axis=axis)).mean()) for axis in (0, 1) if _steps(luma, axis)
-    ]
-    detail = float(np.mean(across)) if across else 0.0
+    steps = [np.abs(np.diff(luma, axis=axis)).mean() for axis in (0, 1) if luma.shape[axis] > 1]
+    detail = float(np.mean(steps)) if steps else 0.0
     values = (
         float(luma.mean()),
         float(luma.std()),
@@ -38,14 +36,10 @@ def measure(pixels: RGBImage) -> dict[str, float]:
 def typical_ranges(
     measured: list[dict[str, float]], outside: float = 0.01
 ) -> dict[str, tuple[float, float]]:
-    """Per figure the range that all but ``outside`` of the images lie in, half of them at each end."""
+    """Per figure the range that all but ``outside`` of the images lie in, half at each end."""
     found: dict[str, tuple[float, float]] = {}
     for name in FIGURES:
         values: NDArray[np.float64] = np.asarray([figures[name] for figures in measured])
         low, high = np.quantile(values, [outside / 2, 1 - outside / 2])
         found[name] = (round(float(low), 4), round(float(high), 4))
     return found
-
-
-def _steps(luma: NDArray[np.float32], axis: int) -> bool:
-    return luma.shape[axis] > 1

@@ -110,8 +110,8 @@ class DataUse(_Record):
 class DetectorSpec(_Record):
     """Everything a detector is, apart from its weights. Validated, versioned, complete.
 
-    typical: per figure of `authentiscan.core.figures` the range that 99 % of the training images lie
-    in; an image outside is far from what the detector knows. Empty where it was not measured.
+    typical: per figure of `authentiscan.core.figures` the range that 99 % of the training images
+    lie in; an image outside is far from what the detector knows. Empty where not measured.
     """
 
     schema_version: Literal[1] = 1
