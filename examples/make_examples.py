@@ -73,7 +73,7 @@ def main() -> None:
         (HERE / folder).mkdir(exist_ok=True)
     for name, photo in photos.items():
         (HERE / "photographs" / f"{name}.jpg").write_bytes(encode(photo, "JPEG", **save))
-    for seed, name in enumerate(("astronaut", "cat", "coffee", "flower")):
+    for seed, name in enumerate(("astronaut", "cat", "coffee")):
         print(name)
         photo = photos[name]
         top, left = (photo.shape[0] - 288) // 2, (photo.shape[1] - 384) // 2
