@@ -170,7 +170,7 @@ def test_every_output_at_once(run: Run, folder: Path, tmp_path: Path) -> None:
     assert result.returncode == 0, result.stderr
     assert len(rows((tmp_path / "r.jsonl").read_text())) == 4
     page = (tmp_path / "r.html").read_text()
-    assert page.count("data:image/jpeg;base64,") == 4
+    assert page.count("data:image/jpeg;base64,") == 8  # each image and its heatmap
     assert page.count("<article") == 4
     assert (tmp_path / "r.parquet").stat().st_size > 500
     assert len((tmp_path / "r.csv").read_text().splitlines()) == 5

@@ -184,3 +184,34 @@ def test_a_file_that_is_no_scan_is_refused(tmp_path: Path, line: str) -> None:
     (tmp_path / "r.jsonl").write_text(line + "\n")
     with pytest.raises(UsageError, match="line 1"):
         list(done(tmp_path / "r.jsonl"))
+
+
+def test_page_shows_heatmap_stability_and_what_the_file_says(
+    tmp_path: Path, tiny_bundle: Path, photos: dict[str, np.ndarray]
+) -> None:
+    from io import BytesIO
+
+    from PIL import Image
+    from PIL.PngImagePlugin import PngInfo
+
+    from authentiscan.inference import load_detector
+    from authentiscan.scan import Options, find, scan
+
+    told = PngInfo()
+    parameters = "a cat\nSteps: 20, Sampler: Euler a, CFG scale: 7, Seed: 1, Size: 8x8"
+    told.add_text("parameters", parameters)
+    buffer = BytesIO()
+    Image.fromarray(photos["chelsea"]).save(buffer, "PNG", pnginfo=told)
+    (tmp_path / "cat.png").write_bytes(buffer.getvalue())
+    options = Options(stability=True, thumbnails=True)
+    (result,) = scan(find([str(tmp_path)]), load_detector(tiny_bundle), options=options)
+    assert result.heatmap is not None
+    assert Image.open(BytesIO(result.heatmap)).size == Image.open(BytesIO(result.thumbnail)).size
+    assert result.report.heatmap is None
+    sink = open_sink(tmp_path / "page.html")
+    sink.write(result)
+    sink.close()
+    page = (tmp_path / "page.html").read_text()
+    assert page.count("data:image/jpeg;base64,") == 2
+    assert "Stability: " in page
+    assert "PNG text" in page

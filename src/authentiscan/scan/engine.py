@@ -15,6 +15,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
+import numpy as np
+from PIL import Image
+
 from authentiscan.analysis import Report, analyze
 from authentiscan.core.errors import AuthentiscanError, UsageError
 from authentiscan.core.images import DEFAULT_LIMITS, Limits, decode, encode, read_source
@@ -31,15 +34,18 @@ THUMBNAIL_SIDE = 160
 
 @dataclass(frozen=True, slots=True)
 class Scanned:
-    """The report of one item; its thumbnail as JPEG bytes where one was asked for."""
+    """The report of one item; small JPEGs of it and of its heatmap where they were asked for."""
 
     report: Report
     thumbnail: bytes | None = None
+    heatmap: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What to do with every image; see `authentiscan.analysis.analyze`."""
+    """What to do with every image; see `authentiscan.analysis.analyze`. thumbnails: also a small
+    picture of it, and one with the heatmap over it, which costs next to nothing.
+    """
 
     stability: bool = False
     provenance: bool = True
@@ -87,8 +93,9 @@ def judge(item: Item, detector: Detector, options: Options) -> Scanned:
             name=item.name,
             stability=options.stability,
             provenance=options.provenance,
+            heatmap=options.thumbnails,
         )
-        return Scanned(report, _thumbnail(content, options) if options.thumbnails else None)
+        return _pictured(report, content, options) if options.thumbnails else Scanned(report)
     except (AuthentiscanError, OSError) as error:
         return Scanned(Report.failed(item.name, error))
     except Exception as error:  # one image must never end a batch
@@ -117,15 +124,24 @@ def _ordered(items: Iterable[Item], work: partial[Scanned], threads: int) -> Ite
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _thumbnail(content: bytes, options: Options) -> bytes:
-    pixels = decode(content, limits=options.limits).pixels
-    return encode(_shrunk(pixels), "JPEG", quality=75)
+def _pictured(report: Report, content: bytes, options: Options) -> Scanned:
+    small = _shrunk(decode(content, limits=options.limits).pixels)
+    thumbnail = encode(small, "JPEG", quality=75)
+    if report.heatmap is None:
+        return Scanned(report, thumbnail)
+    from authentiscan.explain.overlay import overlay
+
+    size = (small.shape[1], small.shape[0])
+    values = np.asarray(Image.fromarray(report.heatmap).resize(size, Image.Resampling.BILINEAR))
+    shown = overlay(small, np.clip(values, 0, 1))
+    return Scanned(
+        report.model_copy(update={"heatmap": None}),  # a million reports must not keep maps
+        thumbnail,
+        encode(shown, "JPEG", quality=75),
+    )
 
 
 def _shrunk(pixels: RGBImage) -> RGBImage:
-    import numpy as np
-    from PIL import Image
-
     image = Image.fromarray(pixels)
     image.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE))
     return np.asarray(image)

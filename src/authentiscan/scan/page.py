@@ -21,11 +21,12 @@ _STYLE = """
 body{font:15px/1.45 system-ui,sans-serif;margin:2rem auto;max-width:76rem;padding:0 1rem}
 h1{font-size:1.4rem;margin:0}.sum{margin:.3rem 0 1rem;opacity:.85}
 .key label{display:inline-block;margin-right:1rem;cursor:pointer}
-.grid{display:grid;gap:1rem;grid-template-columns:repeat(auto-fill,minmax(15rem,1fr));margin-top:1rem}
+.grid{display:grid;gap:1rem;grid-template-columns:repeat(auto-fill,minmax(18rem,1fr));margin-top:1rem}
 .card{border:1px solid var(--line);border-radius:.5rem;overflow:hidden;display:flex;
 flex-direction:column}
-.shot{height:10rem;display:flex;align-items:center;justify-content:center;background:#8882}
-.shot img{max-width:100%;max-height:100%}.text{padding:.6rem .8rem;font-size:.85rem}
+.shot{height:9rem;display:flex;align-items:center;justify-content:center;gap:2px;background:#8882}
+.shot img{max-width:100%;max-height:100%}.shot img:not(:only-child){max-width:49%}
+.text{padding:.6rem .8rem;font-size:.85rem}
 .name{font-weight:600;overflow-wrap:anywhere}.tag{font-weight:700}
 .generated .tag{color:var(--gen)}.real .tag{color:var(--real)}.inconclusive .tag{color:var(--inc)}
 .failed .tag{color:var(--bad)}
@@ -56,7 +57,7 @@ class Page:
     def write(self, result: Scanned) -> None:
         """Take one result."""
         report = result.report
-        card = _card(report, result.thumbnail).encode("utf-8")
+        card = _card(result).encode("utf-8")
         self._cards.append((_rank(report), self._spool.tell(), len(card)))
         self._spool.write(card)
         self._counts[_kind(report)] += 1
@@ -96,9 +97,15 @@ class Page:
 
 _FOOT = (
     "</main><footer>The score is the detector's probability that an image is generated (0 real, "
-    "1 generated). It is evidence, not proof; missing metadata is never evidence.</footer>"
+    "1 generated). Bright places of the second picture raise it most, compared with the rest of the "
+    "same image. It is evidence, not proof; missing metadata is never evidence.</footer>"
     "</body></html>\n"
 )
+
+
+def _picture(data: bytes, text: str) -> str:
+    encoded = base64.b64encode(data).decode("ascii")
+    return f'<img alt="{text}" title="{text}" src="data:image/jpeg;base64,{encoded}">'
 
 
 def _kind(report: Report) -> str:
@@ -109,12 +116,11 @@ def _rank(report: Report) -> float:
     return -1.0 if report.score is None else report.score
 
 
-def _card(report: Report, thumbnail: bytes | None) -> str:
+def _card(result: Scanned) -> str:
+    report = result.report
     kind = _kind(report)
-    shot = "no picture"
-    if thumbnail:
-        data = base64.b64encode(thumbnail).decode("ascii")
-        shot = f'<img alt="" src="data:image/jpeg;base64,{data}">'
+    pictures = [("the image", result.thumbnail), ("where the score comes from", result.heatmap)]
+    shot = "".join(_picture(data, text) for text, data in pictures if data) or "no picture"
     lines = [f'<div class="name">{escape(report.path)}</div>']
     if report.score is None:
         lines.append(
@@ -132,6 +138,13 @@ def _card(report: Report, thumbnail: bytes | None) -> str:
             f"crops' spread {report.spread:.2f}</div>"
         )
     lines += [f'<p class="warn">⚠ {escape(warning.message)}</p>' for warning in report.warnings]
+    if report.stability is not None:
+        flips = ", ".join(report.stability.flips)
+        told = f"flips after {flips}" if flips else "the same verdict after JPEG, resize and crop"
+        lines.append(f'<p class="warn">Stability: {escape(told)}.</p>')
+    for finding in report.provenance.findings if report.provenance else ():
+        told = f"{finding.source}: {finding.summary} ({finding.state.value})"
+        lines.append(f'<p class="warn">File says, {escape(told)}</p>')
     return (
         f'<article class="card {kind}"><div class="shot">{shot}</div>'
         f'<div class="text">{"".join(lines)}</div></article>\n'
