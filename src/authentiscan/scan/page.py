@@ -97,8 +97,8 @@ class Page:
 
 _FOOT = (
     "</main><footer>The score is the detector's probability that an image is generated (0 real, "
-    "1 generated). Bright places of the second picture raise it most, compared with the rest of the "
-    "same image. It is evidence, not proof; missing metadata is never evidence.</footer>"
+    "1 generated). Bright places of the second picture raise it most, compared with the rest of "
+    "the same image. It is evidence, not proof; missing metadata is never evidence.</footer>"
     "</body></html>\n"
 )
 
