@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, cast
 
@@ -14,7 +14,8 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from authentiscan.core.errors import TrainingError
-from authentiscan.data.loaders import Batch, Collate, TrainingImages, ValidationImages
+from authentiscan.core.manifest import Manifest
+from authentiscan.data.loaders import Batch
 from authentiscan.evaluation.metrics import METRICS, measure
 from authentiscan.models.base import ImageClassifier
 from authentiscan.training.recipe import Recipe
@@ -37,14 +38,30 @@ class Reporter(Protocol):
         ...
 
 
+class Rows(Protocol):
+    """A torch data set over a manifest: `TrainingImages`, `ValidationImages` or their features."""
+
+    manifest: Manifest
+
+    def __len__(self) -> int:
+        """Rows of the manifest."""
+        ...
+
+    def __getitem__(self, index: Any) -> Any:
+        """A sample, by `Draw` or row."""
+        ...
+
+
 @dataclass(frozen=True)
 class TrainingData:
-    """What an engine reads: images for training and validation, and the plan of the epochs."""
+    """What an engine reads: data sets for training and validation, the plan of the epochs, and what
+    makes a `Batch` of their samples.
+    """
 
-    train: TrainingImages
-    val: ValidationImages
+    train: Rows
+    val: Rows
     plan: EpochPlan
-    collate: Collate
+    collate: Callable[[Sequence[Any]], Batch]
 
 
 @dataclass(frozen=True)
@@ -52,7 +69,7 @@ class Feeder:
     """Makes loaders as the recipe says and brings their batches to the device."""
 
     recipe: Recipe
-    collate: Collate
+    collate: Callable[[Sequence[Any]], Batch]
     fabric: Fabric
 
     def loader(self, images: Any, **options: Any) -> DataLoader[Any]:
@@ -78,7 +95,7 @@ class Feeder:
 
 
 def note_failures(
-    batch: Batch, images: TrainingImages, unreadable: dict[int, str], limit: float
+    batch: Batch, images: Rows, unreadable: dict[int, str], limit: float
 ) -> list[str]:
     """Add the unreadable images of ``batch`` to ``unreadable``; gives what to tell of the new ones.
 
@@ -101,7 +118,7 @@ def note_failures(
 @torch.no_grad()
 def validate(
     model: ImageClassifier,
-    images: ValidationImages,
+    images: Rows,
     feeder: Feeder,
     start: Callable[[str, int], None],
     step: Callable[[], None],

@@ -212,6 +212,8 @@ class Recipe(_Settings):
     batch_size: images a step over all devices together. accumulate: steps whose gradients are added
     before the weights move. max_unreadable: share of a data set's images that may fail to decode.
     cache_mb: decoded training pixels kept in memory. workers: loader processes a device.
+    feature_draws: for architectures of which only the head learns: so many augmented crops of every
+    training image are taken once, and all epochs learn from these.
     """
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
@@ -239,6 +241,7 @@ class Recipe(_Settings):
     early_stopping: EarlyStopping | None = None
     checkpoint: Checkpoints = Checkpoints()
     deployment: Deployment = Deployment()
+    feature_draws: int | None = Field(default=None, ge=1)
     max_unreadable: float = Field(default=0.01, ge=0, le=1)
     workers: int = Field(default=2, ge=0, le=256)
     cache_mb: int = Field(default=1024, ge=0)

@@ -30,7 +30,8 @@ from authentiscan.inference.bundle import DetectorSpec
 from authentiscan.models.base import ImageClassifier
 from authentiscan.training.deploy import deploy
 from authentiscan.training.engine import Engine
-from authentiscan.training.feeding import Reporter, TrainingData
+from authentiscan.training.feeding import Feeder, Reporter, TrainingData
+from authentiscan.training.fixed import head_only
 from authentiscan.training.leavings import (
     draw_phase_curves,
     environment,
@@ -120,7 +121,7 @@ def train(
     if fabric.is_global_zero:
         write_text(folder / RECIPE_FILE, dump_recipe(recipe))
         write_json(folder / "environment.json", environment(str(fabric.device), fabric.world_size))
-    engine, parts = _engine(recipe, folder, fabric, reporter, machine.readers)
+    engine, parts, model = _engine(recipe, folder, fabric, reporter, machine.readers)
     if fabric.is_global_zero:
         use = [use.model_dump() for use in parts.used]
         write_json(folder / "data.json", {"data": use, "images": parts.table()})
@@ -131,7 +132,7 @@ def train(
         progress = engine.fit(stop)
     if not progress.finished or not bundle:
         return Result(folder, progress, None)
-    spec = _leave(engine, parts, reporter) if fabric.is_global_zero else None
+    spec = _leave(engine, model, parts, reporter) if fabric.is_global_zero else None
     fabric.barrier()
     return Result(folder, progress, spec)
 
@@ -177,7 +178,7 @@ def plan(recipe: Recipe, *, machine: Machine = Machine(), reporter: Reporter | N
     reporter = reporter or Quiet()
     fabric = _fabric(recipe, replace(machine, devices=1, nodes=1), reporter)
     with tempfile.TemporaryDirectory(prefix="authentiscan-plan-") as scratch:
-        engine, parts = _engine(recipe, Path(scratch), fabric, reporter, machine.readers)
+        engine, parts, _ = _engine(recipe, Path(scratch), fabric, reporter, machine.readers)
         drawn = engine.data.plan
         return Plan(
             images=parts.table(),
@@ -250,7 +251,8 @@ def _fabric(recipe: Recipe, machine: Machine, reporter: Reporter) -> Fabric:
 
 def _engine(
     recipe: Recipe, folder: Path, fabric: Fabric, reporter: Reporter, readers: int
-) -> tuple[Engine, Parts]:
+) -> tuple[Engine, Parts, ImageClassifier]:
+    """The engine, the data, and the whole model, whose head alone the engine may hold."""
     with _notices(reporter), fabric.rank_zero_first():
         parts = gather(recipe, folder, processes=readers)
     torch.manual_seed(recipe.seed)  # first weights
@@ -279,14 +281,20 @@ def _engine(
         ),
         collate=Collate(recipe.preprocess),
     )
-    return Engine(recipe, model, data, folder, fabric, reporter), parts
+    learner = model
+    if recipe.feature_draws:
+        feeder = Feeder(recipe, data.collate, fabric)
+        learner, data = head_only(model, data, feeder, recipe.feature_draws, reporter)
+    return Engine(recipe, learner, data, folder, fabric, reporter), parts, model
 
 
 def _model(recipe: Recipe) -> ImageClassifier:
     return models.create(recipe.model.name, **recipe.model.arguments)
 
 
-def _leave(engine: Engine, parts: Parts, reporter: Reporter) -> DetectorSpec:
+def _leave(
+    engine: Engine, model: ImageClassifier, parts: Parts, reporter: Reporter
+) -> DetectorSpec:
     folder, recipe, progress = engine.folder.parent, engine.recipe, engine.progress
     write_history(folder / "history.csv", progress.history)
     draw_phase_curves(folder, progress.history, recipe.name)
@@ -294,7 +302,7 @@ def _leave(engine: Engine, parts: Parts, reporter: Reporter) -> DetectorSpec:
     reporter.start("scoring the validation part with the bundle", total)
     spec, scores = deploy(
         recipe,
-        engine.model,
+        model,
         parts,
         folder / BUNDLE,
         lambda done, _: reporter.step() if done else None,
