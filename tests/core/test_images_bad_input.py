@@ -131,7 +131,7 @@ def zipped() -> bytes:
         (b"just some words, not an image at all", "text"),
         (b"\0\0\0\x0cjP  \r\n\x87\n", "JPEG 2000"),
         (b"II*\0\x10\0\0\0CR\2\0", "camera raw"),
-        (os.urandom(8).replace(b"\xff", b"\0") * 9, "allowed are JPEG"),
+        (bytes(range(200, 208)) * 9, "allowed are JPEG"),
     ],
 )
 def test_other_formats_are_refused_by_name(content: bytes, told: str, tmp_path: Path) -> None:
