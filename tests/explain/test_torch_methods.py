@@ -57,3 +57,17 @@ def test_methods_by_name(tiny_bundle, photos):
     onnx = load_detector(tiny_bundle)
     with pytest.raises(UsageError, match="torch backend"):
         method("gradcam++")(onnx, photos["coffee"][None, :64, :64], "generated")
+
+
+def test_integrated_gradients_refuse_a_model_that_counts_pixels(tmp_path):
+    from authentiscan.core.preprocess import Preprocess
+    from authentiscan.inference.export import save_bundle
+    from authentiscan.models import create
+
+    unit = (1 / 255, 1 / 255, 1 / 255)
+    preprocess = Preprocess(size=64, mean=(0.0, 0.0, 0.0), std=unit)
+    save_bundle(create("cooccurrence").eval(), tmp_path / "b", name="b", preprocess=preprocess)
+    detector = load_detector(tmp_path / "b", backend="torch")
+    crops = np.zeros((1, 64, 64, 3), np.uint8)
+    with pytest.raises(UsageError, match="use occlusion or gradcam"):
+        method("ig")(detector, crops, "generated")

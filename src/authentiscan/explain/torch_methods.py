@@ -49,9 +49,18 @@ def gradcam_pp(detector: Any, crops: NDArray[np.uint8], target: Target) -> Attri
 def integrated_gradients(
     detector: Any, crops: NDArray[np.uint8], target: Target, *, steps: int = 32
 ) -> Attribution:
-    """Integrated gradients (Sundararajan et al., ICML 2017) from mean colour: maps (N, S, S)."""
+    """Integrated gradients (Sundararajan et al., ICML 2017) from mean colour: maps (N, S, S).
+
+    Raises UsageError for a model that counts pixels, so that its score has no gradient there.
+    """
     captum = _captum()
     model, x = _prepared(detector, crops)
+    with torch.enable_grad():
+        if not model.features(x[:1].clone().requires_grad_()).requires_grad:
+            raise UsageError(
+                f"integrated gradients need a gradient down to the pixels; "
+                f"{model.architecture[0]!r} counts them and has none: use occlusion or gradcam"
+            )
     method = captum.IntegratedGradients(_signed(model, target))
     found = method.attribute(x, n_steps=steps, internal_batch_size=max(steps, len(x)))
     return _logits(model, x), _numpy(found.sum(1).clamp(min=0))
