@@ -55,6 +55,21 @@ def test_organize_show_and_shard(tmp_path: Path, photos: Photos) -> None:
     assert len(Manifest.read(tmp_path / "shards" / "manifest.parquet")) == 28
 
 
+def test_select_writes_a_part_whose_images_are_found_from_elsewhere(
+    tmp_path: Path, photos: Photos
+) -> None:
+    gans = CATALOG["generators"].sample(tmp_path / "gans", photos)
+    run("organize", gans, "--out", tmp_path / "all.parquet")
+    part = tmp_path / "deeper" / "part.parquet"
+    text = run("select", tmp_path / "all.parquet", "--where", "generator=progan", "--out", part)
+    chosen = Manifest.read(part)
+    assert set(chosen.column("generator")) == {"progan"}
+    assert f"{len(chosen)} images" in text
+    assert all(chosen.image_bytes(i) for i in range(len(chosen)))
+    told = run("select", part, "--where", "generator=flux", "--out", part, code=2)
+    assert "one of: progan" in told
+
+
 def test_unreadable_images_give_exit_code_1_and_a_list(tmp_path: Path, photos: Photos) -> None:
     raw = CATALOG["folders"].sample(tmp_path / "set", photos)
     (raw / "raw" / "real" / "broken.jpg").write_bytes(b"\xff\xd8 nothing")

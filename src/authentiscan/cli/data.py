@@ -232,6 +232,34 @@ def organize(  # noqa: PLR0917  (options of a command)
 
 
 @app.command()
+def select(
+    manifest: Annotated[Path, typer.Argument(help="A manifest made by `data organize`.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="The manifest to write, a .parquet.")],
+    where: Annotated[
+        list[str],
+        typer.Option(
+            help="COLUMN=VALUE that rows must have. Repeatable: values of one column are "
+            "alternatives, different columns must all fit."
+        ),
+    ],
+) -> None:
+    """Write a manifest of some of the rows: a data set, a generator, a split, a format.
+
+    Splits and groups stay as they are, so parts of one manifest can be trained and tested on apart.
+
+    Example: authentiscan data select all.parquet --where split=test --where generator=flux
+    --where generator=camera --out flux.parquet
+    """
+    from authentiscan.data import select as room
+    from authentiscan.data.verify import open_manifest, write_manifest
+
+    chosen = room.select(open_manifest(manifest), room.parse_wheres(where))
+    write_manifest(chosen, out)
+    typer.echo(f"{out}: {len(chosen):,} images")
+    _print_counts(out)
+
+
+@app.command()
 def show(
     manifest: Annotated[Path, typer.Argument(help="A manifest made by `data organize`.")],
 ) -> None:

@@ -1,0 +1,51 @@
+"""Part of a manifest by the values of its columns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from authentiscan.core.errors import UsageError
+from authentiscan.core.manifest import Manifest
+
+
+def parse_wheres(texts: Iterable[str]) -> dict[str, list[str]]:
+    """Read ``COLUMN=VALUE`` rules: column -> the values any of which will do.
+
+    Raises UsageError for anything else.
+    """
+    found: dict[str, list[str]] = {}
+    for text in texts:
+        column, equals, value = text.partition("=")
+        if not (column and equals and value):
+            raise UsageError(f"--where {text!r}: expected COLUMN=VALUE, such as generator=flux")
+        found.setdefault(column.strip(), []).append(value.strip())
+    return found
+
+
+def select(manifest: Manifest, wheres: dict[str, list[str]]) -> Manifest:
+    """The rows in which every column named holds one of its values, compared as text.
+
+    Raises UsageError for a column that is not there, a value that no row has (a slip of the pen
+    must not silently shrink a data set), and where no row is left.
+    """
+    keep = np.ones(len(manifest), dtype=bool)
+    for column, wanted in wheres.items():
+        if column not in manifest.table.column_names:
+            there = ", ".join(sorted(manifest.table.column_names))
+            raise UsageError(f"--where {column}=...: there is no such column; there are: {there}")
+        values = np.asarray([str(v) for v in manifest.column(column)])
+        known = set(values.tolist())
+        absent = [value for value in wanted if value not in known]
+        if absent:
+            shown = sorted(known)[:20]
+            more = f" and {len(known) - len(shown)} more" if len(known) > len(shown) else ""
+            raise UsageError(
+                f"--where {column}={absent[0]} matches no image; {column} is one of: "
+                f"{', '.join(shown)}{more}"
+            )
+        keep &= np.isin(values, wanted)
+    if not keep.any():
+        raise UsageError(f"no image matches all of --where {wheres}")
+    return manifest.take(np.flatnonzero(keep))

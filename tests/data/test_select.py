@@ -1,0 +1,55 @@
+"""Choosing rows of a manifest by their values."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from authentiscan.core.errors import UsageError
+from authentiscan.core.manifest import Manifest
+from authentiscan.data.select import parse_wheres, select
+
+
+@pytest.fixture
+def manifest() -> Manifest:
+    rows = [
+        {
+            "path": f"{i}.jpg",
+            "label": i % 2,
+            "generator": ["camera", "flux", "camera", "dall-e"][i],
+            "dataset": ["a", "a", "b", "b"][i],
+            "group": str(i),
+            "width": 64 * (i + 1),
+        }
+        for i in range(4)
+    ]
+    return Manifest(pa.Table.from_pylist(rows), Path())
+
+
+def names(manifest: Manifest) -> list[str]:
+    return manifest.column("path")
+
+
+def test_values_of_one_column_are_alternatives_and_columns_all_count(manifest: Manifest) -> None:
+    wheres = parse_wheres(["generator=camera", "generator=flux", "dataset=a"])
+    assert names(select(manifest, wheres)) == ["0.jpg", "1.jpg"]
+
+
+def test_numbers_are_compared_as_text(manifest: Manifest) -> None:
+    assert names(select(manifest, parse_wheres(["width=128"]))) == ["1.jpg"]
+
+
+@pytest.mark.parametrize(
+    ("texts", "told"),
+    [
+        (["flux"], "expected COLUMN=VALUE"),
+        (["generator=fluks"], "one of: camera, dall-e, flux"),
+        (["colour=red"], "there is no such column; there are: dataset"),
+        (["generator=flux", "dataset=b"], "no image matches all"),
+    ],
+)
+def test_mistakes_are_told(manifest: Manifest, texts: list[str], told: str) -> None:
+    with pytest.raises(UsageError, match=told):
+        select(manifest, parse_wheres(texts))
