@@ -34,7 +34,7 @@ def main() -> int:
             report = analyze(path, detector, stability=True, heatmap=True)
             image = images.decode(path)
             started = time.perf_counter()
-            warnings.check(image, detector.spec.preprocess)
+            warnings.check(image, [detector.network.preprocess])
             spent.setdefault("warnings_ms", []).append((time.perf_counter() - started) * 1e3)
             for name, value in report.timings.items():
                 spent.setdefault(name, []).append(value)

@@ -29,15 +29,15 @@ def main() -> None:
     parser.add_argument("--crops", type=int, default=64)
     arguments = parser.parse_args()
     bundle = arguments.bundle or default_bundle()
-    detector = load_detector(bundle, threads=arguments.threads)
-    rival = load_detector(bundle, backend="torch", threads=arguments.threads)
+    detector = load_detector(bundle, threads=arguments.threads).network
+    rival = load_detector(bundle, backend="torch", threads=arguments.threads).network
     options = ort.SessionOptions()
     options.intra_op_num_threads = arguments.threads
     bare = ort.InferenceSession(str(bundle / "model.onnx"), options)
-    size = detector.spec.preprocess.size
+    size = detector.preprocess.size
     rng = np.random.default_rng(0)
     crops = rng.integers(0, 256, (arguments.crops, size, size, 3), dtype=np.uint8)
-    tensor = detector.spec.preprocess.tensor(crops)
+    tensor = detector.preprocess.tensor(crops)
     table = Table(
         "batch",
         "bare ONNX Runtime",

@@ -30,7 +30,7 @@ def prepared(detector: Detector, manifest, treatment: Treatment) -> list[np.ndar
     for i in range(len(manifest)):
         image = decode(manifest.image_bytes(i))
         pixels = treatment(image.pixels, False, image_rng(0, image.facts.sha256))
-        preprocess = detector.spec.preprocess
+        preprocess = detector.network.preprocess
         found.append(preprocess.tensor(preprocess.crops(pixels)[0]))
     return found
 
@@ -65,7 +65,7 @@ def main() -> None:
 
 def run_bare(detector: Detector, tensors: list[np.ndarray]) -> None:
     with ThreadPoolExecutor(2) as pool:
-        list(pool.map(detector.backend.logits, tensors))
+        list(pool.map(detector.network.backend.logits, tensors))
 
 
 def timed(work: Callable[[], object]) -> tuple[float, float]:

@@ -88,8 +88,8 @@ def main() -> None:
 def print_sanity(bundle: Path, images: list[np.ndarray], console: Console, threads: int) -> None:
     from authentiscan.explain.sanity import randomised_similarity
 
-    rival = load_detector(bundle, backend="torch", threads=threads)
-    crops = np.concatenate([rival.spec.preprocess.crops(pixels)[0][:4] for pixels in images])[:64]
+    rival = load_detector(bundle, backend="torch", threads=threads).network
+    crops = np.concatenate([rival.preprocess.crops(pixels)[0][:4] for pixels in images])[:64]
     table = Table("layers made random", "share", "rank correlation with the trained maps")
     for stage in randomised_similarity(rival, crops):
         table.add_row(str(stage.layers), f"{stage.share:.0%}", f"{stage.similarity:+.2f}")

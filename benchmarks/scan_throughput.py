@@ -40,7 +40,7 @@ def main() -> None:
         folder = arguments.images or _photographs(Path(temporary), arguments.count)
         files = [item.path for item in find([str(folder)]) if item.path is not None]
         detector = load_detector(bundle, threads=1)
-        preprocess = detector.spec.preprocess
+        preprocess = detector.network.preprocess
         images = [decode(path).pixels for path in files]
         tensors = [preprocess.tensor(preprocess.crops(pixels)[0]) for pixels in images]
         side = statistics.median(max(pixels.shape[:2]) for pixels in images)

@@ -18,7 +18,7 @@ PREPROCESS = Preprocess(size=64)
 def codes(pixels: RGBImage, preprocess: Preprocess = PREPROCESS, **encode: object) -> set[str]:
     kind = "JPEG" if encode else "PNG"
     image = images.decode(images.encode(pixels, kind, **encode))
-    return {w.code for w in warnings.check(image, preprocess)}
+    return {w.code for w in warnings.check(image, [preprocess])}
 
 
 def page(size: tuple[int, int] = (640, 480)) -> RGBImage:

@@ -31,7 +31,7 @@ def test_the_exported_graph_scores_as_the_bundle(tiny_bundle: Path, tmp_path):
     crops = np.random.default_rng(0).integers(0, 256, (3, 64, 64, 3), dtype=np.uint8)
     session = ort.InferenceSession(str(target))
     (logits,) = session.run(None, {"image": detector.spec.preprocess.tensor(crops)})
-    np.testing.assert_allclose(logits, detector.logits(crops), atol=1e-4)
+    np.testing.assert_allclose(logits, detector.network.logits(crops), atol=1e-4)
     assert [entry.version for entry in onnx.load(target).opset_import if not entry.domain] == [20]
     assert [path.name for path in target.parent.iterdir()] == ["scores.onnx"]
 

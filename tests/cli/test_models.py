@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from authentiscan import models
 from authentiscan.cli import app
 from authentiscan.core.errors import BundleIntegrityError, BundleNotFoundError, UsageError
-from authentiscan.inference import DetectorSpec, read_spec
+from authentiscan.inference import NetworkSpec, read_spec
 
 
 def invoke(*arguments: object) -> str:
@@ -42,7 +42,7 @@ def test_info_tells_what_matters(tiny_bundle: Path):
 
 
 def test_info_as_json_and_card(tiny_bundle: Path):
-    spec = DetectorSpec.model_validate_json(invoke("models", "info", tiny_bundle, "--json"))
+    spec = NetworkSpec.model_validate_json(invoke("models", "info", tiny_bundle, "--json"))
     assert spec == read_spec(tiny_bundle)
     card = invoke("models", "info", tiny_bundle, "--card")
     assert card == (tiny_bundle / "README.md").read_text()

@@ -13,7 +13,6 @@ from authentiscan.core.images import encode
 from authentiscan.core.manifest import Manifest
 from authentiscan.data.degrade import parse
 from authentiscan.evaluation.harness import (
-    detector_identity,
     manifest_pool,
     score_manifest,
     score_treatments,
@@ -152,11 +151,11 @@ def test_a_damaged_cache_is_scored_anew(scorer, image_manifest, tmp_path) -> Non
 
 def test_identity_outlives_recalibration(tiny_bundle) -> None:
     detector = load_detector(tiny_bundle, threads=1)
-    before = detector_identity(detector)
+    before = detector.spec.identity
     detector.spec = detector.spec.model_copy(update={"calibration": Calibration(slope=3.0)})
-    assert detector_identity(detector) == before
+    assert detector.spec.identity == before
     detector.spec = detector.spec.model_copy(update={"files": {}})
-    assert detector_identity(detector) is None
+    assert detector.spec.identity is None
 
 
 def test_recalibrated_scores(scorer, image_manifest) -> None:

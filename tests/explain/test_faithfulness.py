@@ -9,6 +9,7 @@ import pytest
 
 from authentiscan.core.errors import UsageError
 from authentiscan.core.preprocess import Preprocess
+from authentiscan.core.types import Prediction
 from authentiscan.explain.base import Heatmap
 from authentiscan.explain.faithfulness import Faithfulness, faithfulness, summarise
 from authentiscan.explain.sanity import randomised_similarity, rank_correlation
@@ -19,19 +20,11 @@ from authentiscan.inference.bundle import sigmoid
 class RedDetector:
     """Knows one thing: how much of the picture's upper left is red. Its true map is known."""
 
-    class spec:  # noqa: N801
-        name = "red"
-        preprocess = Preprocess(size=64)
-
-    def logits(self, crops):
-        red = crops[:, :32, :32, 0].astype(np.float32) - crops[:, :32, :32, 1]
-        return red.mean(axis=(1, 2)) / 16 - 4
-
-    def explain_crops(self, crops, target="generated"):
-        return self.logits(crops), np.zeros((len(crops), 4, 4), np.float32)
-
-    def score(self, logit):
-        return sigmoid(logit)
+    def predict_many(self, sources):
+        for pixels in sources:
+            red = pixels[:32, :32, 0].astype(np.float32) - pixels[:32, :32, 1]
+            score = sigmoid(float(red.mean()) / 16 - 4)
+            yield Prediction(score, score, ())
 
 
 @pytest.fixture
@@ -99,23 +92,25 @@ def test_summary_speaks_plainly():
 
 def test_random_weights_destroy_the_maps(tiny_bundle: Path, photos):
     detector = load_detector(tiny_bundle, backend="torch", threads=1)
-    before = {name: value.clone() for name, value in detector.backend.model.state_dict().items()}
+    before = {
+        name: value.clone() for name, value in detector.network.backend.model.state_dict().items()
+    }
     crops, _ = Preprocess(size=64, max_crops=16).crops(photos["astronaut"])
-    stages = randomised_similarity(detector, crops, stages=3)
+    stages = randomised_similarity(detector.network, crops, stages=3)
     assert [stage.share for stage in stages] == sorted(stage.share for stage in stages)
     assert stages[-1].share == 1.0
     assert abs(stages[-1].similarity) < 0.8
-    assert stages == randomised_similarity(detector, crops, stages=3)
-    after = detector.backend.model.state_dict()
+    assert stages == randomised_similarity(detector.network, crops, stages=3)
+    after = detector.network.backend.model.state_dict()
     assert all((after[name] == value).all() for name, value in before.items())
 
 
 def test_the_sanity_check_needs_torch(tiny_bundle, photos):
     detector = load_detector(tiny_bundle)
     with pytest.raises(UsageError, match="torch backend"):
-        randomised_similarity(detector, photos["coffee"][None, :64, :64])
+        randomised_similarity(detector.network, photos["coffee"][None, :64, :64])
     with pytest.raises(UsageError, match="at least 2 stages"):
-        randomised_similarity(detector, photos["coffee"][None, :64, :64], stages=1)
+        randomised_similarity(detector.network, photos["coffee"][None, :64, :64], stages=1)
 
 
 def test_rank_correlation_is_spearmans():

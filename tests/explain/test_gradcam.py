@@ -15,7 +15,7 @@ from authentiscan.core.preprocess import Preprocess
 from authentiscan.core.types import DecodedImage, ImageFacts
 from authentiscan.explain import explain, heatmap
 from authentiscan.explain.base import Heatmap, enlarge, stitch
-from authentiscan.inference import Detector, load_detector
+from authentiscan.inference import Detector, Network, Term, load_detector
 from authentiscan.models import create, names
 
 
@@ -23,7 +23,8 @@ from authentiscan.models import create, names
 def detector(tiny_bundle: Path) -> Detector:
     made = load_detector(tiny_bundle, threads=1)
     everywhere = Preprocess(size=64, max_crops=64)
-    return Detector(made.spec.model_copy(update={"preprocess": everywhere}), made.backend)
+    spec = made.spec.model_copy(update={"preprocess": everywhere})
+    return Detector(spec, [Term(1.0, Network(spec, made.network.backend))])
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +53,7 @@ def test_score_is_the_detectors_and_targets_exclude_each_other(detector, pasted)
     assert generated.raw.min() >= 0
     assert real.raw.min() >= 0
     assert generated.target == "generated"
-    assert detector.prediction(generated.logits, generated.boxes) == detector.predict(pasted)
+    assert generated.prediction == detector.predict(pasted)
 
 
 def test_heatmap_is_float32_between_0_and_1(detector, photos):

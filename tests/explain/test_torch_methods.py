@@ -23,8 +23,8 @@ def detector(tiny_bundle: Path) -> Detector:
 def test_every_method_gives_maps_and_the_detectors_logits(detector, photos, name, target):
     pytest.importorskip("captum")
     crops, _ = detector.spec.preprocess.crops(photos["coffee"])
-    logits, maps = method(name)(detector, crops, target)
-    np.testing.assert_allclose(logits, detector.logits(crops), atol=1e-5)
+    logits, maps = method(name)(detector.network, crops, target)
+    np.testing.assert_allclose(logits, detector.network.logits(crops), atol=1e-5)
     assert maps.shape[0] == len(crops)
     assert maps.ndim == 3
     assert maps.dtype == np.float32
@@ -42,10 +42,10 @@ def test_integrated_gradients_are_complete(detector, photos):
 
     crops = detector.spec.preprocess.crops(photos["coffee"])[0][:2]
     by = method("ig")
-    logits, generated = by(detector, crops, "generated")
-    _, real = by(detector, crops, "real")
+    logits, generated = by(detector.network, crops, "generated")
+    _, real = by(detector.network, crops, "real")
     with torch.inference_mode():
-        base = detector.backend.model(torch.zeros(1, 3, 64, 64)).item()
+        base = detector.network.backend.model(torch.zeros(1, 3, 64, 64)).item()
     total = (generated - real).sum(axis=(1, 2))
     np.testing.assert_allclose(total, logits - base, atol=0.15 * np.abs(logits - base).max())
 
@@ -56,7 +56,7 @@ def test_methods_by_name(tiny_bundle, photos):
         method("lime")
     onnx = load_detector(tiny_bundle)
     with pytest.raises(UsageError, match="torch backend"):
-        method("gradcam++")(onnx, photos["coffee"][None, :64, :64], "generated")
+        method("gradcam++")(onnx.network, photos["coffee"][None, :64, :64], "generated")
 
 
 def test_integrated_gradients_refuse_a_model_that_counts_pixels(tmp_path):
@@ -70,4 +70,4 @@ def test_integrated_gradients_refuse_a_model_that_counts_pixels(tmp_path):
     detector = load_detector(tmp_path / "b", backend="torch")
     crops = np.zeros((1, 64, 64, 3), np.uint8)
     with pytest.raises(UsageError, match="use occlusion or gradcam"):
-        method("ig")(detector, crops, "generated")
+        method("ig")(detector.network, crops, "generated")

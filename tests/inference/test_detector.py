@@ -77,21 +77,23 @@ def test_torch_and_onnx_agree(tiny_bundle, detector, photos):
     torch_detector = load_detector(tiny_bundle, backend="torch", threads=1)
     for photo in photos.values():
         crops, _ = detector.spec.preprocess.crops(photo)
-        np.testing.assert_allclose(detector.logits(crops), torch_detector.logits(crops), atol=1e-4)
+        np.testing.assert_allclose(
+            detector.network.logits(crops), torch_detector.network.logits(crops), atol=1e-4
+        )
         assert detector.predict(photo).score == pytest.approx(
             torch_detector.predict(photo).score, abs=1e-4
         )
         for target in ("generated", "real"):
-            _, onnx_cam = detector.explain_crops(crops, target)
-            _, torch_cam = torch_detector.explain_crops(crops, target)
+            _, onnx_cam = detector.network.explain_crops(crops, target)
+            _, torch_cam = torch_detector.network.explain_crops(crops, target)
             assert onnx_cam.min() >= 0
             np.testing.assert_allclose(onnx_cam, torch_cam, atol=1e-4)
 
 
 def test_explaining_does_not_change_the_logits(detector, photos):
     crops, _ = detector.spec.preprocess.crops(photos["china"])
-    logits, cam = detector.explain_crops(crops)
-    np.testing.assert_allclose(logits, detector.logits(crops), atol=1e-6)
+    logits, cam = detector.network.explain_crops(crops)
+    np.testing.assert_allclose(logits, detector.network.logits(crops), atol=1e-6)
     assert cam.dtype == np.float32
     assert len(cam) == len(crops)
 
@@ -112,9 +114,9 @@ def test_pixels_of_another_shape_are_refused(detector, wrong):
 
 def test_crops_of_another_size_are_refused(detector):
     with pytest.raises(UsageError, match="expected \\(N, 64, 64, 3\\)"):
-        detector.logits(np.zeros((1, 32, 32, 3), np.uint8))
+        detector.network.logits(np.zeros((1, 32, 32, 3), np.uint8))
     with pytest.raises(UsageError):
-        detector.logits(np.zeros((0, 64, 64, 3), np.uint8))
+        detector.network.logits(np.zeros((0, 64, 64, 3), np.uint8))
 
 
 def test_wrong_arguments_are_refused(tiny_bundle):
@@ -151,7 +153,7 @@ def test_the_onnx_path_never_imports_torch(tiny_bundle):
         "import sys, numpy as np; from authentiscan.inference import load_detector;"
         f"d = load_detector({str(tiny_bundle)!r});"
         "d.predict(np.zeros((80, 80, 3), np.uint8));"
-        "d.explain_crops(np.zeros((1, 64, 64, 3), np.uint8));"
+        "d.network.explain_crops(np.zeros((1, 64, 64, 3), np.uint8));"
         "print([m for m in ('torch', 'timm', 'onnx', 'pandas', 'pyarrow') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

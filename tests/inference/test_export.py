@@ -54,16 +54,18 @@ def test_the_graph_carries_no_paths_of_the_machine(bundle):
 def test_the_graph_holds_autograd_gradcam(bundle):
     """The second output equals Grad-CAM by autograd on the torch model of the same bundle."""
     detector = load_detector(bundle, threads=1)
-    model = load_detector(bundle, backend="torch", threads=1).backend.model
+    model = load_detector(bundle, backend="torch", threads=1).network.backend.model
     crops = np.random.default_rng(0).integers(0, 256, (6, 32, 32, 3), dtype=np.uint8)
     x = torch.from_numpy(detector.spec.preprocess.tensor(crops))
     maps = model.features(x).detach().requires_grad_()
     (gradient,) = torch.autograd.grad(model.head(maps).sum(), maps)
     signed = (gradient.mean(dim=(2, 3), keepdim=True) * maps).sum(1).detach().numpy()
     for target, sign in (("generated", 1), ("real", -1)):
-        _, found = detector.explain_crops(crops, target)
+        _, found = detector.network.explain_crops(crops, target)
         np.testing.assert_allclose(found, np.maximum(sign * signed, 0), atol=1e-6, rtol=1e-4)
-    both = detector.explain_crops(crops)[1] - detector.explain_crops(crops, "real")[1]
+    both = (
+        detector.network.explain_crops(crops)[1] - detector.network.explain_crops(crops, "real")[1]
+    )
     assert np.corrcoef(both.ravel(), signed.ravel())[0, 1] >= 0.9999
 
 

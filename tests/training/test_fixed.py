@@ -39,7 +39,7 @@ def test_a_head_learns_and_the_bundle_holds_the_whole_model(
     assert result.spec.metrics["validation"]["roc_auc"] > 0.8
     detector = load_detector(result.bundle)
     crops = np.zeros((2, 64, 64, 3), np.uint8)
-    assert detector.logits(crops).shape == (2,)
+    assert detector.network.logits(crops).shape == (2,)
 
 
 def test_a_stopped_head_run_goes_on_to_the_same_weights(

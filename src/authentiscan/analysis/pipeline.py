@@ -79,8 +79,8 @@ def analyze(
         from authentiscan.explain import gradcam
 
         found = gradcam.explain(judge, image)  # score and map come out of one pass
-        assert found.logits is not None
-        prediction = judge.prediction(found.logits, found.boxes)
+        assert found.prediction is not None
+        prediction = found.prediction
         update["heatmap"] = found.scaled()
     else:
         prediction = judge.predict(image)
@@ -141,7 +141,8 @@ def assemble(
 
     For callers that decode and predict in their own way, as in batches; `analyze` does all of it.
     """
-    raised = warnings.check(image, spec.preprocess, provenance, spec.typical)
+    ways = [network.preprocess for network in spec.networks]
+    raised = warnings.check(image, ways, provenance, spec.typical)
     evidence = rules.Evidence(
         score=prediction.score,
         pixels=spec.decision(prediction.score),
@@ -175,8 +176,8 @@ def assemble(
         model=ModelInfo(
             name=spec.name,
             version=spec.version,
-            architecture=spec.architecture.name,
-            sha256=spec.files.get("model.onnx"),
+            architecture=spec.architecture_name,
+            sha256=spec.sha256,
         ),
     )
 

@@ -90,7 +90,7 @@ class ImageInfo(_Record):
 
 
 class ModelInfo(_Record):
-    """Which detector gave the score; ``sha256`` is that of its ONNX graph."""
+    """Which detector gave the score; ``sha256`` of its graph, or of all its networks."""
 
     name: str
     version: str

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,11 +33,11 @@ MOST_MARGIN = 0.125
 
 def check(
     image: DecodedImage,
-    preprocess: Preprocess,
+    preprocess: Sequence[Preprocess],
     provenance: Provenance | None = None,
     typical: Mapping[str, tuple[float, float]] | None = None,
 ) -> tuple[ReportWarning, ...]:
-    """All warnings that ``image`` deserves when a detector with ``preprocess`` judges it.
+    """All warnings that ``image`` deserves when networks with ``preprocess``, one each, judge it.
 
     typical: ranges of the detector's training images, as its description states them.
     """
@@ -52,23 +52,25 @@ def check(
     return tuple(ReportWarning(code=code, message=message) for code, message in found)
 
 
-def too_small(facts: ImageFacts, preprocess: Preprocess) -> list[tuple[str, str]]:
-    """Warn where the detector has to fill up the image to its input size."""
+def too_small(facts: ImageFacts, preprocess: Sequence[Preprocess]) -> list[tuple[str, str]]:
+    """Warn where a network has to fill up the image to its input size."""
     short = min(facts.width, facts.height)
     size = f"{facts.width}×{facts.height} pixels"
-    crops = preprocess.resize == "none" and preprocess.small_image != "upscale"
-    if short < LEAST_SIDE or (crops and short < preprocess.size / 2):
+    native = [p.size for p in preprocess if p.resize == "none" and p.small_image != "upscale"]
+    needed = max(native, default=0)
+    if short < LEAST_SIDE or short < needed / 2:
+        read = needed or max(p.size for p in preprocess)
         return [
             (
                 "too_small_to_judge",
-                f"{size} are too few to judge: the detector reads {preprocess.size} px squares",
+                f"{size} are too few to judge: the detector reads {read} px squares",
             )
         ]
-    if crops and short < preprocess.size:
+    if short < needed:
         return [
             (
                 "too_small",
-                f"{size} are fewer than the detector's {preprocess.size} px: it saw a padded image",
+                f"{size} are fewer than the detector's {needed} px: it saw a padded image",
             )
         ]
     return []

@@ -102,9 +102,11 @@ def detector(model: Path | None) -> list[Check]:
     from authentiscan.inference import default_bundle, load_detector, read_spec
 
     def checksum() -> str:
-        spec = read_spec(model or default_bundle(), verify=True)
-        size = sum((Path(model or default_bundle()) / name).stat().st_size for name in spec.files)
-        return f"{spec.name} {spec.version}, {len(spec.files)} files, {size / 1e6:.1f} MB"
+        folder = model or default_bundle()
+        spec = read_spec(folder, verify=True)
+        files = [place / name for _, place, network in spec.terms(folder) for name in network.files]
+        size = sum(file.stat().st_size for file in files)
+        return f"{spec.name} {spec.version}, {len(files)} files, {size / 1e6:.1f} MB"
 
     def score() -> str:
         across, down = np.meshgrid(np.arange(512), np.arange(384))

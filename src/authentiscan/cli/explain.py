@@ -10,9 +10,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
     from authentiscan.core.types import RGBImage
     from authentiscan.explain import Heatmap, Target
     from authentiscan.inference import Detector
@@ -134,7 +131,7 @@ def explain(
     wishes = _Wishes(method.value, target.value, views, opacity, colours.value)
     backend = "torch" if sanity or needs_torch(method.value) else "onnx"
     detector = load_detector(model, backend=backend, threads=threads)  # type: ignore[arg-type]
-    measured, crops, failed = [], [], 0
+    measured, shown, failed = [], [], 0
     written: set[Path] = set()
     for path in images:
         try:
@@ -150,7 +147,8 @@ def explain(
                 picture = _saved(drawn, path, save, many=len(images) > 1, written=written)
             if visualize:
                 _open(drawn)
-        crops.append(detector.spec.preprocess.crops(pixels)[0])
+        if sanity:
+            shown.append(pixels)
         if faithfulness:
             from authentiscan.explain.faithfulness import faithfulness as measure
 
@@ -160,8 +158,8 @@ def explain(
         )
     if measured and not as_json:
         _tell_faithfulness(measured)
-    if sanity and crops and not as_json:
-        _tell_sanity(detector, crops)
+    if sanity and shown and not as_json:
+        _tell_sanity(detector, shown)
     if failed:
         raise typer.Exit(1)
 
@@ -351,16 +349,17 @@ def _tell_faithfulness(measured: list[Any]) -> None:
         console.print(summarise(measured).sentence)
 
 
-def _tell_sanity(detector: Detector, crops: list[NDArray[np.uint8]]) -> None:
+def _tell_sanity(detector: Detector, images: list[RGBImage]) -> None:
     import numpy as np
     from rich.console import Console
     from rich.table import Table
 
     from authentiscan.explain.sanity import randomised_similarity
 
-    few = np.concatenate([some[:16] for some in crops])[:64]
+    network = detector.network
+    few = np.concatenate([network.preprocess.crops(pixels)[0][:16] for pixels in images])[:64]
     table = Table("layers made random", "share", "similarity of the maps (0 is right)", box=None)
-    for stage in randomised_similarity(detector, few):
+    for stage in randomised_similarity(network, few):
         table.add_row(str(stage.layers), f"{stage.share:.0%}", f"{stage.similarity:+.2f}")
     Console().print(table)
 

@@ -31,11 +31,17 @@ def export(
     Example: authentiscan export runs/baseline --output baseline.onnx --opset 20
     """
     from authentiscan.core.errors import MissingExtraError, UsageError
-    from authentiscan.inference.bundle import read_spec
+    from authentiscan.inference.bundle import NetworkSpec, read_spec
 
     if output.exists() and not force:
         raise UsageError(f"{output} exists; name another file or add --force")
     spec = read_spec(bundle)
+    if not isinstance(spec, NetworkSpec):
+        raise UsageError(
+            f"{bundle} is an ensemble, and ONNX knows no crops or pooling: export its members, "
+            f"each a bundle in {bundle / 'members'}, and add up their pooled logits with the "
+            "weights of detector.json"
+        )
     try:
         from authentiscan.inference.export import export_onnx
         from authentiscan.inference.torch_backend import load_model

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from authentiscan.inference.bundle import DetectorSpec
+    from authentiscan.inference.bundle import DetectorSpec, EnsembleSpec
 
 app = typer.Typer(help="Show architectures and bundles.", no_args_is_help=True)
 
@@ -107,19 +107,43 @@ def _print_info(folder: Path, spec: DetectorSpec) -> None:
 
 
 def _facts(spec: DetectorSpec) -> list[tuple[str, str]]:
-    how, rule = spec.preprocess, spec.decision
-    arguments = ", ".join(f"{key}={value}" for key, value in spec.architecture.arguments.items())
+    from authentiscan.inference import EnsembleSpec
+
+    rule = spec.decision
+    inside = _members(spec) if isinstance(spec, EnsembleSpec) else _network(spec)
     return [
         ("made", f"{spec.created:%Y-%m-%d %H:%M} UTC, licence {spec.licence}"),
-        ("architecture", f"{spec.architecture.name} ({arguments or 'defaults'})"),
-        ("parameters", f"{spec.architecture.parameters:,}"),
-        ("input", f"{how.size} x {how.size}, resize {how.resize}, small images {how.small_image}"),
-        ("crops", f"up to {how.max_crops}, pooled by {how.pooling}"),
+        *(("trained on from", f"{a.name} {a.version} ({a.sha256[:12]})") for a in spec.lineage),
+        *inside,
         ("calibration", _calibration(spec)),
         ("verdict", f"generated from {rule.generated.score:.4f}, real below {rule.real_below:.4f}"),
         *(("data", _data(use)) for use in spec.data),
         *(("sha256", f"{digest[:16]}…  {name}, verified") for name, digest in spec.files.items()),
     ]
+
+
+def _network(spec: DetectorSpec) -> list[tuple[str, str]]:
+    (network,) = spec.networks
+    how, chosen = network.preprocess, network.architecture
+    arguments = ", ".join(f"{key}={value}" for key, value in chosen.arguments.items())
+    return [
+        ("architecture", f"{chosen.name} ({arguments or 'defaults'})"),
+        ("parameters", f"{chosen.parameters:,}"),
+        ("input", f"{how.size} x {how.size}, resize {how.resize}, small images {how.small_image}"),
+        ("crops", f"up to {how.max_crops}, pooled by {how.pooling}"),
+    ]
+
+
+def _members(spec: EnsembleSpec) -> list[tuple[str, str]]:
+    told = [
+        (
+            "member",
+            f"{member.weight:.4g} x {member.spec.name} ({member.spec.architecture_name}, "
+            f"{member.spec.parameters:,} parameters), in {member.folder}",
+        )
+        for member in spec.members
+    ]
+    return [*told, ("parameters", f"{spec.parameters:,}")]
 
 
 def _calibration(spec: DetectorSpec) -> str:

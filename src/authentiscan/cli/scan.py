@@ -165,7 +165,7 @@ class _Run:
         from authentiscan.scan import scan as scan_items
 
         detector = load_detector(model, threads=1)
-        self._check_same_model(detector.spec.files.get("model.onnx"))
+        self._check_same_model(detector.spec.sha256)
         items = find(self.paths, recursive=self.recursive)
         items = journal.without(items, {report.path for report in self.earlier})
         options = Options(stability, provenance, self.thumbnails)

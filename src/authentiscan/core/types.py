@@ -44,6 +44,17 @@ class Box:
     height: int
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Reading:
+    """What one network says of the crops of one image.
+
+    logits: (N,) float32, uncalibrated, positive for generated. boxes: where the crops were taken.
+    """
+
+    logits: NDArray[np.float32]
+    boxes: tuple[Box, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class CropScore:
     """The score of one crop, and where it was taken."""
@@ -58,7 +69,8 @@ class Prediction:
 
     score: P(generated) of the whole image, calibrated, in [0, 1].
     raw_score: the same before calibration.
-    crops: the calibrated score of every crop, in the order they were taken.
+    crops: the calibrated score of every crop, in the order they were taken; where several networks
+        judge together, the crops of the first, then those of the next.
     """
 
     score: float

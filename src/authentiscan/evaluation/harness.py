@@ -58,33 +58,20 @@ class Scorer(Protocol):
 
 
 class BundleScorer:
-    """A `Detector` as a scorer: all crops of the given images go through in one call."""
+    """A `Detector` as a scorer: crops of the given images share batches."""
 
     def __init__(self, detector: Detector) -> None:
         self.detector = detector
         self.name = detector.spec.name
-        self.identity = detector_identity(detector)
+        self.identity = detector.spec.identity
 
     def logits(self, images: Sequence[RGBImage]) -> Floats:
         """Pooled logits (N,), equal to those behind `Detector.predict`."""
-        preprocess = self.detector.spec.preprocess
-        parts = [preprocess.crops(image)[0] for image in images]
-        crops = self.detector.logits(np.concatenate(parts) if len(parts) > 1 else parts[0])
-        ends = np.cumsum([len(part) for part in parts])
-        return np.asarray([preprocess.pool(c) for c in np.split(crops, ends[:-1])])
+        return self.detector.logits(images)
 
     def scores(self, logits: Floats) -> Floats:
         """Calibrated scores (N,) of pooled logits."""
         return apply(self.detector.spec.calibration, logits)
-
-
-def detector_identity(detector: Detector) -> str | None:
-    """Hash of weights and preprocessing: calibration and thresholds may change without it."""
-    spec = detector.spec
-    if not spec.files:
-        return None
-    text = repr(sorted(spec.files.items())) + spec.preprocess.model_dump_json()
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def as_scorer(detector: Detector | Scorer) -> Scorer:

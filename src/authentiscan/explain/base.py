@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, TypeAlias
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from authentiscan.core.preprocess import Preprocess, Tensor
-from authentiscan.core.types import Box, DecodedImage, RGBImage
+from authentiscan.core.types import Box, DecodedImage, Prediction, Reading, RGBImage
 
 Target: TypeAlias = Literal["generated", "real"]
 """Which way the evidence points that a map shows."""
@@ -20,45 +20,58 @@ Maps: TypeAlias = NDArray[np.float32]
 """Maps (N, h, w) >= 0, one a crop, at any resolution."""
 
 
-class DescribedDetector(Protocol):
-    """The part of a bundle's description that explanations read."""
-
-    @property
-    def name(self) -> str:
-        """The detector's name."""
-        ...
+class ExplainedNetwork(Protocol):
+    """One network as explanations see it; `authentiscan.inference.Network` is one."""
 
     @property
     def preprocess(self) -> Preprocess:
         """How images become crops."""
         ...
 
-
-class Explainable(Protocol):
-    """A detector as explanations see it; `authentiscan.inference.Detector` is one."""
-
-    @property
-    def spec(self) -> DescribedDetector:
-        """Its description."""
-        ...
-
-    def logits(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Logits (N,) of crops (N, S, S, 3) uint8."""
-        ...
-
     def explain_crops(
         self, crops: NDArray[np.uint8], target: Target = "generated"
     ) -> tuple[NDArray[np.float32], Tensor]:
-        """Logits (N,) and Grad-CAM (N, h, w) >= 0."""
+        """Logits (N,) and Grad-CAM (N, h, w) >= 0 of crops (N, S, S, 3) uint8."""
         ...
 
-    def score(self, logit: float) -> float:
-        """Calibrated P(generated) of a logit."""
+
+class ExplainedTerm(Protocol):
+    """A network of a detector and the factor, at least 0, on its pooled logit."""
+
+    @property
+    def weight(self) -> float:
+        """The factor."""
+        ...
+
+    @property
+    def network(self) -> ExplainedNetwork:
+        """The network."""
+        ...
+
+
+class Predicts(Protocol):
+    """A detector of which only the scores are asked."""
+
+    def predict_many(self, sources: Iterable[Any], /) -> Iterator[Prediction]:
+        """Predictions of pixels (H, W, 3) uint8, in order; each array is read before the next."""
+        ...
+
+
+class Explainable(Predicts, Protocol):
+    """A detector as explanations see it; `authentiscan.inference.Detector` is one."""
+
+    @property
+    def terms(self) -> Sequence[ExplainedTerm]:
+        """The networks whose weighted logits add up to the detector's."""
+        ...
+
+    def prediction(self, readings: Sequence[Reading], /) -> Prediction:
+        """What readings of one image, one a term, say of it."""
         ...
 
 
 Method: TypeAlias = Callable[[Any, NDArray[np.uint8], Target], tuple[NDArray[np.float32], Maps]]
-"""(detector, crops (N, S, S, 3), target) -> logits (N,) and maps (N, h, w) >= 0."""
+"""(network, crops (N, S, S, 3), target) -> logits (N,) and maps (N, h, w) >= 0."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -68,15 +81,14 @@ class Heatmap:
     raw: float32 (H, W) >= 0; overlapping crops are averaged, 0 where no crop was taken.
     covered: bool (H, W), False where the detector did not look.
     score: calibrated P(generated) in [0, 1] of the same image.
-    logits, boxes: of the crops, so that ``Detector.prediction`` needs no second pass.
+    prediction: of the same pass, so that it needs no second one.
     """
 
     raw: NDArray[np.float32]
     covered: NDArray[np.bool_]
     score: float
     target: Target
-    logits: NDArray[np.float32] | None = None
-    boxes: tuple[Box, ...] = ()
+    prediction: Prediction | None = None
 
     def scaled(self) -> NDArray[np.float32]:
         """``raw`` divided by its maximum: float32 (H, W) in [0, 1], all 0 where nothing speaks.

@@ -17,10 +17,12 @@ from authentiscan.core.errors import DecodeError, UsageError
 from authentiscan.core.images import decode, encode
 from authentiscan.core.manifest import Manifest
 from authentiscan.core.types import RGBImage
-from authentiscan.explain.base import Explainable, Heatmap, enlarge, stitch
+from authentiscan.explain.base import Explainable, Heatmap, Target, enlarge
 from authentiscan.explain.colours import coloured
+from authentiscan.explain.gradcam import explain
 from authentiscan.explain.overlay import Panel, figure, labelled_matrix, overlay
 
+SIDES: tuple[Target, Target] = ("generated", "real")
 GRID = 64
 """Maps are compared at GRID x GRID, whatever the image's size."""
 TOP_SHARE = 0.2
@@ -138,18 +140,10 @@ def top_overlap(first: NDArray[np.float32], second: NDArray[np.float32]) -> floa
 
 def _look(detector: Explainable, image: RGBImage) -> tuple[Heatmap, NDArray[np.float32]]:
     """The map for the side the score leans to, and all evidence on the common grid, sum 1."""
-    preprocess = detector.spec.preprocess
-    crops, boxes = preprocess.crops(image)
-    logits, generated = detector.explain_crops(crops, "generated")
-    _, real = detector.explain_crops(crops, "real")
-    score = detector.score(preprocess.pool(logits))
-    leans = score >= 0.5
-    shape = image.shape[:2]
-    raw, covered = stitch(generated if leans else real, boxes, preprocess, *shape)
-    both, _ = stitch(generated + real, boxes, preprocess, *shape)
-    grid = enlarge(both, GRID, GRID)
+    generated, real = (explain(detector, image, target=target) for target in SIDES)
+    grid = enlarge(generated.raw + real.raw, GRID, GRID)
     grid /= max(float(grid.sum()), 1e-12)
-    return Heatmap(raw, covered, score, "generated" if leans else "real"), grid
+    return generated if generated.score >= 0.5 else real, grid
 
 
 def _sample(manifest: Manifest, samples: int, seed: int) -> list[int]:

@@ -22,11 +22,10 @@ from PIL import Image, ImageFilter
 
 from authentiscan.core.errors import UsageError
 from authentiscan.core.types import DecodedImage, RGBImage
-from authentiscan.explain.base import Explainable, Heatmap, pixels_of
+from authentiscan.explain.base import Heatmap, Predicts, pixels_of
 from authentiscan.explain.views import luma
 
 Fill = Literal["blur", "mean"]
-_CROPS_AT_ONCE = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +82,7 @@ class Summary:
 
 
 def faithfulness(
-    detector: Explainable,
+    detector: Predicts,
     image: DecodedImage | RGBImage,
     found: Heatmap,
     *,
@@ -178,26 +177,10 @@ class _Cells:
             yield current
 
 
-def _probabilities(detector: Explainable, images: Iterable[RGBImage], target: str) -> list[float]:
-    """P(target) in [0, 1] of each image; crops of several share a batch."""
-    preprocess = detector.spec.preprocess
-    found: list[float] = []
-    waiting: list[NDArray[np.uint8]] = []
-
-    def flush() -> None:
-        logits = detector.logits(np.concatenate(waiting))
-        for part in np.split(logits, np.cumsum([len(crops) for crops in waiting])[:-1]):
-            score = detector.score(preprocess.pool(part))
-            found.append(score if target == "generated" else 1.0 - score)
-        waiting.clear()
-
-    for image in images:
-        waiting.append(preprocess.crops(image)[0])
-        if sum(len(crops) for crops in waiting) >= _CROPS_AT_ONCE:
-            flush()
-    if waiting:
-        flush()
-    return found
+def _probabilities(detector: Predicts, images: Iterable[RGBImage], target: str) -> list[float]:
+    """P(target) in [0, 1] of each image."""
+    scores = [prediction.score for prediction in detector.predict_many(images)]
+    return scores if target == "generated" else [1.0 - score for score in scores]
 
 
 def _blank(pixels: RGBImage, fill: Fill, cell: int) -> RGBImage:

@@ -2,6 +2,14 @@
 
 The maps come out of the ONNX graph (`cam`, `cam_real`), where they are a closed form of the head:
 no torch, no backward pass. Selvaraju et al., *Grad-CAM*, ICCV 2017.
+
+Several networks: a detector's logit is the weighted sum of theirs, so its map is the weighted sum
+of their maps. Each member's map is first laid over the whole image on the pixel grid (it has its
+own crops, and its own number of cells a crop). A cell's value is a part of the member's logit, so a
+map of few cells has large values; each is therefore counted times its cells a crop, relative to the
+first member's: the mean over the image is then, up to one common factor, what the maps add to the
+detector's logit. Weights are never negative, so a member's evidence keeps its direction; evidence
+for the other side is not subtracted, as it has its own map.
 """
 
 from __future__ import annotations
@@ -9,15 +17,24 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from authentiscan.core.types import DecodedImage, RGBImage
-from authentiscan.explain.base import Explainable, Heatmap, Maps, Method, Target, pixels_of, stitch
+from authentiscan.core.types import DecodedImage, Reading, RGBImage
+from authentiscan.explain.base import (
+    Explainable,
+    ExplainedNetwork,
+    Heatmap,
+    Maps,
+    Method,
+    Target,
+    pixels_of,
+    stitch,
+)
 
 
 def gradcam(
-    detector: Explainable, crops: NDArray[np.uint8], target: Target
+    network: ExplainedNetwork, crops: NDArray[np.uint8], target: Target
 ) -> tuple[NDArray[np.float32], Maps]:
     """Logits (N,) and exact Grad-CAM (N, h, w) of crops: the default `Method`."""
-    return detector.explain_crops(crops, target)
+    return network.explain_crops(crops, target)
 
 
 def explain(
@@ -32,12 +49,22 @@ def explain(
     ``generated``: what raises the score; ``real``: what lowers it. Either may be empty (all 0).
     """
     pixels = pixels_of(image)
-    preprocess = detector.spec.preprocess
-    crops, boxes = preprocess.crops(pixels)
-    logits, maps = method(detector, crops, target)
-    raw, covered = stitch(maps, boxes, preprocess, *pixels.shape[:2])
-    score = detector.score(preprocess.pool(logits))
-    return Heatmap(raw, covered, score, target, logits, tuple(boxes))
+    total = np.zeros(pixels.shape[:2], np.float32)
+    covered = np.zeros(pixels.shape[:2], np.bool_)
+    readings: list[Reading] = []
+    first_cells = 0
+    for term in detector.terms:
+        preprocess = term.network.preprocess
+        crops, boxes = preprocess.crops(pixels)
+        logits, maps = method(term.network, crops, target)
+        raw, seen = stitch(maps, boxes, preprocess, *pixels.shape[:2])
+        cells = maps.shape[1] * maps.shape[2]
+        first_cells = first_cells or cells
+        total += np.float32(term.weight * cells / first_cells) * raw
+        covered |= seen
+        readings.append(Reading(logits, tuple(boxes)))
+    prediction = detector.prediction(readings)
+    return Heatmap(total, covered, prediction.score, target, prediction)
 
 
 def heatmap(

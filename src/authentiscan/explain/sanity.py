@@ -33,16 +33,16 @@ class RandomisedMaps:
 
 
 def randomised_similarity(
-    detector: Any, crops: NDArray[np.uint8], *, stages: int = 5, seed: int = 0
+    network: Any, crops: NDArray[np.uint8], *, stages: int = 5, seed: int = 0
 ) -> list[RandomisedMaps]:
     """Similarity of Grad-CAM of ``crops`` (N, S, S, 3) as ever more layers are made random.
 
-    ``detector`` must run on the torch backend. The first stage is the head alone.
+    ``network`` must run on the torch backend. The first stage is the head alone.
     """
     if stages < 2 or len(crops) < 1:
         raise UsageError("the sanity check needs at least 2 stages and 1 crop")
-    trained = model_of(detector)
-    x = torch.from_numpy(detector.spec.preprocess.tensor(crops))
+    trained = model_of(network)
+    x = torch.from_numpy(network.preprocess.tensor(crops))
     x = x.to(next(trained.parameters()).device)
     with torch.inference_mode():
         expected = trained.explain(x)[1].cpu().numpy()

@@ -1,7 +1,7 @@
 """Explanations that need gradients or many passes: the torch backend and, for two, captum.
 
-Each is a `Method`: (detector, crops, target) -> logits and maps. The detector must be loaded with
-``backend="torch"``.
+Each is a `Method`: (network, crops, target) -> logits and maps. The network's detector must be
+loaded with ``backend="torch"``.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ if TYPE_CHECKING:
 Attribution = tuple[NDArray[np.float32], Maps]
 
 
-def model_of(detector: Any) -> ImageClassifier:
-    """The torch network of a detector on the torch backend; UsageError on another backend."""
-    model: ImageClassifier | None = getattr(getattr(detector, "backend", None), "model", None)
+def model_of(network: Any) -> ImageClassifier:
+    """The torch model of a network on the torch backend; UsageError on another backend."""
+    model: ImageClassifier | None = getattr(getattr(network, "backend", None), "model", None)
     if model is None:
         raise UsageError("this explanation needs the torch backend: load_detector(backend='torch')")
     return model
 
 
-def gradcam_pp(detector: Any, crops: NDArray[np.uint8], target: Target) -> Attribution:
+def gradcam_pp(network: Any, crops: NDArray[np.uint8], target: Target) -> Attribution:
     """Grad-CAM++ (Chattopadhay et al., WACV 2018): maps (N, h, w) weighted by where they matter."""
-    model, x = _prepared(detector, crops)
+    model, x = _prepared(network, crops)
     with torch.enable_grad():
         maps = model.features(x).detach().requires_grad_()
         logits = model.head(maps)
@@ -47,14 +47,14 @@ def gradcam_pp(detector: Any, crops: NDArray[np.uint8], target: Target) -> Attri
 
 
 def integrated_gradients(
-    detector: Any, crops: NDArray[np.uint8], target: Target, *, steps: int = 32
+    network: Any, crops: NDArray[np.uint8], target: Target, *, steps: int = 32
 ) -> Attribution:
     """Integrated gradients (Sundararajan et al., ICML 2017) from mean colour: maps (N, S, S).
 
     Raises UsageError for a model that counts pixels, so that its score has no gradient there.
     """
     captum = _captum()
-    model, x = _prepared(detector, crops)
+    model, x = _prepared(network, crops)
     with torch.enable_grad():
         if not model.features(x[:1].clone().requires_grad_()).requires_grad:
             raise UsageError(
@@ -67,11 +67,11 @@ def integrated_gradients(
 
 
 def occlusion(
-    detector: Any, crops: NDArray[np.uint8], target: Target, *, window: int = 16
+    network: Any, crops: NDArray[np.uint8], target: Target, *, window: int = 16
 ) -> Attribution:
     """Fall of the logit where a square is covered (Zeiler, Fergus, ECCV 2014): maps (N, S, S)."""
     captum = _captum()
-    model, x = _prepared(detector, crops)
+    model, x = _prepared(network, crops)
     side = min(window, x.shape[-1])
     with torch.no_grad():
         found = captum.Occlusion(_signed(model, target)).attribute(
@@ -82,9 +82,9 @@ def occlusion(
     return _logits(model, x), _numpy(found.mean(1).clamp(min=0))
 
 
-def _prepared(detector: Any, crops: NDArray[np.uint8]) -> tuple[ImageClassifier, torch.Tensor]:
-    model = model_of(detector)
-    x = torch.from_numpy(detector.spec.preprocess.tensor(crops))
+def _prepared(network: Any, crops: NDArray[np.uint8]) -> tuple[ImageClassifier, torch.Tensor]:
+    model = model_of(network)
+    x = torch.from_numpy(network.preprocess.tensor(crops))
     return model, x.to(next(model.parameters()).device)
 
 

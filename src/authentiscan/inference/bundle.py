@@ -2,19 +2,24 @@
 
     model.onnx            `image` (N, 3, S, S) float32 -> `logits` (N,), `cam`, `cam_real` (N, h, w)
     weights.safetensors   the same weights for the torch backend
-    detector.json         this module's `DetectorSpec`
+    detector.json         this module's `NetworkSpec`
     README.md             model card made from it
 
-No pickle is read or written. A file whose SHA-256 differs from detector.json is refused.
+An ensemble is a bundle of bundles: `members/NAME/` instead of graph and weights, and an
+`EnsembleSpec` that holds the checksum of each member's detector.json, which holds those of its
+files. No pickle is read or written. A file whose SHA-256 is not the stated one is refused.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import re
+from abc import abstractmethod
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple, TypeVar
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -32,7 +37,12 @@ SPEC_FILE = "detector.json"
 ONNX_FILE = "model.onnx"
 WEIGHTS_FILE = "weights.safetensors"
 CARD_FILE = "README.md"
+MEMBERS = "members"
 SCHEMA_VERSION = 1
+MOST_NESTED = 3
+"""An ensemble of ensembles of ensembles of networks is as deep as bundles go."""
+
+_MEMBER_FOLDER = rf"^{MEMBERS}/[A-Za-z0-9][A-Za-z0-9._-]*$"
 
 
 class _Record(BaseModel):
@@ -107,19 +117,28 @@ class DataUse(_Record):
     licence: str | None = None
 
 
+class Ancestor(_Record):
+    """A detector whose weights this one began from; ``sha256`` is its `identity`."""
+
+    name: str
+    version: str
+    created: datetime
+    sha256: str
+
+
 class DetectorSpec(_Record):
-    """Everything a detector is, apart from its weights. Validated, versioned, complete.
+    """What every detector states of itself; a `NetworkSpec` or an `EnsembleSpec`.
 
     typical: per figure of `authentiscan.core.figures` the range that 99 % of the training images
     lie in; an image outside is far from what the detector knows. Empty where not measured.
+    lineage: the detectors it was trained on from, oldest first.
     """
 
     schema_version: Literal[1] = 1
+    kind: str
     name: str
     version: str = "1"
     created: datetime
-    architecture: Architecture
-    preprocess: Preprocess
     labels: dict[int, str] = Field(default_factory=lambda: {0: "real", 1: "generated"})
     calibration: Calibration = Calibration()
     decision: Decision
@@ -129,11 +148,146 @@ class DetectorSpec(_Record):
     recipe: dict[str, Any] = Field(default_factory=dict)
     recipe_sha256: str = ""
     data: tuple[DataUse, ...] = ()
+    lineage: tuple[Ancestor, ...] = ()
     libraries: dict[str, str] = Field(default_factory=dict)
     licence: str = "Apache-2.0"
     summary: str = ""
     limits: tuple[str, ...] = ()
     files: dict[str, str] = Field(default_factory=dict)
+
+    @abstractmethod
+    def terms(self, folder: Path = Path()) -> Iterator[PlacedTerm]:
+        """The networks of the detector in ``folder``: its logit is the sum of weight times pooled
+        logit.
+        """
+
+    @property
+    @abstractmethod
+    def architecture_name(self) -> str:
+        """What judges, in a word or two."""
+
+    @property
+    @abstractmethod
+    def sha256(self) -> str | None:
+        """Hash of what computes the logits: of the ONNX graph where there is one; None unknown."""
+
+    @property
+    def networks(self) -> tuple[NetworkSpec, ...]:
+        """The networks, in the order of `terms`."""
+        return tuple(term.spec for term in self.terms())
+
+    @property
+    def parameters(self) -> int:
+        """How many numbers were trained, of all networks together."""
+        return sum(network.architecture.parameters for network in self.networks)
+
+    @property
+    @abstractmethod
+    def identity(self) -> str | None:
+        """Hash of weights and preprocessing: calibration and thresholds may change without it."""
+
+    @property
+    @abstractmethod
+    def own_files(self) -> tuple[str, ...]:
+        """The files that decide what the bundle says, as paths below its folder."""
+
+
+class NetworkSpec(DetectorSpec):
+    """A detector of one network."""
+
+    kind: Literal["network"] = "network"
+    architecture: Architecture
+    preprocess: Preprocess
+
+    def terms(self, folder: Path = Path()) -> Iterator[PlacedTerm]:
+        """Itself, with weight 1."""
+        yield PlacedTerm(1.0, folder, self)
+
+    @property
+    def architecture_name(self) -> str:
+        """The architecture's name in `authentiscan.models`."""
+        return self.architecture.name
+
+    @property
+    def sha256(self) -> str | None:
+        """Hash of the ONNX graph."""
+        return self.files.get(ONNX_FILE)
+
+    @property
+    def identity(self) -> str | None:
+        """Hash of graph, weights and preprocessing."""
+        if not self.files:
+            return None
+        text = repr(sorted(self.files.items())) + self.preprocess.model_dump_json()
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    @property
+    def own_files(self) -> tuple[str, ...]:
+        """Graph and weights."""
+        return ONNX_FILE, WEIGHTS_FILE
+
+
+class Member(_Record):
+    """A detector in an ensemble.
+
+    folder: of its bundle, below the ensemble's. weight: factor on its logit, at least 0, so that
+    what speaks for generated in a member never speaks against it in the ensemble. spec: its own
+    description, read from its folder and written there only.
+    """
+
+    folder: str = Field(pattern=_MEMBER_FOLDER)
+    weight: float = Field(ge=0, allow_inf_nan=False)
+    spec: DetectorSpec = Field(exclude=True)
+
+
+class EnsembleSpec(DetectorSpec):
+    """Several detectors that judge as one: logit = sum of weight times the member's own logit.
+
+    Weights are on uncalibrated logits; what the sum means is for the ensemble's calibration to say.
+    """
+
+    kind: Literal["ensemble"] = "ensemble"
+    members: tuple[Member, ...] = Field(min_length=1)
+
+    def terms(self, folder: Path = Path()) -> Iterator[PlacedTerm]:
+        """The networks of all members, however deep, with their weights multiplied."""
+        for member in self.members:
+            for term in member.spec.terms(folder / member.folder):
+                yield term._replace(weight=member.weight * term.weight)
+
+    @property
+    def architecture_name(self) -> str:
+        """All networks' architectures."""
+        names = (network.architecture.name for network in self.networks)
+        return f"ensemble of {', '.join(names)}"
+
+    @property
+    def sha256(self) -> str | None:
+        """Hash of all networks and their weights."""
+        return self.identity
+
+    @property
+    def identity(self) -> str | None:
+        """Hash of all networks and their weights."""
+        found = [(term.weight, term.spec.identity) for term in self.terms()]
+        return hashlib.sha256(repr(found).encode()).hexdigest()
+
+    @property
+    def own_files(self) -> tuple[str, ...]:
+        """The members' descriptions, which state the checksums of their files."""
+        return tuple(f"{member.folder}/{SPEC_FILE}" for member in self.members)
+
+
+class PlacedTerm(NamedTuple):
+    """A network of a detector, the factor on its pooled logit, and where its files lie."""
+
+    weight: float
+    folder: Path
+    spec: NetworkSpec
+
+
+AnySpec = TypeVar("AnySpec", bound=DetectorSpec)
+_KINDS: dict[str, type[DetectorSpec]] = {"network": NetworkSpec, "ensemble": EnsembleSpec}
 
 
 def sigmoid(logit: float) -> float:
@@ -144,9 +298,13 @@ def sigmoid(logit: float) -> float:
 def read_spec(bundle: Path | str, *, verify: bool = True) -> DetectorSpec:
     """Read and validate the bundle in folder ``bundle``; with ``verify`` also its files' checksums.
 
-    Raises BundleNotFoundError, BundleVersionError, BundleIntegrityError or BundleError.
+    Members of an ensemble are read, and verified, with it. Raises BundleNotFoundError,
+    BundleVersionError, BundleIntegrityError or BundleError.
     """
-    folder = Path(bundle)
+    return _read_spec(Path(bundle), verify=verify, depth=0)
+
+
+def _read_spec(folder: Path, *, verify: bool, depth: int) -> DetectorSpec:
     path = folder / SPEC_FILE
     if not path.is_file():
         raise BundleNotFoundError(
@@ -161,8 +319,15 @@ def read_spec(bundle: Path | str, *, verify: bool = True) -> DetectorSpec:
         raise BundleVersionError(
             f"{path} has schema version {version!r}; this release reads {SCHEMA_VERSION}"
         )
+    kind = content.setdefault("kind", "network")
+    if not isinstance(kind, str) or kind not in _KINDS:
+        raise BundleVersionError(
+            f"{path} describes a {kind!r}; this release reads {', '.join(_KINDS)}"
+        )
+    if kind == "ensemble":
+        _read_members(content, folder, verify=verify, depth=depth)
     try:
-        spec = DetectorSpec.model_validate(content)
+        spec = _KINDS[kind].model_validate(content)
     except ValidationError as error:
         raise BundleError(f"{path} is not a valid detector description: {error}") from error
     if verify:
@@ -170,11 +335,39 @@ def read_spec(bundle: Path | str, *, verify: bool = True) -> DetectorSpec:
     return spec
 
 
+def _read_members(content: dict[str, Any], folder: Path, *, verify: bool, depth: int) -> None:
+    """Put each member's own description into its record; records of another shape stay as they are,
+    for the validation to tell.
+    """
+    if depth + 1 > MOST_NESTED:
+        raise BundleError(
+            f"{folder}: ensembles are nested more than {MOST_NESTED} deep; use the inner members "
+            "themselves"
+        )
+    listed = content.get("members")
+    for record in listed if isinstance(listed, list) else ():
+        if not isinstance(record, dict):
+            continue
+        record.pop("spec", None)
+        name = record.get("folder")
+        if not isinstance(name, str) or not re.fullmatch(_MEMBER_FOLDER, name):
+            continue
+        place = folder / name
+        if place.resolve() != folder.resolve() / name:
+            raise BundleIntegrityError(f"{place} is a link; a member lies in the ensemble's folder")
+        record["spec"] = _read_spec(place, verify=verify, depth=depth + 1)
+
+
 def verify_files(folder: Path, spec: DetectorSpec) -> None:
     """Raise BundleIntegrityError where a file is missing or its SHA-256 is not the stated one."""
+    unstated = sorted(set(spec.own_files) - set(spec.files))
+    if unstated:
+        raise BundleIntegrityError(
+            f"{folder / SPEC_FILE} states no checksum of {', '.join(unstated)}"
+        )
     for name, expected in spec.files.items():
         path = folder / name
-        if Path(name).name != name:
+        if Path(name).name != name and name not in spec.own_files:
             raise BundleIntegrityError(
                 f"{SPEC_FILE} names {name!r}, which is not a plain file name"
             )
@@ -187,9 +380,9 @@ def verify_files(folder: Path, spec: DetectorSpec) -> None:
             )
 
 
-def write_spec(folder: Path, spec: DetectorSpec, files: tuple[str, ...]) -> DetectorSpec:
-    """Write detector.json last, with the checksums of ``files``; returns the spec as written."""
-    checksums = {name: file_sha256(folder / name) for name in files}
+def write_spec(folder: Path, spec: AnySpec) -> AnySpec:
+    """Write detector.json last, with the checksums of its own files; the spec as written."""
+    checksums = {name: file_sha256(folder / name) for name in spec.own_files}
     written = spec.model_copy(update={"files": checksums})
     partial = folder / (SPEC_FILE + ".partial")
     partial.write_text(written.model_dump_json(indent=2) + "\n", encoding="utf-8")

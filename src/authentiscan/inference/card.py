@@ -6,7 +6,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from authentiscan.inference.bundle import DetectorSpec, Threshold
+from authentiscan.core.preprocess import Preprocess
+from authentiscan.inference.bundle import Ancestor, DetectorSpec, EnsembleSpec, Threshold
 
 _USE = """```python
 import authentiscan
@@ -23,6 +24,7 @@ def model_card(spec: DetectorSpec) -> str:
         f"# {spec.name}",
         spec.summary or "An AI-generated-image detector in the authentiscan bundle format.",
         _facts(spec),
+        *(["## Members\n\n" + _members(spec)] if isinstance(spec, EnsembleSpec) else []),
         "## Use\n\n" + _USE,
         "## Verdict\n\n" + _verdict(spec),
         "## Measured\n\n"
@@ -35,30 +37,73 @@ def model_card(spec: DetectorSpec) -> str:
 
 
 def _facts(spec: DetectorSpec) -> str:
-    how = spec.preprocess
+    rows = [
+        ["version", f"{spec.version}, made {spec.created:%Y-%m-%d %H:%M} UTC"],
+        *(_ensemble_facts(spec) if isinstance(spec, EnsembleSpec) else _network_facts(spec)),
+        ["output", "score: probability that the image is generated, 0 real, 1 generated"],
+        ["licence", spec.licence],
+    ]
+    if spec.lineage:
+        rows.append(["trained on from", ", then ".join(map(_ancestor, spec.lineage))])
+    return table(["", ""], rows)
+
+
+def _network_facts(spec: DetectorSpec) -> list[list[str]]:
+    (network,) = spec.networks
+    chosen = network.architecture
+    return [
+        ["architecture", f"`{chosen.name}`, {chosen.parameters:,} parameters"],
+        ["arguments", f"`{chosen.arguments}`" if chosen.arguments else "defaults"],
+        ["input", input_words(network.preprocess)],
+        ["crops", crops_words(network.preprocess)],
+    ]
+
+
+def _ensemble_facts(spec: EnsembleSpec) -> list[list[str]]:
+    return [
+        ["ensemble", f"{len(spec.members)} members, {spec.parameters:,} parameters in all"],
+        ["logit", "sum of weight times the member's own logit; each member crops in its own way"],
+    ]
+
+
+def _members(spec: EnsembleSpec) -> str:
+    head = ["member", "in", "weight", "architecture", "parameters", "input", "crops"]
+    rows = [
+        [
+            member.spec.name,
+            f"`{member.folder}`",
+            f"{member.weight:.4g}",
+            f"`{member.spec.architecture_name}`",
+            f"{member.spec.parameters:,}",
+            "; ".join(dict.fromkeys(input_words(n.preprocess) for n in member.spec.networks)),
+            "; ".join(dict.fromkeys(crops_words(n.preprocess) for n in member.spec.networks)),
+        ]
+        for member in spec.members
+    ]
+    return (
+        "Each is a whole detector with a card of its own. Weights are on uncalibrated logits, so "
+        "they also undo differences of scale between members.\n\n" + table(head, rows)
+    )
+
+
+def input_words(how: Preprocess) -> str:
+    """What a network sees, in words."""
     resize = {
         "none": "native pixels, never resized",
         "short_side": f"short side scaled to {how.size} ({how.interpolation})",
         "squash": f"both sides scaled to {how.size} ({how.interpolation})",
     }[how.resize]
-    return table(
-        ["", ""],
-        [
-            ["version", f"{spec.version}, made {spec.created:%Y-%m-%d %H:%M} UTC"],
-            [
-                "architecture",
-                f"`{spec.architecture.name}`, {spec.architecture.parameters:,} parameters",
-            ],
-            [
-                "arguments",
-                f"`{spec.architecture.arguments}`" if spec.architecture.arguments else "defaults",
-            ],
-            ["input", f"{how.size} x {how.size} crops, {resize}"],
-            ["crops", f"up to {how.max_crops} an image, logits pooled by {how.pooling}"],
-            ["output", "score: probability that the image is generated, 0 real, 1 generated"],
-            ["licence", spec.licence],
-        ],
-    )
+    return f"{how.size} x {how.size} crops, {resize}"
+
+
+def crops_words(how: Preprocess) -> str:
+    """How many crops a network sees and what becomes of their logits, in words."""
+    return f"up to {how.max_crops} an image, logits pooled by {how.pooling}"
+
+
+def _ancestor(ancestor: Ancestor) -> str:
+    made = f"{ancestor.created:%Y-%m-%d}"
+    return f"{ancestor.name} {ancestor.version} of {made} (`{ancestor.sha256[:12]}`)"
 
 
 def _verdict(spec: DetectorSpec) -> str:

@@ -1,8 +1,12 @@
-"""A detector: a bundle made ready to score images."""
+"""A detector: a bundle made ready to score images.
+
+image ─► each network: its crops ─► logits ─► pooled ─► weighted sum ─► calibration ─► score
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 from typing import Literal, Protocol, TypeAlias
@@ -11,15 +15,31 @@ import numpy as np
 from numpy.typing import NDArray
 
 from authentiscan.core.errors import BundleNotFoundError, UsageError
-from authentiscan.core.preprocess import Tensor
-from authentiscan.core.types import Box, CropScore, DecodedImage, Prediction, RGBImage, Verdict
-from authentiscan.inference.bundle import SPEC_FILE, DetectorSpec, read_spec, sigmoid
+from authentiscan.core.preprocess import Preprocess, Tensor
+from authentiscan.core.types import (
+    Box,
+    CropScore,
+    DecodedImage,
+    Prediction,
+    Reading,
+    RGBImage,
+    Verdict,
+)
+from authentiscan.inference.bundle import (
+    SPEC_FILE,
+    DetectorSpec,
+    NetworkSpec,
+    read_spec,
+    sigmoid,
+)
 
 ImageSource: TypeAlias = DecodedImage | RGBImage | Path | str | bytes
 """A decoded image, pixels (H, W, 3) uint8, a path, or encoded bytes."""
 
 BackendName: TypeAlias = Literal["onnx", "torch"]
 Target: TypeAlias = Literal["generated", "real"]
+Cropped: TypeAlias = tuple[NDArray[np.uint8], list[Box]]
+"""Crops (N, S, S, 3) of an image and where they were taken."""
 
 
 class Backend(Protocol):
@@ -34,40 +54,29 @@ class Backend(Protocol):
         ...
 
 
-class Detector:
-    """Scores images as one bundle says: its preprocessing, network, calibration and thresholds.
+class Network:
+    """One network and its preprocessing: crops of images in, logits and maps out."""
 
-    Use `load_detector`. Thread-safe on the ONNX backend.
-    """
-
-    def __init__(self, spec: DetectorSpec, backend: Backend, *, batch: int = 32) -> None:
+    def __init__(self, spec: NetworkSpec, backend: Backend, *, batch: int = 32) -> None:
         if batch < 1:
             raise UsageError(f"batch is {batch}; it must be at least 1 crop")
         self.spec = spec
         self.backend = backend
         self.batch = batch
 
-    def predict(self, source: ImageSource) -> Prediction:
-        """Score one image; decoding errors of a path or of bytes are raised as `DecodeError`."""
-        crops, boxes = self.spec.preprocess.crops(_pixels(source))
-        return self.prediction(self.logits(crops), boxes)
+    @property
+    def preprocess(self) -> Preprocess:
+        """How images become crops."""
+        return self.spec.preprocess
 
-    def predict_many(self, sources: Iterable[ImageSource]) -> Iterator[Prediction]:
-        """Score many images, in order; crops of several images share a batch, which is faster.
-
-        ``sources`` is read lazily, one batch ahead. The first unreadable image raises; to go on
-        past such images decode them first, as `authentiscan scan` does.
-        """
-        waiting: list[tuple[NDArray[np.uint8], list[Box]]] = []
-        held = 0
-        for source in sources:
-            waiting.append(self.spec.preprocess.crops(_pixels(source)))
-            held += len(waiting[-1][1])
-            if held >= self.batch:
-                yield from self._predict_batch(waiting)
-                waiting, held = [], 0
-        if waiting:
-            yield from self._predict_batch(waiting)
+    def read(self, cropped: Sequence[Cropped]) -> list[Reading]:
+        """What the network says of images whose crops were taken; they share batches."""
+        logits = self.logits(np.concatenate([crops for crops, _ in cropped]))
+        ends = np.cumsum([len(boxes) for _, boxes in cropped])
+        parts = np.split(logits, ends[:-1])
+        return [
+            Reading(part, tuple(boxes)) for part, (_, boxes) in zip(parts, cropped, strict=True)
+        ]
 
     def logits(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Uncalibrated logits (N,) of crops (N, S, S, 3) uint8; positive for generated."""
@@ -87,41 +96,108 @@ class Detector:
         )
         return np.concatenate(logits), np.concatenate(maps)
 
+    def _tensors(self, crops: NDArray[np.uint8]) -> Iterator[Tensor]:
+        size = self.preprocess.size
+        if crops.ndim != 4 or not len(crops) or crops.shape[1:] != (size, size, 3):
+            raise UsageError(f"crops have shape {crops.shape}; expected (N, {size}, {size}, 3)")
+        for start in range(0, len(crops), self.batch):
+            yield self.preprocess.tensor(crops[start : start + self.batch])
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """A network of a detector and the factor on its pooled logit."""
+
+    weight: float
+    network: Network
+
+
+class Detector:
+    """Scores images as one bundle says: its networks' pooled logits, weighted, added, calibrated.
+
+    A single network is the sum of one term; an ensemble has several, each with its own crops. Use
+    `load_detector`. Thread-safe on the ONNX backend.
+    """
+
+    def __init__(self, spec: DetectorSpec, terms: Sequence[Term]) -> None:
+        self.spec = spec
+        self.terms = tuple(terms)
+
+    @property
+    def network(self) -> Network:
+        """The only network; UsageError where there are several."""
+        if len(self.terms) != 1:
+            raise UsageError(
+                f"{self.spec.name!r} is an ensemble of {len(self.terms)} networks, and this works "
+                "on one: name the bundle of a member, in its folder members/"
+            )
+        return self.terms[0].network
+
+    def predict(self, source: ImageSource) -> Prediction:
+        """Score one image; decoding errors of a path or of bytes are raised as `DecodeError`."""
+        return next(self.predict_many([source]))
+
+    def predict_many(self, sources: Iterable[ImageSource]) -> Iterator[Prediction]:
+        """Score many images, in order; crops of several images share a batch, which is faster.
+
+        ``sources`` is read lazily, one batch ahead. The first unreadable image raises; to go on
+        past such images decode them first, as `authentiscan scan` does.
+        """
+        return map(self.prediction, self.read_many(sources))
+
+    def logits(self, sources: Iterable[ImageSource]) -> NDArray[np.float64]:
+        """Uncalibrated logit (N,) of each image, positive for generated."""
+        return np.asarray([self.pooled(readings) for readings in self.read_many(sources)])
+
+    def read_many(self, sources: Iterable[ImageSource]) -> Iterator[tuple[Reading, ...]]:
+        """What each network says of each image, in the order of ``terms``; lazily, in batches."""
+        waiting: list[list[Cropped]] = []
+        held = 0
+        for source in sources:
+            pixels = _pixels(source)
+            waiting.append([term.network.preprocess.crops(pixels) for term in self.terms])
+            held += max(len(boxes) for _, boxes in waiting[-1])
+            if held >= min(term.network.batch for term in self.terms):
+                yield from self._read(waiting)
+                waiting, held = [], 0
+        if waiting:
+            yield from self._read(waiting)
+
+    def _read(self, waiting: list[list[Cropped]]) -> Iterator[tuple[Reading, ...]]:
+        by_network = zip(*waiting, strict=True)
+        found = [
+            term.network.read(cropped) for term, cropped in zip(self.terms, by_network, strict=True)
+        ]
+        return zip(*found, strict=True)
+
+    def pooled(self, readings: Sequence[Reading]) -> float:
+        """The uncalibrated logit of an image from its readings, one a term."""
+        pairs = zip(self.terms, readings, strict=True)
+        return float(sum(t.weight * t.network.preprocess.pool(r.logits) for t, r in pairs))
+
+    def prediction(self, readings: Sequence[Reading]) -> Prediction:
+        """What the readings of one image, one a term, say of it: pooled, summed and calibrated.
+
+        A crop's own score is by the calibration of the network that read it.
+        """
+        logit = self.pooled(readings)
+        return Prediction(
+            score=self.score(logit),
+            raw_score=sigmoid(logit),
+            crops=tuple(
+                CropScore(box, term.network.spec.calibration(float(value)))
+                for term, reading in zip(self.terms, readings, strict=True)
+                for box, value in zip(reading.boxes, reading.logits, strict=True)
+            ),
+        )
+
     def score(self, logit: float) -> float:
-        """Calibrated P(generated) in [0, 1] of a logit."""
+        """Calibrated P(generated) in [0, 1] of an image's logit."""
         return self.spec.calibration(logit)
 
     def verdict(self, score: float) -> Verdict:
         """The bundle's rule applied to a calibrated score."""
         return self.spec.decision(score)
-
-    def _tensors(self, crops: NDArray[np.uint8]) -> Iterator[Tensor]:
-        size = self.spec.preprocess.size
-        if crops.ndim != 4 or not len(crops) or crops.shape[1:] != (size, size, 3):
-            raise UsageError(f"crops have shape {crops.shape}; expected (N, {size}, {size}, 3)")
-        for start in range(0, len(crops), self.batch):
-            yield self.spec.preprocess.tensor(crops[start : start + self.batch])
-
-    def _predict_batch(
-        self, waiting: list[tuple[NDArray[np.uint8], list[Box]]]
-    ) -> Iterator[Prediction]:
-        logits = self.logits(np.concatenate([crops for crops, _ in waiting]))
-        start = 0
-        for _, boxes in waiting:
-            yield self.prediction(logits[start : start + len(boxes)], boxes)
-            start += len(boxes)
-
-    def prediction(self, logits: NDArray[np.float32], boxes: Sequence[Box]) -> Prediction:
-        """What the logits (N,) of one image's crops say of it: pooled and calibrated."""
-        pooled = self.spec.preprocess.pool(logits)
-        return Prediction(
-            score=self.score(pooled),
-            raw_score=sigmoid(pooled),
-            crops=tuple(
-                CropScore(box, self.score(float(logit)))
-                for box, logit in zip(boxes, logits, strict=True)
-            ),
-        )
 
 
 def load_detector(
@@ -134,6 +210,8 @@ def load_detector(
 ) -> Detector:
     """Make the detector in folder ``bundle`` ready; None is the one packaged with authentiscan.
 
+    An ensemble is a bundle like any other: all its members are loaded, and verified, with it.
+
     backend: ``onnx`` (ONNX Runtime, no torch) or ``torch`` (needs the ``export`` extra; slower, but
         gradients can be taken through it). threads: CPU threads for one batch; None lets the
         runtime use all cores. verify: refuse files whose checksum is not the stated one. batch:
@@ -145,7 +223,11 @@ def load_detector(
     if threads is not None and threads < 1:
         raise UsageError(f"threads is {threads}; it must be at least 1")
     spec = read_spec(folder, verify=verify)
-    return Detector(spec, _backend(backend, folder, spec, threads), batch=batch)
+    terms = [
+        Term(weight, Network(one, _backend(backend, place, one, threads), batch=batch))
+        for weight, place, one in spec.terms(folder)
+    ]
+    return Detector(spec, terms)
 
 
 def default_bundle() -> Path:
@@ -159,7 +241,7 @@ def default_bundle() -> Path:
     return folder
 
 
-def _backend(name: str, folder: Path, spec: DetectorSpec, threads: int | None) -> Backend:
+def _backend(name: str, folder: Path, spec: NetworkSpec, threads: int | None) -> Backend:
     if name == "onnx":
         from authentiscan.inference.onnx_backend import OnnxBackend
 

@@ -4,13 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import platform
-import shutil
-import tempfile
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -18,38 +14,29 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from authentiscan.core.errors import BundleError, MissingExtraError, UsageError
+from authentiscan.core.errors import BundleError, MissingExtraError
 from authentiscan.core.preprocess import Preprocess
 from authentiscan.inference.bundle import (
     CARD_FILE,
     ONNX_FILE,
-    SPEC_FILE,
     WEIGHTS_FILE,
+    Ancestor,
     Architecture,
     Calibration,
     DataUse,
     Decision,
-    DetectorSpec,
+    NetworkSpec,
     Threshold,
     write_spec,
 )
 from authentiscan.inference.card import model_card
+from authentiscan.inference.folder import replaced_bundle
 from authentiscan.inference.onnx_backend import OnnxBackend
+from authentiscan.inference.versions import library_versions
 from authentiscan.models.base import ImageClassifier
 
 OPSET = 18
 TOLERANCE = 1e-4
-_FILES = (ONNX_FILE, WEIGHTS_FILE)
-_LIBRARIES = (
-    "authentiscan",
-    "torch",
-    "timm",
-    "onnx",
-    "onnxscript",
-    "onnxruntime",
-    "numpy",
-    "pillow",
-)
 
 
 class _ExplainedGraph(nn.Module):
@@ -90,12 +77,13 @@ def save_bundle(
     recipe: Mapping[str, Any] | None = None,
     recipe_sha256: str = "",
     data: Sequence[DataUse] = (),
+    lineage: Sequence[Ancestor] = (),
     licence: str = "Apache-2.0",
     summary: str = "",
     limits: Sequence[str] = (),
     release: str = "1",
     opset: int = OPSET,
-) -> DetectorSpec:
+) -> NetworkSpec:
     """Write ``model`` (made by `authentiscan.models.create`) as a bundle in ``folder``.
 
     The folder appears complete or not at all; an older bundle there is replaced, any other folder
@@ -104,7 +92,7 @@ def save_bundle(
     to be replaced with `update_spec` once the detector was calibrated.
     """
     architecture, arguments = model.architecture
-    spec = DetectorSpec(
+    spec = NetworkSpec(
         name=name,
         version=release,
         created=datetime.now(UTC),
@@ -119,17 +107,18 @@ def save_bundle(
         recipe=dict(recipe or {}),
         recipe_sha256=recipe_sha256,
         data=tuple(data),
-        libraries=_library_versions(),
+        lineage=tuple(lineage),
+        libraries=library_versions(),
         licence=licence,
         summary=summary,
         limits=tuple(limits),
     )
-    with _replaced_folder(Path(folder)) as partial:
+    with replaced_bundle(Path(folder)) as partial:
         _write_weights(model, partial / WEIGHTS_FILE)
         export_onnx(model, partial / ONNX_FILE, size=preprocess.size, opset=opset)
-        spec = write_spec(partial, spec, _FILES)
-        (partial / CARD_FILE).write_text(model_card(spec), encoding="utf-8")
-    return spec
+        written = write_spec(partial, spec)
+        (partial / CARD_FILE).write_text(model_card(written), encoding="utf-8")
+    return written
 
 
 def export_onnx(
@@ -240,30 +229,6 @@ def _write_weights(model: ImageClassifier, path: Path) -> None:
 
 
 @contextlib.contextmanager
-def _replaced_folder(folder: Path) -> Iterator[Path]:
-    """A hidden folder beside ``folder`` that takes its place when the block ends without error."""
-    if folder.exists() and not folder.is_dir():
-        raise UsageError(f"{folder} is a file; a bundle is a folder")
-    if folder.is_dir() and any(folder.iterdir()) and not (folder / SPEC_FILE).is_file():
-        raise UsageError(f"{folder} holds other files and is no bundle; choose a new folder")
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    partial = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
-    try:
-        yield partial
-        partial.chmod(0o755)
-        if folder.is_dir():
-            retired = Path(tempfile.mkdtemp(prefix=f".{folder.name}.old.", dir=folder.parent))
-            folder.replace(retired / folder.name)
-            partial.replace(folder)
-            shutil.rmtree(retired)
-        else:
-            partial.replace(folder)
-    except BaseException:
-        shutil.rmtree(partial, ignore_errors=True)
-        raise
-
-
-@contextlib.contextmanager
 def _quiet_exporter() -> Iterator[None]:
     """The exporter warns of its own internals at length; none of it concerns the caller."""
     loggers = [logging.getLogger(name) for name in ("torch.onnx", "onnxscript", "onnx_ir")]
@@ -277,11 +242,3 @@ def _quiet_exporter() -> Iterator[None]:
     finally:
         for logger, level in zip(loggers, levels, strict=True):
             logger.setLevel(level)
-
-
-def _library_versions() -> dict[str, str]:
-    found = {"python": platform.python_version()}
-    for name in _LIBRARIES:
-        with contextlib.suppress(PackageNotFoundError):
-            found[name] = version(name)
-    return found

@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 
 from authentiscan.core.errors import BundleError, MissingExtraError
 from authentiscan.core.preprocess import Tensor
-from authentiscan.inference.bundle import WEIGHTS_FILE, DetectorSpec
+from authentiscan.inference.bundle import WEIGHTS_FILE, NetworkSpec
 
 if TYPE_CHECKING:
     from authentiscan.models.base import ImageClassifier
 
 
-def load_model(folder: Path, spec: DetectorSpec) -> ImageClassifier:
+def load_model(folder: Path, spec: NetworkSpec) -> ImageClassifier:
     """The bundle's network in evaluation mode, with its safetensors weights.
 
     Raises MissingExtraError without torch, BundleError where weights and architecture do not fit.
@@ -41,7 +41,7 @@ def load_model(folder: Path, spec: DetectorSpec) -> ImageClassifier:
 class TorchBackend:
     """The network in torch, on the GPU where there is one. ``model`` is open to explanations."""
 
-    def __init__(self, folder: Path, spec: DetectorSpec, *, threads: int | None = None) -> None:
+    def __init__(self, folder: Path, spec: NetworkSpec, *, threads: int | None = None) -> None:
         self.model = load_model(folder, spec)
         import torch
 

@@ -19,11 +19,11 @@ def update_spec(folder: Path | str, **changes: Any) -> DetectorSpec:
     """
     bundle = Path(folder)
     spec = read_spec(bundle)
-    values = {field: getattr(spec, field) for field in DetectorSpec.model_fields}
+    values = {field: getattr(spec, field) for field in type(spec).model_fields}
     try:
-        updated = DetectorSpec(**{**values, **changes})
+        updated = type(spec)(**{**values, **changes})
     except ValidationError as error:
         raise UsageError(f"these changes do not make a valid detector.json: {error}") from error
-    written = write_spec(bundle, updated, tuple(spec.files))
+    written = write_spec(bundle, updated)
     (bundle / CARD_FILE).write_text(model_card(written), encoding="utf-8")
     return written

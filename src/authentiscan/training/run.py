@@ -316,7 +316,7 @@ def _metrics_text(spec: DetectorSpec, progress: Progress, parts: Parts) -> str:
     """The figures of a run as a page of text."""
     measured = spec.metrics["validation"]
     lines = [
-        f"{spec.name}: {spec.architecture.name}, {spec.architecture.parameters:,} parameters",
+        f"{spec.name}: {spec.architecture_name}, {spec.parameters:,} parameters",
         f"trained {progress.total_epochs} epochs, best in epoch {progress.best_epoch}",
         f"unreadable training images skipped: {len(progress.unreadable)}",
         "",
