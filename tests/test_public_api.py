@@ -34,3 +34,13 @@ def test_import_alone_loads_nothing_heavy() -> None:
 def test_analysis_needs_neither_torch_nor_tables() -> None:
     heavy = ("torch", "timm", "pandas", "pyarrow", "c2pa", "matplotlib")
     assert not _loaded_after("from authentiscan import analyze, Report, load_detector", *heavy)
+
+
+def test_the_package_is_a_program_too() -> None:
+    told = subprocess.run(
+        [sys.executable, "-m", "authentiscan", "--version"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert told.stdout.strip() == f"authentiscan {authentiscan.__version__}"
