@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from importlib.metadata import version
 
 import pytest
 
@@ -43,4 +44,4 @@ def test_the_package_is_a_program_too() -> None:
         text=True,
         check=True,
     )
-    assert told.stdout.strip() == f"authentiscan {authentiscan.__version__}"
+    assert told.stdout.strip() == f"authentiscan {version('authentiscan')}"
