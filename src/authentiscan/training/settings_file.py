@@ -1,0 +1,245 @@
+"""Any frozen record from YAML: mistakes told together, each with its line; changes by ``--set``.
+
+Recipes and the pipeline's configuration are read by this.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeAlias, TypeVar
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from authentiscan.core.errors import RecipeError
+
+Place: TypeAlias = tuple[str | int, ...]
+"""Where a value stands in a file: ("phases", 0, "lr")."""
+
+Record = TypeVar("Record", bound=BaseModel)
+
+Check: TypeAlias = Callable[[Record], Iterable[tuple[Place, str]]]
+"""Mistakes that only the whole record shows, each with the place it is told for."""
+
+
+@dataclass(frozen=True)
+class Change:
+    """A value put in place of a file's own: ``key`` is dotted, ``said`` what messages call it."""
+
+    key: str
+    value: Any
+    said: str
+
+    @classmethod
+    def parse(cls, text: str) -> Change:
+        """Read ``optimizer.lr=1e-4``, the value as YAML. Raises RecipeError."""
+        key, equals, value = text.partition("=")
+        said = f"--set {text}"
+        if not equals or not all(key.strip().split(".")):
+            raise RecipeError(f"{said}: expected key=value such as optimizer.lr=1e-4")
+        try:
+            return cls(key.strip(), yaml.safe_load(value), said)
+        except yaml.YAMLError as error:
+            raise RecipeError(f"{said}: the value is not readable as YAML") from error
+
+
+@dataclass
+class _Document:
+    """The plain values of a file, where each stood, and mistakes found while reading."""
+
+    name: str
+    whole: str
+    values: dict[str, Any]
+    lines: dict[Place, int]
+    mistakes: list[tuple[int, str]] = field(default_factory=list)
+
+
+def read_text(path: Path, what: str) -> str:
+    """The text of a settings file; RecipeError where it cannot be read."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise RecipeError(f"cannot read the {what} {path}: {error}") from error
+
+
+def parse_settings(
+    kind: type[Record],
+    text: str,
+    *,
+    what: str,
+    name: str,
+    changes: Sequence[str | Change] = (),
+    check: Check[Record] | None = None,
+) -> Record:
+    """A ``kind`` from YAML ``text`` with ``changes`` such as ``optimizer.lr=1e-4`` applied.
+
+    what, name: how messages call such a file, and this one. Values of changes go through the same
+    validation. Raises RecipeError that lists every mistake, each with its line or the change it
+    came from.
+    """
+    document = _read(text, what, name)
+    origins: dict[Place, str] = {}
+    told = [f"{name}, line {line}: {message}" for line, message in document.mistakes]
+    for given in changes:
+        try:
+            change = Change.parse(given) if isinstance(given, str) else given
+            origins[_apply(document.values, change)] = change.said
+        except RecipeError as error:
+            told.append(str(error))
+    record = None
+    try:
+        record = kind.model_validate(document.values)
+    except ValidationError as error:
+        told += [
+            f"{_where(document, origins, e['loc'])}: {_message(kind, e)}"
+            for e in _ordered(error, document)
+        ]
+    if record is not None and check is not None:
+        told += [
+            f"{_where(document, origins, place)}: {message}" for place, message in check(record)
+        ]
+    if told or record is None:
+        count = "1 mistake" if len(told) == 1 else f"{len(told)} mistakes"
+        raise RecipeError(
+            f"{count} in the {what} {name}:\n" + "\n".join(f"  {line}" for line in told)
+        )
+    return record
+
+
+def dump_settings(record: BaseModel) -> str:
+    """The whole record as YAML that `parse_settings` reads back to an equal one."""
+    return yaml.safe_dump(record.model_dump(mode="json"), sort_keys=False, width=100)
+
+
+def _read(text: str, what: str, name: str) -> _Document:
+    try:
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        values = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f", line {mark.line + 1}" if mark else ""
+        problem = getattr(error, "problem", None) or str(error)
+        raise RecipeError(f"{name}{line}: not readable as YAML: {problem}") from error
+    if not isinstance(values, dict) or node is None:
+        raise RecipeError(
+            f"{name}: a {what} is a mapping of keys to values, got {type(values).__name__}"
+        )
+    document = _Document(name, f"the {what}", values, {(): 1})
+    _collect(node, (), document)
+    return document
+
+
+def _collect(node: yaml.Node, place: Place, document: _Document) -> None:
+    """Note the line of every value, and keys that stand twice (YAML silently keeps the last)."""
+    if isinstance(node, yaml.MappingNode):
+        seen: dict[str, int] = {}
+        for key, value in node.value:
+            line = key.start_mark.line + 1
+            if key.value in seen:
+                document.mistakes.append(
+                    (line, f"{key.value!r} stands twice, first in line {seen[key.value]}")
+                )
+            seen[key.value] = line
+            document.lines[(*place, key.value)] = line
+            _collect(value, (*place, key.value), document)
+    elif isinstance(node, yaml.SequenceNode):
+        for index, value in enumerate(node.value):
+            document.lines[(*place, index)] = value.start_mark.line + 1
+            _collect(value, (*place, index), document)
+
+
+def _apply(values: dict[str, Any], change: Change) -> Place:
+    """Put a change into nested values; returns where."""
+    steps = change.key.split(".")
+    at: Any = values
+    place: Place = ()
+    for depth, step in enumerate(steps):
+        at, place = _step(at, step, place, change, last=depth == len(steps) - 1)
+    return place
+
+
+def _step(at: Any, step: str, place: Place, change: Change, *, last: bool) -> tuple[Any, Place]:
+    if isinstance(at, list):
+        if not step.isdigit() or int(step) >= len(at):
+            raise RecipeError(
+                f"{change.said}: {'.'.join(map(str, place))} is a list of {len(at)}; "
+                f"say which one with a number from 0, got {step!r}"
+            )
+        index = int(step)
+        if last:
+            at[index] = change.value
+        return at[index], (*place, index)
+    if not isinstance(at, dict):
+        raise RecipeError(f"{change.said}: {'.'.join(map(str, place))} holds no further keys")
+    if last:
+        at[step] = change.value
+    elif not isinstance(at.get(step), dict | list):
+        at[step] = {}
+    return at[step], (*place, step)
+
+
+def _ordered(error: ValidationError, document: _Document) -> list[Any]:
+    """The mistakes by line; without "too short" for lists whose every item was refused already."""
+    found = error.errors()
+    inner = {e["loc"][:depth] for e in found for depth in range(len(e["loc"]))}
+    kept = [e for e in found if not (e["type"] == "too_short" and e["loc"] in inner)]
+    return sorted(kept, key=lambda e: _line(document, e["loc"]))
+
+
+def _line(document: _Document, place: Place) -> int:
+    """The line of the value, or of the nearest enclosing one that the file has."""
+    while place not in document.lines:
+        place = place[:-1]
+    return document.lines[place]
+
+
+def _where(document: _Document, origins: Mapping[Place, str], place: Place) -> str:
+    for length in range(len(place), 0, -1):
+        if place[:length] in origins:
+            return origins[place[:length]]
+    dotted = ".".join(str(step) for step in place) or document.whole
+    return f"{document.name}, line {_line(document, place)}: {dotted}"
+
+
+def _message(kind: type[BaseModel], error: Mapping[str, Any]) -> str:
+    place: Place = error["loc"]
+    if error["type"] == "extra_forbidden":
+        known = list(_fields_at(kind, place[:-1]))
+        near = difflib.get_close_matches(str(place[-1]), known, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known)}"
+        return f"unknown key; {hint}"
+    if error["type"] == "missing":
+        return "is missing"
+    text = str(error["msg"]).removeprefix("Value error, ")
+    text = text[0].lower() + text[1:]
+    given = error.get("input")
+    if error["type"] != "value_error" and not isinstance(given, dict | list | BaseModel):
+        text += f", got {given!r}"
+    return text
+
+
+def _fields_at(kind: type[BaseModel], place: Place) -> Iterator[str]:
+    """Names of the fields of the record at ``place`` below a ``kind``.
+
+    Steps that are no field are places in a list or names in a mapping: what they lead to has the
+    type that was found before.
+    """
+    record = kind
+    for step in place:
+        if step not in record.model_fields:
+            continue
+        inner = _types(record.model_fields[str(step)].annotation)
+        found = next((t for t in inner if isinstance(t, type) and issubclass(t, BaseModel)), None)
+        if found is None:
+            return
+        record = found
+    yield from record.model_fields
+
+
+def _types(kind: Any) -> Iterator[Any]:
+    yield kind
+    for part in getattr(kind, "__args__", ()):
+        yield from _types(part)
