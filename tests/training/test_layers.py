@@ -137,7 +137,7 @@ def test_average_follows() -> None:
             parameter.add_(1.0)
     distance = [1.0]
     for _ in range(40):
-        average.update(model)
+        average.update()
         first, second = next(average.model.parameters()), next(model.parameters())
         distance.append(float((first - second).abs().max()))
     assert distance == sorted(distance, reverse=True)

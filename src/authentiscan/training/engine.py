@@ -8,6 +8,7 @@ dropout are functions of (seed, epoch, step) and need no saving.
 
 from __future__ import annotations
 
+import contextlib
 import math
 import time
 from collections.abc import Callable, Iterator
@@ -36,9 +37,11 @@ from authentiscan.training.layers import (
     Schedule,
     TrainedLayers,
     head_penalty,
+    kept_statistics,
     loss_of,
     make_optimizer,
 )
+from authentiscan.training.leavings import write_history
 from authentiscan.training.recipe import Recipe, recipe_sha256
 from authentiscan.training.sampling import EpochBatches
 from authentiscan.training.state import (
@@ -51,7 +54,7 @@ from authentiscan.training.state import (
     save_checkpoint,
 )
 
-_SHOWN = 20  # steps between lines in TensorBoard
+_SHOWN = 20  # steps between lines in TensorBoard, and between looks at an accelerator's figures
 
 
 @dataclass
@@ -87,6 +90,7 @@ class Engine:
         self.progress = Progress()
         self.average: MovingAverage | None = None
         self._pending: dict[str, Any] | None = None
+        self._unread: list[tuple[Tensor, int]] = []  # loss and hits of a step, images in it
         self._batches = EpochBatches(
             data.plan, recipe.batch_size, rank=fabric.global_rank, world=fabric.world_size
         )
@@ -115,7 +119,7 @@ class Engine:
         return True
 
     def fit(self, stop: Callable[[Progress], bool] | None = None) -> Progress:
-        """Run all phases, then put the best weights into the model.
+        """Run all phases, then put the best weights into the model and make it plain again.
 
         ``stop`` is asked after every step and ends the run early, as a kill would.
         """
@@ -128,6 +132,7 @@ class Engine:
                     return self.progress
             self._end_phase()
         self._restore_best()
+        self._plain_model()
         return self.progress
 
     def time_steps(self, count: int = 3) -> float:
@@ -135,16 +140,16 @@ class Engine:
         phase = self._start_phase()
         phase.layers.train_mode()
         self._batches.set(0)
-        batches = iter(self._loader)
-        started = 0.0
-        for index in range(count + 1):
-            batch = next(batches, None)
-            if batch is None:
-                break
-            self._learn(phase, batch, last=True)
-            if index == 0:
+        started, done = time.perf_counter(), 0
+        for _, batch in zip(range(count + 1), self._loader, strict=False):
+            self._learn(phase, batch)
+            self._settle()
+            self.progress.step += 1
+            if self.progress.step == 1:
                 started = time.perf_counter()
-        return (time.perf_counter() - started) / max(1, index)
+            else:
+                done += 1
+        return (time.perf_counter() - started) / max(1, done)
 
     # --- phases -------------------------------------------------------------------------------
 
@@ -154,7 +159,9 @@ class Engine:
         if self._pending is None and progress.phase > 0:
             self._restore_best()
         layers = TrainedLayers(self.model, settings)
-        optimizer = make_optimizer(self.model, self.recipe, settings)
+        # Fabric cannot clip gradients between a loss scaler and a fused optimizer.
+        scaled = getattr(self.fabric.strategy.precision, "scaler", None) is not None
+        optimizer = make_optimizer(self.model, self.recipe, settings, fused=not scaled)
         module, optimizer = self.fabric.setup(self.model, optimizer)
         updates = math.ceil(self._steps / self.recipe.accumulate) * settings.epochs
         schedule = Schedule(self.recipe, optimizer, updates)
@@ -202,17 +209,17 @@ class Engine:
         self._batches.set(progress.total_epochs, start=first)
         self._start(f"epoch {progress.total_epochs + 1}", self._steps, first)
         for batch in self._loader:
-            last = progress.step + 1 == self._steps
-            self._learn(phase, batch, last=last)
+            self._learn(phase, batch)
             progress.step += 1
             progress.total_steps += 1
             self._after_step(phase)
             if stop and stop(progress):
                 return
+        self._settle()
         seconds = time.perf_counter() - started
         self._close_epoch(phase, lr, seconds, (self._steps - first) * self.recipe.batch_size)
 
-    def _learn(self, phase: _Phase, batch: Batch, *, last: bool) -> None:
+    def _learn(self, phase: _Phase, batch: Batch) -> None:
         """One batch: gradients, and an update where enough of them were added up."""
         recipe, progress = self.recipe, self.progress
         for text in note_failures(
@@ -221,20 +228,42 @@ class Engine:
             self._say(f"skipped an unreadable image: {text}")
         # Dropout depends on the step alone, so that a resumed run draws the same masks.
         torch.manual_seed(_mixed(recipe.seed, progress.total_steps, self.fabric.global_rank))
-        update = last or (progress.step + 1) % recipe.accumulate == 0
+        together, update = self._accumulation()
         with self.fabric.no_backward_sync(phase.module, enabled=not update):
             loss = self._loss(phase, batch)
-            self.fabric.backward(loss / recipe.accumulate)
+            with self._second_pass():
+                self.fabric.backward(loss / together)
         if update:
-            if recipe.gradient_clip:
-                self.fabric.clip_gradients(
-                    phase.module, phase.optimizer, max_norm=recipe.gradient_clip
-                )
-            phase.optimizer.step()
-            phase.optimizer.zero_grad(set_to_none=True)
-            phase.schedule.after_update()
-            if self.average is not None:
-                self.average.update(self.model)
+            self._update(phase)
+
+    def _accumulation(self) -> tuple[int, bool]:
+        """How many batches share the running step's update, fewer at an epoch's end; whether it is
+        the last of them.
+        """
+        first = self.progress.step - self.progress.step % self.recipe.accumulate
+        together = min(self.recipe.accumulate, self._steps - first)
+        return together, self.progress.step + 1 == first + together
+
+    def _second_pass(self) -> contextlib.AbstractContextManager[None]:
+        """Where the backward pass runs layers again, they must not count a batch twice."""
+        if self.recipe.gradient_checkpointing:
+            return kept_statistics(self.model)
+        return contextlib.nullcontext()
+
+    def _update(self, phase: _Phase) -> None:
+        if self.recipe.gradient_clip:
+            # Not finite: a loss scaler passes over such a step; without one the next loss tells.
+            self.fabric.clip_gradients(
+                phase.module,
+                phase.optimizer,
+                max_norm=self.recipe.gradient_clip,
+                error_if_nonfinite=False,
+            )
+        phase.optimizer.step()
+        phase.optimizer.zero_grad(set_to_none=True)
+        phase.schedule.after_update()
+        if self.average is not None:
+            self.average.update()
 
     def _loss(self, phase: _Phase, batch: Batch) -> Tensor:
         images, labels = self._feeder.on_device(batch)
@@ -243,28 +272,46 @@ class Engine:
             return torch.stack([p.sum() * 0.0 for p in learning]).sum()
         logits = phase.module(images).float()
         loss = loss_of(logits, labels, self.recipe.loss)
-        value = float(loss.detach())
-        if not math.isfinite(value):
-            raise TrainingError(
-                f"the loss became {value} in epoch {self.progress.total_epochs + 1}; try a smaller "
-                "optimizer.lr, gradient_clip=1, or precision=fp32"
-            )
-        self.progress.loss_sum += value * len(labels)
-        self.progress.hits += int(((logits >= 0) == (labels > 0.5)).sum())
-        self.progress.seen += len(labels)
+        hits = ((logits >= 0) == (labels > 0.5)).sum()
+        self._unread.append((torch.stack([loss.detach(), hits.float()]), len(labels)))
         if self.recipe.optimizer.head_l2:
             loss = loss + head_penalty(self.model, self.recipe.optimizer.head_l2)
         return loss
 
+    def _settle(self) -> None:
+        """Add what the last steps measured to the epoch's sums.
+
+        Raises TrainingError for a loss that is no number. Reading a figure waits for the device, so
+        an accelerator is asked once in `_SHOWN` steps, and before anything is kept.
+        """
+        progress = self.progress
+        if not self._unread:
+            return
+        measured = torch.stack([figures for figures, _ in self._unread]).tolist()
+        for (value, hits), (_, count) in zip(measured, self._unread, strict=True):
+            if not math.isfinite(value):
+                raise TrainingError(
+                    f"the loss became {value} in epoch {progress.total_epochs + 1}; try a smaller "
+                    "optimizer.lr, gradient_clip=1, or precision=fp32"
+                )
+            progress.loss_sum += value * count
+            progress.hits += int(hits)
+            progress.seen += count
+        self._unread.clear()
+
     def _after_step(self, phase: _Phase) -> None:
         progress, every = self.progress, self.recipe.checkpoint.every_steps
+        shown = progress.total_steps % _SHOWN == 0
+        if shown or self.fabric.device.type == "cpu":
+            self._settle()
         mean = progress.loss_sum / max(1, progress.seen)
         self._step(f"loss {mean:.4f}")
-        if progress.total_steps % _SHOWN == 0:
-            shown = {"train/loss": mean, "train/lr": _lr(phase.optimizer)}
-            self._log.log_metrics(shown, progress.total_steps)
+        if shown:
+            figures = {"train/loss": mean, "train/lr": _lr(phase.optimizer)}
+            self._log.log_metrics(figures, progress.total_steps)
         whole_update = progress.step % self.recipe.accumulate == 0 and progress.step < self._steps
         if every and progress.total_steps % every == 0 and whole_update:
+            self._settle()
             self._save(LAST, phase)
 
     def _close_epoch(self, phase: _Phase, lr: float, seconds: float, images: int) -> None:
@@ -327,6 +374,13 @@ class Engine:
             self.model.compile()
         self.model.to(self.fabric.device)
 
+    def _plain_model(self) -> None:
+        """Take back what `_prepare_model` did, so that the model is exported as any other is."""
+        if self.recipe.gradient_checkpointing:
+            self.model.set_gradient_checkpointing(False)
+        if self.recipe.channels_last:
+            self.model.to(memory_format=torch.contiguous_format)
+
     def _save(self, name: str, phase: _Phase) -> None:
         if self.fabric.is_global_zero:
             average = self.average
@@ -356,6 +410,8 @@ class Engine:
         numbers = {f"epoch/{k}": v for k, v in record.items() if math.isfinite(v)}
         self._log.log_metrics(numbers, self.progress.total_steps)
         self._log.save()
+        if self.fabric.is_global_zero:
+            write_history(self.folder.parent / "history.csv", self.progress.history)
         mark = " *" if self.progress.best_epoch == record["epoch"] else ""
         self._say(
             f"epoch {record['epoch']:3d}  loss {record['train_loss']:.4f}  val loss "
