@@ -71,6 +71,16 @@ def test_csv(tmp_path: Path) -> None:
     assert (rows[2]["score"], rows[2]["spread"], rows[2]["error"]) == ("", "", "broken <i>")
 
 
+def test_csv_runs_no_formula_of_a_file_name(tmp_path: Path) -> None:
+    report = Report(path="=cmd|' /C calc'!A0.png", verdict=Verdict.REAL, score=0.25, spread=0.0)
+    with Sinks([open_sink(tmp_path / "r.csv")]) as sinks:
+        sinks.write(Scanned(report))
+    with (tmp_path / "r.csv").open(newline="") as file:
+        row = next(csv.DictReader(file))
+    assert row["path"] == "'" + report.path
+    assert row["score"] == "0.25"
+
+
 def test_csv_to_a_stream_leaves_it_open() -> None:
     stream = io.StringIO()
     sink = Csv(stream, close=False)

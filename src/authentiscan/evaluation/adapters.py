@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from authentiscan.core.csv_cells import restored
 from authentiscan.core.errors import MetricError, UsageError
 from authentiscan.core.manifest import Manifest
 from authentiscan.core.preprocess import Preprocess
@@ -220,10 +221,8 @@ def read_scores(path: Path, manifest: Manifest, name: str) -> ScoreTable:
     key = keys[0]
     own = [str(v) for v in (columns["sha256"] if key == "sha256" else columns["name"])]
     given = [_score(row["score"], path, line) for line, row in enumerate(rows, start=2)]
-    if [row[key] for row in rows] == own:
-        scores = np.asarray(given)
-    else:
-        scores = _by_key([row[key] for row in rows], given, own, path)
+    named = [restored(row[key] or "") for row in rows]
+    scores = np.asarray(given) if named == own else _by_key(named, given, own, path)
     return ScoreTable(
         labels=manifest.labels.astype(np.int64),
         scores=scores,

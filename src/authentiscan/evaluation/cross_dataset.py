@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
+from authentiscan.core.csv_cells import defused_row
 from authentiscan.core.errors import UsageError
 from authentiscan.core.manifest import Manifest
 from authentiscan.evaluation.adapters import Candidate
@@ -110,7 +111,8 @@ class CrossEvaluation(Record):
         for c in self.cells:
             figures = [v for m in names for v in c.metrics.get(m, Estimate(None)).as_json()]
             cells = ["" if v is None else f"{v:.5f}" for v in figures]
-            writer.writerow([c.detector, c.data, int(c.in_domain), c.failed, *cells])
+            names_of = defused_row([c.detector, c.data])
+            writer.writerow([*names_of, int(c.in_domain), c.failed, *cells])
         return buffer.getvalue()
 
 

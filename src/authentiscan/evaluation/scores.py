@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from authentiscan.core.csv_cells import defused_row
 from authentiscan.core.errors import MetricError, MissingExtraError
 from authentiscan.core.manifest import Manifest
 from authentiscan.evaluation.calibration import apply
@@ -157,7 +158,7 @@ class ScoreTable:
         with path.open("w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file)
             writer.writerow(fields)
-            writer.writerows(zip(*fields.values(), strict=True))
+            writer.writerows(defused_row(row) for row in zip(*fields.values(), strict=True))
 
 
 def blank_columns(manifest: Manifest) -> dict[str, list[Any]]:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from authentiscan.core.csv_cells import defused
 from authentiscan.core.errors import DecodeError, UsageError
 from authentiscan.core.images import decode, encode
 from authentiscan.core.manifest import Manifest
@@ -216,7 +217,8 @@ def _write_csv(path: Path, rows: Sequence[Any]) -> None:
         if rows:
             writer = csv.DictWriter(file, fieldnames=list(asdict(rows[0])))
             writer.writeheader()
-            writer.writerows(asdict(row) for row in rows)
+            for row in rows:
+                writer.writerow({key: defused(value) for key, value in asdict(row).items()})
 
 
 def _write(path: Path, pixels: RGBImage) -> None:

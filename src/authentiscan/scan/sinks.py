@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Any, Protocol, TextIO
 
 from authentiscan.analysis import Report
+from authentiscan.core.csv_cells import defused
 from authentiscan.core.errors import MissingExtraError, UsageError
 from authentiscan.scan.engine import Scanned
 
@@ -97,7 +98,10 @@ class JsonLines:
 
 
 class Csv:
-    """A table with one row a report; a cell is empty where the report has nothing."""
+    """A table with one row a report; a cell is empty where the report has nothing.
+
+    Text that a spreadsheet would run as a formula is `defused`.
+    """
 
     def __init__(self, stream: TextIO, *, close: bool) -> None:
         self._stream = stream
@@ -109,7 +113,7 @@ class Csv:
         """Write one row."""
         row = flat(result.report)
         row["warnings"] = ";".join(row["warnings"])
-        self._writer.writerow(row)
+        self._writer.writerow({name: defused(value) for name, value in row.items()})
         self._stream.flush()
 
     def close(self) -> None:

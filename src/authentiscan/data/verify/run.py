@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from authentiscan.core.csv_cells import defused_row
 from authentiscan.core.manifest import Manifest
 from authentiscan.data.verify import checks
 from authentiscan.data.verify.checks import CopySet
@@ -51,7 +52,8 @@ class Verified:
             table.writerow(["row", "name", "label", "split", "reason"])
             for one in removed:
                 image = one.image
-                table.writerow([image.row, image.name, image.label, image.split, one.reason])
+                cells = [image.row, image.name, image.label, image.split, one.reason]
+                table.writerow(defused_row(cells))
         return removed
 
 
