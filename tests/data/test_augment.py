@@ -30,12 +30,23 @@ def random_image(height: int, width: int, seed: int = 0) -> np.ndarray:
         ("WEBP", {"quality": 80}, False),
         ("JPEG", {"quality": 75}, False),
         ("JPEG", {"quality": 96}, False),
-        ("JPEG", {"quality": 98}, True),
+        ("JPEG", {"quality": 97}, True),
+        ("JPEG", {"quality": 100}, True),
     ],
 )
 def test_which_files_lack_a_history(format: str, options: dict[str, int], expected: bool) -> None:
     data = encode(random_image(40, 40), format, **options)
     assert needs_history(data, decode(data).facts) is expected
+
+
+@pytest.mark.parametrize(("step", "expected"), [(2, True), (3, True), (5, False), (16, False)])
+def test_tables_of_other_programs_count_by_their_steps(step: int, expected: bool) -> None:
+    buffer = io.BytesIO()
+    tables = [[step] * 64, [step + 1] * 64]
+    Image.fromarray(random_image(40, 40)).save(buffer, "JPEG", qtables=tables)
+    facts = decode(buffer.getvalue()).facts
+    assert facts.jpeg_quality is None
+    assert needs_history(buffer.getvalue(), facts) is expected
 
 
 @pytest.mark.parametrize("format", ["BMP", "TIFF", "GIF"])

@@ -9,7 +9,14 @@ import numpy as np
 import pytest
 
 from authentiscan.core.errors import MetricError, UsageError
-from authentiscan.evaluation.adapters import Candidate, OnnxSpec, describe_onnx, open_candidate
+from authentiscan.core.manifest import Manifest
+from authentiscan.evaluation.adapters import (
+    Candidate,
+    OnnxSpec,
+    describe_onnx,
+    open_candidate,
+    read_scores,
+)
 from authentiscan.evaluation.compare import compare
 from authentiscan.evaluation.compare_page import write_comparison
 from authentiscan.evaluation.cross_dataset import DataSource, cross_evaluate
@@ -206,6 +213,18 @@ def test_csv_by_name_in_any_order(scorer, image_manifest, tmp_path) -> None:
     assert tables["s"].scores[10] == pytest.approx(10 / 48)
     assert any("6 of 48" in w for w in found.warnings)
     assert any("made elsewhere" in w for w in found.warnings)
+
+
+def test_a_formula_for_a_name_goes_out_and_comes_back(scorer, image_manifest, tmp_path) -> None:
+    table = score_manifest(scorer, image_manifest)
+    table.columns["name"][3] = "=1+1.jpg"
+    table.take(np.arange(47, -1, -1)).write(tmp_path / "s.csv")
+    assert ",'=1+1.jpg," in (tmp_path / "s.csv").read_text()
+    named = image_manifest.table.drop_columns(["name"]).append_column(
+        "name", [table.columns["name"]]
+    )
+    back = read_scores(tmp_path / "s.csv", Manifest(named), "s")
+    assert np.allclose(back.scores, table.scores)
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from authentiscan.data.degrade import parse
 from authentiscan.evaluation.harness import (
     manifest_pool,
     score_manifest,
+    score_panel,
     score_treatments,
 )
 from authentiscan.evaluation.protocol import MATCHED, RAW, history
@@ -184,3 +185,34 @@ def test_bands() -> None:
     assert quality_band("PNG", None) == "not JPEG"
     assert quality_band("JPEG", None) == "non-standard tables"
     assert quality_band("JPEG", 100) == ">=98"
+
+
+def test_a_panel_reads_every_image_once_and_each_errs_alone(
+    scorer, image_manifest, monkeypatch, tmp_path
+) -> None:
+    class Fails(type(scorer)):
+        name = "fails on dark images"
+
+        def logits(self, images):
+            if images[0].mean() < 90:
+                raise MetricError("too dark")
+            return super().logits(images)
+
+    read = []
+    plain = Manifest.image_bytes
+    monkeypatch.setattr(
+        Manifest, "image_bytes", lambda self, i: read.append(i) or plain(self, i), raising=True
+    )
+    fails = Fails("fails-1")
+    both = score_panel([scorer, fails], image_manifest, [RAW, MATCHED], cache=tmp_path)
+    assert sorted(read) == list(range(len(image_manifest)))
+    assert [t.failed for t in both[0]] == [0, 0]
+    assert 0 < both[1][0].failed < len(image_manifest)
+    alone = score_treatments(scorer, image_manifest, [RAW, MATCHED])
+    assert all(np.array_equal(a.scores, b.scores) for a, b in zip(alone, both[0], strict=True))
+    # One whose scores are kept is not asked again, and keeps its errors.
+    seen, other = fails.seen, type(scorer)("other")
+    again = score_panel([fails, other], image_manifest, [RAW, MATCHED], cache=tmp_path)
+    assert fails.seen == seen
+    assert other.seen == 2 * len(image_manifest)
+    assert again[0][0].errors == both[1][0].errors

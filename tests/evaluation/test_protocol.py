@@ -14,7 +14,6 @@ from authentiscan.evaluation.protocol import (
     RAW,
     encoding_pool,
     history,
-    is_pristine,
     matched_weights,
     named,
 )
@@ -35,8 +34,8 @@ def test_raw_leaves_pixels_alone(photo) -> None:
 
 def test_matched_is_one_jpeg_for_every_image(photo) -> None:
     expected = jpeg(photo, 90)
-    for pristine in (True, False):
-        assert np.array_equal(MATCHED(photo, pristine, image_rng(0)), expected)
+    for lossless in (True, False):
+        assert np.array_equal(MATCHED(photo, lossless, image_rng(0)), expected)
 
 
 def test_history_gives_lossless_images_one_compression_more(photo) -> None:
@@ -71,27 +70,6 @@ def test_history_is_seeded_and_draws_alike_whatever_the_format(photo) -> None:
 def test_history_keeps_tiny_sizes(shape) -> None:
     pixels = np.full((*shape, 3), 90, dtype=np.uint8)
     assert history([])(pixels, True, image_rng(0)).shape == pixels.shape
-
-
-@pytest.mark.parametrize(
-    ("format", "options", "expected"),
-    [
-        ("PNG", {}, True),
-        ("WEBP", {"lossless": True}, True),
-        ("WEBP", {"quality": 80}, False),
-        ("JPEG", {"quality": 75}, False),
-        ("JPEG", {"quality": 96}, False),
-        ("JPEG", {"quality": 97}, True),
-        ("JPEG", {"quality": 100}, True),
-    ],
-)
-def test_is_pristine(photo, format, options, expected) -> None:
-    assert is_pristine(encode(photo, format, **options)) is expected
-
-
-def test_is_pristine_of_broken_bytes_does_not_raise() -> None:
-    for data in (b"", b"\xff\xd8", b"\xff\xd8\xff\xc0", b"RIFF0000WEBP"):
-        assert is_pristine(data) in (True, False)
 
 
 def test_encoding_pool_keeps_the_mix_and_skips_what_is_no_history(photo) -> None:

@@ -29,6 +29,7 @@ from PIL import Image
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from authentiscan.core.errors import UsageError
+from authentiscan.core.jpeg import JpegHeader, read_header
 from authentiscan.core.preprocess import Preprocess
 from authentiscan.core.types import ImageFacts, RGBImage
 from authentiscan.data import degrade
@@ -38,6 +39,7 @@ NEARLY_LOSSLESS = 97
 """JPEG quality from which an image counts as stored without a JPEG generation of its own."""
 
 _GRID = 16  # an MCU of 4:2:0; also a multiple of the 8x8 blocks
+_MEAN_STEP_97 = 4.0  # mean luminance step of libjpeg's tables at quality 97 is 3.6, at 96 4.6
 _LOSSLESS_FORMATS = frozenset({"PNG", "BMP", "TIFF", "GIF", "PPM"})
 _USUAL = tuple((quality, "4:2:0") for quality in (75, 80, 85, 90, 92, 95))
 
@@ -87,13 +89,24 @@ class AugmentSettings(BaseModel):
 
 
 def needs_history(encoded: bytes, facts: ImageFacts) -> bool:
-    """Whether the file carries no JPEG generation: stored losslessly or at quality 97 and above."""
+    """Whether the file carries no JPEG generation: stored losslessly or at quality 97 and above.
+
+    Tables that are not libjpeg's count by their mean luminance step. Lossy WebP, AVIF and HEIC
+    count as compressed.
+    """
     if facts.format in ("JPEG", "MPO"):
-        return facts.jpeg_quality is not None and facts.jpeg_quality >= NEARLY_LOSSLESS
+        if facts.jpeg_quality is None:
+            return _fine_tables(read_header(encoded))
+        return facts.jpeg_quality >= NEARLY_LOSSLESS
     if facts.format == "WEBP":
         # The lossless bitstream has its own chunk name; it comes first or after the VP8X header.
         return b"VP8L" in encoded[12:4096] and b"VP8 " not in encoded[12:64]
     return facts.format in _LOSSLESS_FORMATS
+
+
+def _fine_tables(header: JpegHeader) -> bool:
+    table = header.tables.get(header.components[0][3])
+    return table is not None and sum(table) / len(table) < _MEAN_STEP_97
 
 
 @dataclass(frozen=True)

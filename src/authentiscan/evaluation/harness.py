@@ -25,10 +25,11 @@ from authentiscan.core.errors import AuthentiscanError
 from authentiscan.core.images import decode
 from authentiscan.core.manifest import Manifest
 from authentiscan.core.types import DecodedImage, ImageFacts, RGBImage
+from authentiscan.data.augment import needs_history
 from authentiscan.data.degrade import Chain, image_rng
 from authentiscan.evaluation.calibration import apply
 from authentiscan.evaluation.metrics import Floats
-from authentiscan.evaluation.protocol import RAW, Treatment, encoding_pool, is_pristine
+from authentiscan.evaluation.protocol import RAW, Treatment, encoding_pool
 from authentiscan.evaluation.scores import ScoreTable, blank_columns
 from authentiscan.inference.detector import Detector
 
@@ -113,10 +114,27 @@ def score_treatments(
     seed: int = 0,
 ) -> list[ScoreTable]:
     """One table per treatment, as `score_manifest`; each image is read and decoded once for all."""
-    scorer = as_scorer(detector)
-    run = _Run(scorer, manifest, tuple(treatments), cache, seed)
-    run.score(progress, workers)
-    return [run.table(i) for i in range(len(treatments))]
+    return score_panel(
+        [detector], manifest, treatments, progress, cache=cache, workers=workers, seed=seed
+    )[0]
+
+
+def score_panel(
+    detectors: Sequence[Detector | Scorer],
+    manifest: Manifest,
+    treatments: Sequence[Treatment],
+    progress: Progress | None = None,
+    *,
+    cache: Path | None = None,
+    workers: int = WORKERS,
+    seed: int = 0,
+) -> list[list[ScoreTable]]:
+    """The tables of every detector, one per treatment: images are read, decoded and treated once
+    for all of them. Where a detector fails on an image, only its own row carries the error.
+    """
+    runs = [_Run(as_scorer(d), manifest, tuple(treatments), cache, seed) for d in detectors]
+    _Pass(runs, manifest, tuple(treatments), seed).score(progress, workers)
+    return [[run.table(i) for i in range(len(treatments))] for run in runs]
 
 
 def manifest_pool(manifest: Manifest) -> tuple[tuple[int, str], ...]:
@@ -133,7 +151,7 @@ class _Scored:
 
 
 class _Run:
-    """The state of one pass: what is known already, what is still to score."""
+    """What one detector has said already, and what it still has to."""
 
     def __init__(
         self,
@@ -159,26 +177,6 @@ class _Run:
             for i in range(len(treatments)):
                 self._restore(i)
 
-    def score(self, progress: Progress | None, workers: int) -> None:
-        todo = np.flatnonzero(~self.done.all(axis=0))
-        total, count = len(self.manifest), len(self.manifest) - len(todo)
-        if progress:
-            progress(count, total)
-        if not len(todo):
-            return
-        saved = time.monotonic()
-        try:
-            for scored in self._stream(todo, workers):
-                self._keep(scored)
-                count += 1
-                if progress:
-                    progress(count, total)
-                if time.monotonic() - saved > _SAVE_EVERY:
-                    self._save()
-                    saved = time.monotonic()
-        finally:
-            self._save()
-
     def table(self, i: int) -> ScoreTable:
         logits = self.logits[i]
         scores = np.full(len(logits), np.nan)
@@ -197,52 +195,14 @@ class _Run:
             meta={"done": self.done[i].tolist()} if not self.done[i].all() else {},
         )
 
-    def _stream(self, todo: np.ndarray[Any, Any], workers: int) -> Iterator[_Scored]:
-        """Scored rows in the order they were read, with a bounded number under way."""
-        waiting: deque[Future[_Scored]] = deque()
-        with ThreadPoolExecutor(workers) as pool:
-            try:
-                for index, data in _read_all(self.manifest, todo):
-                    waiting.append(pool.submit(self._score_one, index, data))
-                    if len(waiting) >= workers * _IN_FLIGHT:
-                        yield waiting.popleft().result()
-                while waiting:
-                    yield waiting.popleft().result()
-            finally:
-                for future in waiting:
-                    future.cancel()
+    def missing(self, index: int) -> list[int]:
+        """Treatments under which the image in row ``index`` is not scored yet."""
+        return [i for i in range(len(self.treatments)) if not self.done[i, index]]
 
-    def _score_one(self, index: int, data: bytes | AuthentiscanError) -> _Scored:
-        if isinstance(data, AuthentiscanError):
-            return _Scored(index, None, None, str(data))
-        missing = [i for i in range(len(self.treatments)) if not self.done[i, index]]
-        facts = None
-        try:
-            image = decode(data)
-            facts = image.facts
-            found = self._logits(image, missing, is_pristine(data))
-        except AuthentiscanError as error:
-            return _Scored(index, None, facts, str(error))
-        except MemoryError:
-            return _Scored(index, None, facts, "out of memory")
-        logits = np.full(len(self.treatments), np.nan)
-        logits[missing] = found
-        return _Scored(index, logits, facts, None)
-
-    def _logits(self, image: DecodedImage, missing: list[int], pristine: bool) -> list[float]:
-        """Logits under the missing treatments; copies go through together up to a memory bound."""
-        found: list[float] = []
-        held: list[RGBImage] = []
-        for i in missing:
-            rng = image_rng(self.seed, image.facts.sha256)
-            held.append(self.treatments[i](image.pixels, pristine, rng))
-            if sum(h.size for h in held) >= _HELD_BYTES:
-                found += self.scorer.logits(held).tolist()
-                held = []
-        return found + (self.scorer.logits(held).tolist() if held else [])
-
-    def _keep(self, scored: _Scored) -> None:
+    def keep(self, scored: _Scored) -> None:
         i = scored.index
+        if self.done[:, i].all():
+            return  # read for another detector; what is known of it here stays
         if scored.logits is not None:
             fresh = ~self.done[:, i]
             self.logits[fresh, i] = scored.logits[fresh]
@@ -279,11 +239,100 @@ class _Run:
                 self.columns[name][row] = values[row]
         self.earlier = max(self.earlier, table.seconds)
 
-    def _save(self) -> None:
+    def save(self) -> None:
         if self.paths is not None:
             for i, path in enumerate(self.paths):
                 if self.done[i].any():
                     self.table(i).write(path)
+
+
+class _Pass:
+    """Takes every image once: read, decoded, treated, then shown to every detector."""
+
+    def __init__(
+        self, runs: list[_Run], manifest: Manifest, treatments: tuple[Treatment, ...], seed: int
+    ) -> None:
+        self.runs, self.manifest, self.treatments, self.seed = runs, manifest, treatments, seed
+
+    def score(self, progress: Progress | None, workers: int) -> None:
+        done = np.all([run.done.all(axis=0) for run in self.runs], axis=0)
+        todo = np.flatnonzero(~done)
+        total, count = len(self.manifest), len(self.manifest) - len(todo)
+        if progress:
+            progress(count, total)
+        if not len(todo):
+            return
+        saved = time.monotonic()
+        try:
+            for row in self._stream(todo, workers):
+                for run, scored in zip(self.runs, row, strict=True):
+                    run.keep(scored)
+                count += 1
+                if progress:
+                    progress(count, total)
+                if time.monotonic() - saved > _SAVE_EVERY:
+                    self._save()
+                    saved = time.monotonic()
+        finally:
+            self._save()
+
+    def _save(self) -> None:
+        for run in self.runs:
+            run.save()
+
+    def _stream(self, todo: np.ndarray[Any, Any], workers: int) -> Iterator[list[_Scored]]:
+        """Rows, scored by each detector, in the order read; a bounded number is under way."""
+        waiting: deque[Future[list[_Scored]]] = deque()
+        with ThreadPoolExecutor(workers) as pool:
+            try:
+                for index, data in _read_all(self.manifest, todo):
+                    waiting.append(pool.submit(self._score_one, index, data))
+                    if len(waiting) >= workers * _IN_FLIGHT:
+                        yield waiting.popleft().result()
+                while waiting:
+                    yield waiting.popleft().result()
+            finally:
+                for future in waiting:
+                    future.cancel()
+
+    def _score_one(self, index: int, data: bytes | AuthentiscanError) -> list[_Scored]:
+        if isinstance(data, AuthentiscanError):
+            return [_Scored(index, None, None, str(data)) for _ in self.runs]
+        facts = None
+        try:
+            image = decode(data)
+            facts = image.facts
+            return self._judged(index, image, needs_history(data, facts))
+        except AuthentiscanError as error:
+            message = str(error)
+        except MemoryError:
+            message = "out of memory"
+        return [_Scored(index, None, facts, message) for _ in self.runs]
+
+    def _judged(self, index: int, image: DecodedImage, lossless: bool) -> list[_Scored]:
+        """What each detector says; treated copies are shown to all, a bounded number at a time."""
+        missing = [run.missing(index) for run in self.runs]
+        logits = np.full((len(self.runs), len(self.treatments)), np.nan)
+        errors: list[str | None] = [None] * len(self.runs)
+        held: dict[int, RGBImage] = {}
+        wanted = sorted({i for one in missing for i in one})
+        for i in wanted:
+            rng = image_rng(self.seed, image.facts.sha256)
+            held[i] = self.treatments[i](image.pixels, lossless, rng)
+            if i != wanted[-1] and sum(h.size for h in held.values()) < _HELD_BYTES:
+                continue
+            for k, run in enumerate(self.runs):
+                mine = [j for j in held if j in missing[k]]
+                try:
+                    if mine and errors[k] is None:
+                        logits[k, mine] = run.scorer.logits([held[j] for j in mine])
+                except AuthentiscanError as error:
+                    errors[k] = str(error)
+            held = {}
+        return [
+            _Scored(index, None if error else found, image.facts, error)
+            for found, error in zip(logits, errors, strict=True)
+        ]
 
 
 def _stored_content(manifest: Manifest) -> str:

@@ -29,19 +29,18 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from authentiscan.core.errors import DecodeError, UsageError
-from authentiscan.core.jpeg import JpegHeader, read_header
+from authentiscan.core.jpeg import read_header
 from authentiscan.core.types import RGBImage
 from authentiscan.data import degrade
+from authentiscan.data.augment import NEARLY_LOSSLESS
 from authentiscan.data.degrade.codecs import jpeg
 from authentiscan.evaluation.metrics import Floats
 
 QUALITY = 90
-NEAR_LOSSLESS = 97
 NAMES = ("raw", "matched", "history")
 FALLBACK_HISTORY = tuple((quality, "4:2:0") for quality in (75, 80, 85, 90, 92, 95))
 """Used where the evaluated images hold no JPEG to draw from."""
 
-_MEAN_STEP_97 = 4.0  # mean luminance step of libjpeg's tables at quality 97 is 3.6, at 96 4.6
 _MIN_POOL = 20
 _NOTHING = degrade.Chain()
 
@@ -70,13 +69,13 @@ class Treatment:
         steps = self.chain.stages + degrade.parse(chain).stages
         return replace(self, name=name, chain=degrade.Chain(steps))
 
-    def __call__(self, pixels: RGBImage, pristine: bool, rng: np.random.Generator) -> RGBImage:
-        """Treat pixels (H, W, 3) uint8; ``pristine`` is what `is_pristine` said of the file."""
+    def __call__(self, pixels: RGBImage, lossless: bool, rng: np.random.Generator) -> RGBImage:
+        """Treat pixels (H, W, 3) uint8; ``lossless`` as `needs_history` says."""
         if self.first:
             # Drawn for every image, used or not: the stream must not depend on the format.
             quality, subsampling = self.first[int(rng.integers(len(self.first)))]
             x, y = (int(v) for v in rng.integers(0, 8, size=2))
-            if pristine:
+            if lossless:
                 pixels = jpeg(pixels, quality, subsampling)
             moved = np.pad(pixels, ((y, 0), (x, 0), (0, 0)), mode="symmetric")
             pixels = jpeg(moved, QUALITY, "4:2:0")[y:, x:]
@@ -110,21 +109,6 @@ def named(text: str, pool: Sequence[tuple[int, str]] = ()) -> Treatment:
         raise UsageError(f"protocol {text!r} is none of {NAMES} and no chain: {error}") from error
 
 
-def is_pristine(data: bytes) -> bool:
-    """Whether an encoded image carries no noticeable compression: lossless, or JPEG >= 97.
-
-    Lossy WebP, AVIF and HEIC count as compressed.
-    """
-    if data[:2] == b"\xff\xd8":
-        try:
-            return _near_lossless(read_header(data))
-        except DecodeError:
-            return False
-    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
-        return b"VP8 " not in data[12:64] and b"VP8L" in data[12:4096]
-    return data[4:8] != b"ftyp"
-
-
 def encoding_pool(images: Iterable[bytes]) -> tuple[tuple[int, str], ...]:
     """(quality, subsampling) of the JPEG images below quality 97, sorted; () where there are few.
 
@@ -139,7 +123,7 @@ def encoding_pool(images: Iterable[bytes]) -> tuple[tuple[int, str], ...]:
         except DecodeError:
             continue
         quality, subsampling = header.quality, header.subsampling
-        if quality is None or quality >= NEAR_LOSSLESS:
+        if quality is None or quality >= NEARLY_LOSSLESS:
             continue
         found.append((quality, subsampling if subsampling in ("4:4:4", "4:2:2") else "4:2:0"))
     if len(found) < _MIN_POOL:
@@ -166,10 +150,3 @@ def matched_weights(labels: ArrayLike, bands: Sequence[str | None]) -> Floats | 
         if scarcer:
             weights[real], weights[generated] = scarcer / real.sum(), scarcer / generated.sum()
     return weights if weights.any() else None
-
-
-def _near_lossless(header: JpegHeader) -> bool:
-    if header.quality is not None:
-        return header.quality >= NEAR_LOSSLESS
-    table = header.tables.get(header.components[0][3])
-    return table is not None and sum(table) / len(table) < _MEAN_STEP_97
