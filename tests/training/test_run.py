@@ -64,8 +64,20 @@ def test_a_run_learns_and_leaves_everything(tiny: MakeRecipe, toy: Path, tmp_pat
     right = [(s >= 0.5) == bool(y) for s, y in zip(scores, test.labels, strict=True)]
     assert sum(right) >= 30
     folder = result.folder
-    for name in ("curves.png", "metrics.txt", "environment.json", "validation_scores.parquet"):
+    for name in (
+        "curves.png", "validation_scores.parquet", "test_scores.parquet", "report/report.html",
+        *(f"{part}/{picture}.png" for part in ("validation", "test")
+          for picture in ("confusion_matrix", "roc", "scores")),
+    ):  # fmt: skip
         assert (folder / name).stat().st_size > 100
+    figures = (folder / "metrics.txt").read_text()
+    assert "\nTEST, raw, 40 images" in figures
+    assert f"\n  accuracy             {sum(right) / 40:.4f} [" in figures
+    assert "images/s" in figures
+    report = (folder / "test" / "classification_report.txt").read_text()
+    assert f"    accuracy                         {sum(right) / 40:.4f}        40\n" in report
+    seeds = json.loads((folder / "environment.json").read_text())["seeds"]
+    assert seeds == {"training": recipe.seed, "split": recipe.split.seed}
     assert sorted(p.name for p in (folder / "checkpoints").iterdir()) == [
         "best.ckpt", "epoch-0002.ckpt", "epoch-0004.ckpt", "epoch-0006.ckpt", "last.ckpt",
     ]  # fmt: skip

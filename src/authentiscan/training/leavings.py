@@ -22,10 +22,15 @@ _LIBRARIES = (
 
 def write_text(path: Path, text: str) -> None:
     """Write ``text``, replacing the file only once it is whole. Raises TrainingError."""
+    write_bytes(path, text.encode())
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write ``content``, replacing the file only once it is whole. Raises TrainingError."""
     partial = path.with_name(path.name + ".partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_text(text, encoding="utf-8")
+        partial.write_bytes(content)
         partial.replace(path)
     except OSError as error:
         raise TrainingError(f"cannot write {path}: {error.strerror}") from error
@@ -46,8 +51,8 @@ def write_history(path: Path, history: Sequence[Mapping[str, Any]]) -> None:
     partial.replace(path)
 
 
-def environment(device: str, processes: int) -> dict[str, Any]:
-    """Versions and machine facts that a figure may depend on."""
+def environment(device: str, processes: int, seeds: Mapping[str, int]) -> dict[str, Any]:
+    """Versions, machine facts and seeds that a figure may depend on."""
     import torch
 
     libraries: dict[str, str] = {}
@@ -64,6 +69,7 @@ def environment(device: str, processes: int) -> dict[str, Any]:
         if device.startswith("cuda")
         else platform.machine(),
         "processes": processes,
+        "seeds": dict(seeds),
         "torch_threads": torch.get_num_threads(),
         "libraries": libraries,
     }

@@ -1,11 +1,13 @@
 """`train`: a recipe in, a run folder with a calibrated bundle out.
 
 RUN/recipe.yaml         as run, with all defaults and changes
-RUN/environment.json    library versions, device
+RUN/environment.json    library versions, device, seeds
 RUN/data.json           what was read: hashes, images by data set, split and class
 RUN/checkpoints/        last.ckpt (whole state), best.ckpt (weights), epoch-NNNN.ckpt
 RUN/logs/               TensorBoard
-RUN/history.csv, curves*.png, metrics.txt, validation_scores.parquet
+RUN/history.csv, curves*.png, metrics.txt, validation_scores.parquet, test_scores.parquet
+RUN/validation/, test/  classification report, confusion matrix, ROC curve, distribution of scores
+RUN/report/             the page of `authentiscan evaluate` on the test part
 RUN/bundle/             what `authentiscan scan --model` takes
 """
 
@@ -39,6 +41,7 @@ from authentiscan.training.leavings import (
     write_json,
     write_text,
 )
+from authentiscan.training.measured import measure_test, metrics_text, write_part
 from authentiscan.training.parts import SOURCE, Parts, check_paths, gather
 from authentiscan.training.recipe import Recipe
 from authentiscan.training.recipe_file import dump_recipe, load_recipe
@@ -120,7 +123,7 @@ def train(
     folder = Path(fabric.broadcast(str(chosen)))  # its name holds a time: one process decides
     if fabric.is_global_zero:
         write_text(folder / RECIPE_FILE, dump_recipe(recipe))
-        write_json(folder / "environment.json", environment(str(fabric.device), fabric.world_size))
+        write_json(folder / "environment.json", _environment(recipe, fabric))
     engine, parts, model = _engine(recipe, folder, fabric, reporter, machine.readers)
     if fabric.is_global_zero:
         use = [use.model_dump() for use in parts.used]
@@ -288,6 +291,11 @@ def _engine(
     return Engine(recipe, learner, data, folder, fabric, reporter), parts, model
 
 
+def _environment(recipe: Recipe, fabric: Fabric) -> dict[str, Any]:
+    seeds = {"training": recipe.seed, "split": recipe.split.seed}
+    return environment(str(fabric.device), fabric.world_size, seeds)
+
+
 def _model(recipe: Recipe) -> ImageClassifier:
     return models.create(recipe.model.name, **recipe.model.arguments)
 
@@ -308,44 +316,10 @@ def _leave(
         lambda done, _: reporter.step() if done else None,
     )
     scores.write(folder / "validation_scores.parquet")
-    write_text(folder / "metrics.txt", _metrics_text(spec, progress, parts))
+    write_part(folder / "validation", scores, spec)
+    tested = measure_test(folder, folder / BUNDLE, parts.test, recipe, reporter)
+    write_text(folder / "metrics.txt", metrics_text(spec, progress, parts.table(), tested))
     return spec
-
-
-def _metrics_text(spec: DetectorSpec, progress: Progress, parts: Parts) -> str:
-    """The figures of a run as a page of text."""
-    measured = spec.metrics["validation"]
-    lines = [
-        f"{spec.name}: {spec.architecture_name}, {spec.parameters:,} parameters",
-        f"trained {progress.total_epochs} epochs, best in epoch {progress.best_epoch}",
-        f"unreadable training images skipped: {len(progress.unreadable)}",
-        "",
-        f"validation, {measured['treatment']}, {measured['images']} images, by the bundle itself",
-    ]
-    lines += [f"  {k:20s} {v:.4f}" for k, v in measured.items() if isinstance(v, float)]
-    lines += ["", "thresholds (share of real photographs flagged, 95 % interval; generated found)"]
-    for t in spec.thresholds:
-        low, high = t.fpr_interval
-        lines.append(
-            f"  {t.name:8s} score >= {t.score:.4f}   "
-            f"FPR {t.fpr:.4f} [{low:.4f}, {high:.4f}]   TPR {t.tpr:.4f}"
-        )
-    decision = spec.decision
-    lines.append(
-        f"  generated from {decision.generated.score:.4f}, real below {decision.real_below:.4f}, "
-        "inconclusive between"
-    )
-    lines += ["", "called generated, by generator"]
-    lines += [
-        f"  {name:30s} {v['share']:.4f} of {v['images']}"
-        for name, v in measured["called_generated"].items()
-    ]
-    lines += ["", "images"]
-    lines += [
-        f"  {r['data']:20s} {r['split']:6s} real {r['real']:7d}  generated {r['generated']:7d}"
-        for r in parts.table()
-    ]
-    return "\n".join(lines) + "\n"
 
 
 class _notices:  # noqa: N801 - reads as a statement

@@ -1,0 +1,230 @@
+"""What a finished bundle answers on the validation and test parts: figures, report, pictures.
+
+The validation part chose the weights, the calibration and the thresholds, so its figures are kind.
+The test part chose nothing; its figures carry bootstrap intervals.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from authentiscan.core.errors import MetricError
+from authentiscan.core.manifest import Manifest
+from authentiscan.evaluation import curves, plots
+from authentiscan.evaluation.bootstrap import Estimate, estimates
+from authentiscan.evaluation.evaluate import Result, measure_tables
+from authentiscan.evaluation.harness import Progress, as_scorer, manifest_pool, score_manifest
+from authentiscan.evaluation.metrics import METRICS, Confusion, confusion
+from authentiscan.evaluation.protocol import named
+from authentiscan.evaluation.records import Evaluation
+from authentiscan.evaluation.report import write_report
+from authentiscan.evaluation.scores import ScoreTable
+from authentiscan.evaluation.slices import Options
+from authentiscan.inference import Detector, load_detector
+from authentiscan.inference.bundle import DetectorSpec
+from authentiscan.training.feeding import Reporter
+from authentiscan.training.leavings import write_bytes, write_text
+from authentiscan.training.recipe import Recipe
+from authentiscan.training.state import Progress as TrainingProgress
+
+CUT = 0.5
+"""Calibrated score from which figures that need a decision call an image generated."""
+
+
+def write_part(folder: Path, table: ScoreTable, spec: DetectorSpec) -> None:
+    """Write ``classification_report.txt``, ``confusion_matrix.png``, ``roc.png``, ``scores.png``.
+
+    Decisions are made at score 0.5; the verdict's thresholds are drawn into the distribution of
+    scores. Where a class is missing there is no ROC curve. Raises MetricError where no row has a
+    score.
+    """
+    scored = table.scored()
+    y, s = scored.labels, scored.scores
+    counts = confusion(y, s, threshold=CUT)
+    write_text(folder / "classification_report.txt", classification_report(counts))
+    decision = spec.decision
+    figures = {
+        "confusion_matrix": plots.confusion_matrix(counts),
+        "scores": plots.score_distribution(
+            curves.histogram(y, s),
+            threshold=decision.generated.score,
+            real_below=decision.real_below,
+        ),
+    }
+    if y.min() != y.max():
+        figures["roc"] = plots.roc({"": curves.roc_curve(y, s)}, {"": _area(y, s)})
+    for name, figure in figures.items():
+        write_bytes(folder / f"{name}.png", plots.png(figure))
+
+
+def _area(labels: Any, scores: Any) -> str:
+    return f"ROC AUC {estimates(labels, scores, rounds=0)['roc_auc'].value:.4f}"
+
+
+def classification_report(counts: Confusion) -> str:
+    """Precision, recall, F1 and support of both classes and their averages, as scikit-learn prints
+    them (four digits). A figure without images to take it from is 0.
+    """
+    c = counts
+    right = (c.real_as_real, c.generated_as_generated)
+    called = (c.real_as_real + c.generated_as_real, c.real_as_generated + right[1])
+    support = (c.real_as_real + c.real_as_generated, c.generated_as_real + right[1])
+    total = sum(support)
+    rows = [
+        (_share(hits, claims), _share(hits, images), _share(2 * hits, claims + images))
+        for hits, claims, images in zip(right, called, support, strict=True)
+    ]
+    mean = [sum(values) / 2 for values in zip(*rows, strict=True)]
+    weighted = [
+        _share(sum(v * n for v, n in zip(values, support, strict=True)), total)
+        for values in zip(*rows, strict=True)
+    ]
+    lines = [f"{'':12s} " + "".join(f" {w:>9s}" for w in _COLUMNS), ""]
+    lines += [
+        _report_row(name, values, images)
+        for name, values, images in zip(("real", "generated"), rows, support, strict=True)
+    ]
+    accuracy = _share(sum(right), total)
+    lines += [
+        "",
+        f"{'accuracy':>12s} {'':>10s}{'':>10s} {accuracy:9.4f} {total:9.0f}",
+        _report_row("macro avg", mean, total),
+        _report_row("weighted avg", weighted, total),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+_COLUMNS = ("precision", "recall", "f1-score", "support")
+
+
+def _report_row(name: str, values: Sequence[float], images: float) -> str:
+    return f"{name:>12s} " + "".join(f" {v:9.4f}" for v in values) + f" {images:9.0f}"
+
+
+def _share(part: float, whole: float) -> float:
+    return part / whole if whole else 0.0
+
+
+def score_part(
+    detector: Detector, manifest: Manifest, treatment: str, progress: Progress | None = None
+) -> ScoreTable:
+    """Scores of ``manifest`` by ``detector`` as it ships, after the protocol or chain
+    ``treatment``; rows in its order, NaN where an image could not be read.
+    """
+    pool = manifest_pool(manifest) if treatment == "history" else ()
+    return score_manifest(detector, manifest, named(treatment, pool), progress)
+
+
+def write_test_report(
+    folder: Path, detector: Detector, manifest: Manifest, table: ScoreTable, treatment: str
+) -> Evaluation:
+    """The page of `authentiscan evaluate` into ``folder``, from scores already at hand."""
+    protocol = named(treatment)
+    tables = {protocol.name: table}
+    scorer, spec = as_scorer(detector), detector.spec
+    evaluation = measure_tables(
+        tables, [protocol], scorer, spec, data="the test part", options=Options()
+    )
+    write_report(Result(evaluation, tables), manifest, folder)
+    return evaluation
+
+
+def lines_of_test(table: ScoreTable, evaluation: Evaluation) -> list[str]:
+    """The test part's figures as lines of text, with 95 % bootstrap intervals over groups."""
+    scored = table.scored()
+    measured = estimates(scored.labels, scored.scores, scored.groups, threshold=CUT)
+    known = {name: measured[name] for name in METRICS if measured[name].value is not None}
+    return [
+        f"TEST, {table.treatment}, {len(scored)} images never trained or chosen by, "
+        "by the bundle itself",
+        f"decisions at score {CUT}; brackets are 95 % bootstrap intervals over groups",
+        *(f"  {name:20s} {_four(estimate)}" for name, estimate in known.items()),
+        *(
+            f"  {t.name:8s} score >= {t.score:.4f}   FPR {_four(t.fpr)}   TPR {_four(t.tpr)}"
+            for t in evaluation.main.thresholds
+        ),
+    ]
+
+
+def _four(estimate: Estimate) -> str:
+    span = "" if estimate.low is None else f" [{estimate.low:.4f}, {estimate.high:.4f}]"
+    return f"{estimate.value:.4f}{span}"
+
+
+def measure_test(
+    folder: Path, bundle: Path, test: Manifest, recipe: Recipe, reporter: Reporter
+) -> list[str]:
+    """Leave in the run's ``folder`` what ``bundle`` answers on the test part: ``test/``,
+    ``test_scores.parquet``, ``report/``. Gives the figures as lines of text; none without images.
+    """
+    if not len(test):
+        return []
+    reporter.start("scoring the test part with the bundle", len(test))
+    detector, treatment = load_detector(bundle), recipe.deployment.treatment
+    table = score_part(detector, test, treatment, lambda done, _: reporter.step() if done else None)
+    table.write(folder / "test_scores.parquet")
+    try:
+        write_part(folder / "test", table, detector.spec)
+        evaluation = write_test_report(folder / "report", detector, test, table, treatment)
+    except MetricError as error:
+        return [f"the test part could not be measured: {error}"]
+    return lines_of_test(table, evaluation)
+
+
+def metrics_text(
+    spec: DetectorSpec,
+    progress: TrainingProgress,
+    images: Sequence[Mapping[str, Any]],
+    tested: Sequence[str],
+) -> str:
+    """The figures of a run as a page of text; ``images`` as of `Parts.table`, ``tested`` as of
+    `measure_test`.
+    """
+    measured = spec.metrics["validation"]
+    lines = [
+        f"{spec.name}: {spec.architecture_name}, {spec.parameters:,} parameters",
+        f"trained {progress.total_epochs} epochs, best in epoch {progress.best_epoch}",
+        _time_taken(progress.history),
+        f"unreadable training images skipped: {len(progress.unreadable)}",
+        "",
+        *tested,
+        *([""] if tested else []),
+        f"validation, {measured['treatment']}, {measured['images']} images, by the bundle itself",
+        "the weights, the calibration and the thresholds were chosen on these images",
+    ]
+    lines += [f"  {k:20s} {v:.4f}" for k, v in measured.items() if isinstance(v, float)]
+    lines += ["", "thresholds (share of real photographs flagged, 95 % interval; generated found)"]
+    for t in spec.thresholds:
+        low, high = t.fpr_interval
+        lines.append(
+            f"  {t.name:8s} score >= {t.score:.4f}   "
+            f"FPR {t.fpr:.4f} [{low:.4f}, {high:.4f}]   TPR {t.tpr:.4f}"
+        )
+    decision = spec.decision
+    lines.append(
+        f"  generated from {decision.generated.score:.4f}, real below {decision.real_below:.4f}, "
+        "inconclusive between"
+    )
+    lines += ["", "called generated, by generator"]
+    lines += [
+        f"  {name:30s} {v['share']:.4f} of {v['images']}"
+        for name, v in measured["called_generated"].items()
+    ]
+    lines += ["", "images"]
+    lines += [
+        f"  {r['data']:20s} {r['split']:6s} real {r['real']:7d}  generated {r['generated']:7d}"
+        for r in images
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _time_taken(history: Sequence[Mapping[str, Any]]) -> str:
+    """Of the epochs' steps, without validation; of a resumed epoch only what came after."""
+    seconds = sum(row["seconds"] for row in history)
+    images = sum(row["seconds"] * row["images_per_second"] for row in history)
+    return (
+        f"training steps took {seconds:.1f} s of wall time, {images / max(seconds, 1e-9):.1f} "
+        "images/s; validation and the start of data loading come on top"
+    )
