@@ -12,6 +12,7 @@ from authentiscan.cli.compare import compare
 from authentiscan.cli.cross_evaluate import cross_evaluate
 from authentiscan.cli.data import app as data_app
 from authentiscan.cli.doctor import doctor
+from authentiscan.cli.ensemble import ensemble
 from authentiscan.cli.evaluate import evaluate
 from authentiscan.cli.explain import explain, explain_compare
 from authentiscan.cli.export import export
@@ -65,6 +66,7 @@ app.command("explain-compare", rich_help_panel=_MEASURE)(explain_compare)
 app.add_typer(data_app, name="data", rich_help_panel=_TRAIN)
 app.add_typer(recipes, name="recipes", rich_help_panel=_TRAIN)
 app.command(rich_help_panel=_TRAIN)(train)
+app.command(rich_help_panel=_TRAIN)(ensemble)
 app.add_typer(models_app, name="models", rich_help_panel=_HERE)
 app.command(rich_help_panel=_HERE)(export)
 app.command(rich_help_panel=_HERE)(doctor)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib.util import find_spec
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
@@ -49,6 +49,40 @@ def train(  # noqa: PLR0917 - a command's options
             help="Change the recipe: optimizer.lr=1e-4, phases.0.epochs=3. Can be repeated.",
         ),
     ] = None,
+    start: Annotated[
+        str | None,
+        typer.Option(
+            "--from",
+            metavar="BUNDLE",
+            help="Go on learning from this bundle's weights (or `default`) instead of a recipe; "
+            "needs --add.",
+        ),
+    ] = None,
+    added: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--add", metavar="[NAME=]PATH", help="With --from: new data to learn. Can be repeated."
+        ),
+    ] = None,
+    replay: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--replay",
+            metavar="[NAME=]PATH",
+            help="With --from: where the data lie that the bundle learned from, if they are not "
+            "where its recipe says.",
+        ),
+    ] = None,
+    no_replay: Annotated[
+        bool,
+        typer.Option("--no-replay", help="With --from: accept that old generators are forgotten."),
+    ] = False,
+    replay_share: Annotated[
+        float,
+        typer.Option(
+            min=0.01, max=0.99, help="With --from: share of old images in every epoch, exactly."
+        ),
+    ] = 0.5,
     output: Annotated[
         Path | None,
         typer.Option("--output", "-o", help="Folder of the run; new. [default: runs/NAME-TIME]"),
@@ -86,6 +120,13 @@ def train(  # noqa: PLR0917 - a command's options
 
       authentiscan train --resume runs/quickstart-20260101-120000
 
+      authentiscan train --from runs/quickstart/bundle --add flux/
+
+    With --from a detector learns new generators: a tenth of the learning rate, a third of the
+    epochs, early stopping (all open to --set), and half of every epoch replays the data it learned
+    before, without which it would forget them. Known test images stay test images. A table at the
+    end tells, generator by generator, what was gained and forgotten.
+
     """
     for name in _NEEDED:
         if find_spec(name) is None:
@@ -96,14 +137,20 @@ def train(  # noqa: PLR0917 - a command's options
     machine = Machine(device=device, devices=devices, nodes=nodes, readers=2)
     with _Screen() as screen:
         if resume:
-            if data or changes or epochs:
+            if data or changes or epochs or start:
                 raise UsageError(
-                    "--resume goes on with the recipe the run began with; leave out --data, --set "
-                    "and --epochs"
+                    "--resume goes on with the recipe the run began with; leave out --data, --set, "
+                    "--epochs and --from"
                 )
             result = resume_run(_run_to_resume(recipe, output), machine=machine, reporter=screen)
         else:
-            chosen = _recipe(recipe, data or [], changes or [], epochs)
+            if start is not None:
+                wishes = _Wishes(start, added, replay, no_replay, replay_share)
+                chosen = _continued(wishes, recipe, data, changes or [], screen)
+            else:
+                _refuse_without_start(added, replay, no_replay=no_replay)
+                chosen = _recipe(recipe, data or [], changes or [])
+            chosen = _at_most(chosen, epochs)
             if dry_run:
                 _show_plan(plan(chosen, machine=machine, reporter=screen), chosen, screen.console)
                 return
@@ -111,20 +158,69 @@ def train(  # noqa: PLR0917 - a command's options
     _show_result(result)
 
 
-def _recipe(name: str | None, data: list[str], changes: list[str], epochs: int | None) -> Recipe:
+class _Wishes(NamedTuple):
+    """How to go on learning from a bundle."""
+
+    start: str
+    added: list[str] | None
+    replay: list[str] | None
+    no_replay: bool
+    replay_share: float
+
+
+def _continued(
+    wishes: _Wishes,
+    recipe: str | None,
+    data: list[str] | None,
+    changes: list[str],
+    screen: _Screen,
+) -> Recipe:
+    from authentiscan.training.continual import continued
+
+    if recipe or data:
+        raise UsageError(
+            "--from goes on by the bundle's own recipe: leave out RECIPE and --data, give new data "
+            "with --add, and change the recipe with --set"
+        )
+    chosen, notes = continued(
+        wishes.start,
+        wishes.added or (),
+        replay=wishes.replay or (),
+        forget=wishes.no_replay,
+        replay_share=wishes.replay_share,
+        changes=changes,
+    )
+    for note in notes:
+        screen.say(f"note: {note}")
+    return chosen
+
+
+def _refuse_without_start(
+    added: list[str] | None, replay: list[str] | None, *, no_replay: bool
+) -> None:
+    if added or replay or no_replay:
+        raise UsageError(
+            "--add, --replay and --no-replay need a bundle to go on from: --from BUNDLE"
+        )
+
+
+def _at_most(recipe: Recipe, epochs: int | None) -> Recipe:
+    """``recipe`` with no phase longer than ``epochs``."""
+    if epochs is None:
+        return recipe
+    phases = tuple(
+        phase.model_copy(update={"epochs": min(epochs, phase.epochs)}) for phase in recipe.phases
+    )
+    return recipe.model_copy(update={"phases": phases})
+
+
+def _recipe(name: str | None, data: list[str], changes: list[str]) -> Recipe:
     from authentiscan.training.parts import with_data
     from authentiscan.training.recipe_file import load_recipe, shipped
 
     if name is None:
         raise UsageError(f"which recipe? give a file or one of {', '.join(shipped())}")
-    recipe = with_data(load_recipe(name, changes), data)
-    if epochs is not None:
-        phases = tuple(
-            phase.model_copy(update={"epochs": min(epochs, phase.epochs)})
-            for phase in recipe.phases
-        )
-        recipe = recipe.model_copy(update={"phases": phases})
-    return recipe
+    return with_data(load_recipe(name, changes), data)
 
 
 def _run_to_resume(run: str | None, output: Path | None) -> Path:
@@ -170,8 +266,27 @@ def _show_result(result: Result) -> None:
         f"{figures['balanced_accuracy']:.4f} on {figures['images']} images; generated from score "
         f"{threshold.score:.3f} (measured false-positive rate {threshold.fpr:.1%})"
     )
+    if result.changes:
+        _show_changes(result)
     typer.echo(f"figures, curves, history: {result.folder}")
     typer.echo(f"try it: authentiscan scan PHOTOS --model {result.bundle}")
+
+
+def _show_changes(result: Result) -> None:
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    from authentiscan.training.before_after import FEW, MARKDOWN_FILE, table_of
+
+    head, rows = table_of(result.changes)
+    table = Table(*head, box=None, title="before and after, on images neither learned from")
+    for row in rows:
+        table.add_row(*map(escape, row))
+    Console().print(table)
+    hidden = sum(c.images < FEW for c in result.changes)
+    if hidden:
+        typer.echo(f"{hidden} generators of fewer than {FEW} images: {MARKDOWN_FILE} in the run")
 
 
 def _duration(seconds: float) -> str:

@@ -168,7 +168,7 @@ def compare_methods(
     """
     y = table.labels
     found = [_quality("before", y, table.scores)]
-    fold = _group_folds(table, folds, seed)
+    fold = group_folds(table, folds, seed)
     usable = all(len(np.unique(y[fold != k])) == 2 and (fold == k).any() for k in range(folds))
     for method in get_args(Method) if usable else ():
         scores = np.empty(len(y))
@@ -241,7 +241,7 @@ def _balance(labels: NDArray[np.int64]) -> Floats:
     return np.asarray(0.5 * len(labels) / np.maximum(counts, 1)[labels])
 
 
-def _group_folds(table: ScoreTable, folds: int, seed: int) -> NDArray[np.int64]:
+def group_folds(table: ScoreTable, folds: int, seed: int) -> NDArray[np.int64]:
     """A fold per row; groups stay whole and are spread evenly within each class."""
     names = [f"g{g}" if g is not None else f"#{i}" for i, g in enumerate(table.groups)]
     group = np.unique(np.asarray(names), return_inverse=True)[1]

@@ -295,6 +295,19 @@ def sigmoid(logit: float) -> float:
     return float(1.0 / (1.0 + np.exp(-np.clip(logit, -60.0, 60.0))))
 
 
+def unmeasured_decision(score: float = 0.5) -> Decision:
+    """The rule of a detector nobody has measured: a cut at ``score``, with the weakest claims."""
+    threshold = Threshold(
+        name="unmeasured",
+        score=score,
+        fpr=1.0,
+        fpr_interval=(0.0, 1.0),
+        tpr=0.0,
+        measured_on="nothing yet: these are bounds, not measurements",
+    )
+    return Decision(generated=threshold, real_below=score)
+
+
 def read_spec(bundle: Path | str, *, verify: bool = True) -> DetectorSpec:
     """Read and validate the bundle in folder ``bundle``; with ``verify`` also its files' checksums.
 

@@ -27,6 +27,7 @@ from authentiscan.inference.bundle import (
     Decision,
     NetworkSpec,
     Threshold,
+    unmeasured_decision,
     write_spec,
 )
 from authentiscan.inference.card import model_card
@@ -49,19 +50,6 @@ class _ExplainedGraph(nn.Module):
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         logits, signed = self.model.explain(image)
         return logits, torch.relu(signed), torch.relu(-signed)
-
-
-def unmeasured_decision(score: float = 0.5) -> Decision:
-    """The rule of a detector nobody has measured: a cut at ``score``, with the weakest claims."""
-    threshold = Threshold(
-        name="unmeasured",
-        score=score,
-        fpr=1.0,
-        fpr_interval=(0.0, 1.0),
-        tpr=0.0,
-        measured_on="nothing yet: these are bounds, not measurements",
-    )
-    return Decision(generated=threshold, real_below=score)
 
 
 def save_bundle(

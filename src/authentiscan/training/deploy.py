@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -25,11 +25,13 @@ from authentiscan.evaluation.scores import ScoreTable
 from authentiscan.evaluation.thresholds import at_fpr, choose_decision
 from authentiscan.inference import load_detector
 from authentiscan.inference.bundle import DetectorSpec
-from authentiscan.inference.export import save_bundle
 from authentiscan.inference.update import update_spec
-from authentiscan.models.base import ImageClassifier
+from authentiscan.training.continual import lineage
 from authentiscan.training.parts import Parts
-from authentiscan.training.recipe import Recipe, portable, recipe_sha256
+from authentiscan.training.recipe import Deployment, Recipe, portable, recipe_sha256
+
+if TYPE_CHECKING:
+    from authentiscan.models.base import ImageClassifier
 
 
 def deploy(
@@ -43,6 +45,8 @@ def deploy(
 
     Gives the description as written and the calibrated scores of the validation images.
     """
+    from authentiscan.inference.export import save_bundle
+
     save_bundle(
         model,
         folder,
@@ -51,13 +55,14 @@ def deploy(
         recipe=portable(recipe),
         recipe_sha256=recipe_sha256(recipe),
         data=parts.used,
+        lineage=lineage(recipe),
         licence=recipe.licence,
         summary=recipe.summary,
         limits=recipe.limits,
     )
     update_spec(folder, typical=measure_typical(parts.train, seed=recipe.seed))
     scored = _score(recipe, parts.val, folder, progress)
-    return _calibrate(recipe, scored, folder)
+    return calibrate(folder, scored, recipe.deployment)
 
 
 def measure_typical(
@@ -82,8 +87,13 @@ def _score(
     return score_manifest(load_detector(folder), val, treatment, progress).scored()
 
 
-def _calibrate(recipe: Recipe, table: ScoreTable, folder: Path) -> tuple[DetectorSpec, ScoreTable]:
-    settings = recipe.deployment
+def calibrate(
+    folder: Path, table: ScoreTable, settings: Deployment
+) -> tuple[DetectorSpec, ScoreTable]:
+    """Fit the bundle's calibration, thresholds and verdict on ``table`` and write them into it.
+
+    Gives the description as written and the table with calibrated scores.
+    """
     calibration = fit_platt(table.logits, table.labels)
     table = table.recalibrated(calibration)
     measured_on = f"validation, {settings.treatment}, {len(table)} images"

@@ -34,6 +34,13 @@ class Parts:
     test: Manifest
     used: tuple[DataUse, ...]
 
+    def unlearned(self) -> Manifest:
+        """The test part, then the validation part."""
+        import pyarrow as pa
+
+        tables = [self.test.table, self.val.table]
+        return Manifest(pa.concat_tables(tables, promote_options="permissive"), self.val.root)
+
     def table(self) -> list[dict[str, Any]]:
         """Images by data set, split and class, for showing."""
         rows: list[dict[str, Any]] = []
@@ -87,7 +94,7 @@ def gather(recipe: Recipe, folder: Path, *, processes: int = 1) -> Parts:
     check_paths(recipe)
     loaded = [(source, _read(source, recipe, folder, processes)) for source in recipe.data]
     whole = _joined([(source.name, manifest) for source, manifest in loaded])
-    whole = _one_split_each(whole, recipe)
+    whole = _only_watched(_one_split_each(_newly_added(whole, recipe), recipe), recipe)
     parts = {name: whole.where(split=name) for name in ("train", "val", "test")}
     for name in ("train", "val"):
         found = set(np.unique(parts[name].labels).tolist())
@@ -124,24 +131,35 @@ def _read(source: DataSource, recipe: Recipe, folder: Path, processes: int) -> M
     if manifest is None:
         made = folder / "manifests" / f"{source.name}.parquet"
         if not made.is_file():
-            _organize(path, made, recipe, processes)
+            _organize(source, path, made, recipe, processes)
         manifest = Manifest.read(made)
-    elif recipe.split.resplit or not all(manifest.column("split")):
-        plan = recipe.split
-        manifest = assign_splits(
-            manifest, plan.fractions, seed=plan.seed, own_split=not plan.resplit
-        )
-    if source.where:
-        manifest = manifest.where(**source.where)
+        manifest = manifest.where(**source.where) if source.where else manifest
+    else:
+        manifest = _with_splits(manifest, source, recipe)
     if not len(manifest):
         raise TrainingError(f"data set {source.name!r}: no rows in {path} match {source.where}")
     return manifest
 
 
-def _organize(path: Path, made: Path, recipe: Recipe, processes: int) -> None:
+def _with_splits(manifest: Manifest, source: DataSource, recipe: Recipe) -> Manifest:
+    plan = source.split or recipe.split
+    if plan.resplit or not all(manifest.column("split")):
+        manifest = assign_splits(
+            manifest, plan.fractions, seed=plan.seed, own_split=not plan.resplit
+        )
+    return manifest.where(**source.where) if source.where else manifest
+
+
+def manifest_sha256(source: DataSource, recipe: Recipe) -> str | None:
+    """Hash of the manifest at ``source.path`` as a run reads it; None for other data."""
+    manifest = _as_manifest(Path(str(source.path)).expanduser())
+    return None if manifest is None else _with_splits(manifest, source, recipe).sha256()
+
+
+def _organize(source: DataSource, path: Path, made: Path, recipe: Recipe, processes: int) -> None:
     """Make a manifest of what lies at ``path``; too many unreadable images raise TrainingError."""
     made.parent.mkdir(parents=True, exist_ok=True)
-    plan = recipe.split
+    plan = source.split or recipe.split
     found = organize(
         [path],
         made,
@@ -195,28 +213,85 @@ def _absolute(manifest: Manifest) -> Manifest:
     return manifest.with_column("path", paths)
 
 
+def _newly_added(whole: Manifest, recipe: Recipe) -> Manifest:
+    """Without known test images that are added now: whoever adds them wants them learned from."""
+    known = _of(whole, [source for source in recipe.data if source.known])
+    hashes = np.asarray([str(value) for value in whole.column("sha256")])
+    added = np.isin(hashes, hashes[~known]) & (hashes != "None")
+    tested = np.asarray([split == "test" for split in whole.column("split")], dtype=bool)
+    gone = known & tested & added
+    if not gone.any():
+        return whole
+    _LOG.warning("%d images that were only tested with are added now as new ones", gone.sum())
+    return whole.take(np.flatnonzero(~gone))
+
+
 def _one_split_each(whole: Manifest, recipe: Recipe) -> Manifest:
-    """Held-out rows to test; then every group and every image to one split, over all data sets."""
+    """Held-out rows to test; then every group and every image to one split, over all data sets.
+
+    Rows that the detector of ``recipe.start`` knows are settled first, as when it learned; others
+    with the same group or image follow them, or are left out where they would be in two splits.
+    """
     codes = np.asarray([split_code(name) for name in whole.column("split")], dtype=np.int8)
     stated = codes.copy()
-    for rule in parse_hold_outs(recipe.split.hold_out):
-        values = whole.column(rule.column)
-        match = np.asarray([str(value) == rule.value for value in values], dtype=bool)
-        if not match.any():
-            raise no_match(rule, whole.table.column_names, values)
-        codes[match] = np.maximum(codes[match], split_code(rule.split))
+    _hold_out(whole, codes, recipe)
     keys = [_keys(whole.column(name)) for name in ("group", "sha256")]
-    before = np.full_like(codes, -2)
+    known = _of(whole, [source for source in recipe.data if source.known])
+    codes[known] = _latest([key[known] for key in keys], codes[known])
+    highest = _latest(keys, np.where(known, codes, -1).astype(np.int8))
+    lowest = -_latest(keys, np.where(known, -codes, -len(SPLITS)).astype(np.int8))
+    tied = ~known & (highest >= 0)
+    codes[tied] = highest[tied]
+    codes[~known & ~tied] = _latest([key[~known & ~tied] for key in keys], codes[~known & ~tied])
+    torn = tied & (highest != lowest)
+    moved = int(np.count_nonzero((codes != stated) & ~torn))
+    if moved:
+        _LOG.warning("%d images moved to another split: held out, or their group is there", moved)
+    if torn.any():
+        _LOG.warning("%d new images left out: known ones tie them to two splits", torn.sum())
+    placed = whole.with_column("split", [SPLITS[code] for code in codes])
+    return placed.take(np.flatnonzero(~torn)) if torn.any() else placed
+
+
+def _hold_out(whole: Manifest, codes: NDArray[np.int8], recipe: Recipe) -> None:
+    """Send to test what the split plans hold out, each among the data sets that go by it."""
+    for plan in dict.fromkeys(source.split or recipe.split for source in recipe.data):
+        mine = _of(whole, [s for s in recipe.data if (s.split or recipe.split) == plan])
+        for rule in parse_hold_outs(plan.hold_out):
+            values = whole.column(rule.column)
+            match = mine & np.asarray([str(value) == rule.value for value in values], dtype=bool)
+            if not match.any():
+                raise no_match(rule, whole.table.column_names, values)
+            codes[match] = np.maximum(codes[match], split_code(rule.split))
+
+
+def _of(whole: Manifest, sources: Sequence[DataSource]) -> NDArray[np.bool_]:
+    """Which rows are of these data sets."""
+    names = {source.name for source in sources}
+    return np.asarray([name in names for name in whole.column(SOURCE)], dtype=bool)
+
+
+def _latest(keys: Sequence[NDArray[np.int64]], codes: NDArray[np.int8]) -> NDArray[np.int8]:
+    """The highest code of all rows that a row is tied to by equal keys, directly or over others."""
+    before = np.full_like(codes, -len(SPLITS) - 1)
     while not np.array_equal(before, codes):
         before = codes.copy()
         for key in keys:
-            latest = np.full(int(key.max()) + 1, -1, dtype=np.int8)
+            latest = np.full(int(key.max(initial=-1)) + 1, -len(SPLITS) - 1, dtype=np.int8)
             np.maximum.at(latest, key, codes)
             codes = latest[key]
-    moved = int(np.count_nonzero(codes != stated))
-    if moved:
-        _LOG.warning("%d images moved to another split: held out, or their group is there", moved)
-    return whole.with_column("split", [SPLITS[code] for code in codes])
+    return codes
+
+
+def _only_watched(whole: Manifest, recipe: Recipe) -> Manifest:
+    """Of data sets that are only watched the training part goes, the rest is for testing."""
+    watched = _of(whole, [source for source in recipe.data if source.role == "watch"])
+    if not watched.any():
+        return whole
+    splits = np.asarray(whole.column("split"))
+    kept = np.flatnonzero(~(watched & (splits == "train")))
+    splits[watched] = "test"
+    return whole.with_column("split", splits.tolist()).take(kept)
 
 
 def _keys(values: Sequence[Any]) -> NDArray[np.int64]:

@@ -37,25 +37,6 @@ class ModelChoice(_Settings):
     arguments: dict[str, Any] = Field(default_factory=dict)
 
 
-class DataSource(_Settings):
-    """A data set to learn from.
-
-    path: a manifest (Parquet), a table with an ``image`` column, or a folder that the catalog of
-    data
-        sets can read; relative to where the command runs. Empty when given with ``--data
-        NAME=PATH``.
-    share: its part of every epoch, relative to the other shares (44, 18, 38 or 0.44, ...). Either
-    all
-        data sets have one or none has; without, they are mixed as large as they are.
-    where: only rows whose column equals the value or one of the values.
-    """
-
-    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
-    path: str | None = None
-    share: float | None = Field(default=None, gt=0)
-    where: dict[str, str | int | list[str | int]] = Field(default_factory=dict)
-
-
 class SplitPlan(_Settings):
     """How rows without a split get one; rows that have one keep it. Groups are never divided.
 
@@ -78,6 +59,47 @@ class SplitPlan(_Settings):
                 f"got {list(fractions)}"
             )
         return fractions
+
+
+class Start(_Settings):
+    """A bundle whose weights training begins from, instead of random or pretrained ones.
+
+    sha256: its `DetectorSpec.identity`; a bundle with other weights is refused.
+    """
+
+    bundle: str
+    sha256: str
+
+
+class DataSource(_Settings):
+    """A data set to learn from.
+
+    path: a manifest (Parquet), a table with an ``image`` column, or a folder that the catalog of
+    data
+        sets can read; relative to where the command runs. Empty when given with ``--data
+        NAME=PATH``.
+    share: its part of every epoch, relative to the other shares (44, 18, 38 or 0.44, ...). Either
+    all
+        data sets have one or none has; without, they are mixed as large as they are.
+    where: only rows whose column equals the value or one of the values.
+    split: instead of the recipe's.
+    role: ``learn`` from it; ``replay``: learn from it again, as the detector of ``start`` did;
+        ``watch``: learn nothing from it, only measure what was known of it and what is still known.
+        Rows of the last two keep their split, whatever other data sets say of their images, so that
+        what was once learned from never becomes a test.
+    """
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+    path: str | None = None
+    share: float | None = Field(default=None, gt=0)
+    where: dict[str, str | int | list[str | int]] = Field(default_factory=dict)
+    split: SplitPlan | None = None
+    role: Literal["learn", "replay", "watch"] = "learn"
+
+    @property
+    def known(self) -> bool:
+        """Whether the detector that training starts from has learned from it."""
+        return self.role != "learn"
 
 
 class Phase(_Settings):
@@ -219,6 +241,7 @@ class Recipe(_Settings):
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
     summary: str = ""
     seed: int = Field(default=0, ge=0, lt=2**31)
+    start: Start | None = None
     model: ModelChoice
     preprocess: Preprocess
     data: tuple[DataSource, ...] = Field(min_length=1)
@@ -254,9 +277,14 @@ class Recipe(_Settings):
         names = [source.name for source in self.data]
         if len(set(names)) < len(names):
             raise ValueError(f"data sets need different names, got {names}")
-        shares = [source.share is not None for source in self.data]
+        learned = [source for source in self.data if source.role != "watch"]
+        shares = [source.share is not None for source in learned]
         if any(shares) and not all(shares):
             raise ValueError("either every data set has a share or none has")
+        if not learned:
+            raise ValueError("every data set is only watched: there is nothing to learn from")
+        if self.start is None and any(source.known for source in self.data):
+            raise ValueError("the roles replay and watch need a bundle to start from")
         return self
 
     @property
@@ -270,10 +298,20 @@ _DOES_NOT_MATTER = {"outputs", "workers", "cache_mb", "summary", "limits", "lice
 
 
 def portable(recipe: Recipe) -> dict[str, Any]:
-    """The recipe as plain values, without this machine's folders in the data paths."""
+    """The recipe as plain values, without this machine's folders.
+
+    What a run without ``start`` has no use for is left out, so that its hash does not change.
+    """
     content = recipe.model_dump(mode="json", exclude={"outputs"})
     for source in content["data"]:
         source["path"] = Path(source["path"]).name if source["path"] else None
+        for key, default in (("role", "learn"), ("split", None)):
+            if source[key] == default:
+                del source[key]
+    if recipe.start is None:
+        del content["start"]
+    else:
+        content["start"]["bundle"] = Path(recipe.start.bundle).name
     return content
 
 

@@ -8,6 +8,7 @@ RUN/logs/               TensorBoard
 RUN/history.csv, curves*.png, metrics.txt, validation_scores.parquet, test_scores.parquet
 RUN/validation/, test/  classification report, confusion matrix, ROC curve, distribution of scores
 RUN/report/             the page of `authentiscan evaluate` on the test part
+RUN/before_after.csv, .md   where training started from a bundle: what was gained and forgotten
 RUN/bundle/             what `authentiscan scan --model` takes
 """
 
@@ -28,8 +29,11 @@ from lightning.fabric import Fabric
 from authentiscan import models
 from authentiscan.core.errors import TrainingError
 from authentiscan.data.loaders import Collate, TrainingImages, ValidationImages, observe_history
-from authentiscan.inference.bundle import DetectorSpec
+from authentiscan.inference.bundle import DetectorSpec, read_spec
+from authentiscan.inference.update import update_spec
 from authentiscan.models.base import ImageClassifier
+from authentiscan.training.before_after import Change, measure_changes, summary, write_changes
+from authentiscan.training.continual import start_model
 from authentiscan.training.deploy import deploy
 from authentiscan.training.engine import Engine
 from authentiscan.training.feeding import Feeder, Reporter, TrainingData
@@ -82,11 +86,15 @@ class Quiet:
 
 @dataclass(frozen=True)
 class Result:
-    """What `train` did: the run's folder, its bundle (None where stopped early) and how it went."""
+    """What `train` did: the run's folder, its bundle (None where stopped early) and how it went.
+
+    changes: where it started from a bundle, what was gained and forgotten.
+    """
 
     folder: Path
     progress: Progress
     spec: DetectorSpec | None
+    changes: tuple[Change, ...] = ()
 
     @property
     def bundle(self) -> Path:
@@ -135,9 +143,11 @@ def train(
         progress = engine.fit(stop)
     if not progress.finished or not bundle:
         return Result(folder, progress, None)
-    spec = _leave(engine, model, parts, reporter) if fabric.is_global_zero else None
+    result = Result(folder, progress, None)
+    if fabric.is_global_zero:
+        result = _leave(engine, model, parts, reporter)
     fabric.barrier()
-    return Result(folder, progress, spec)
+    return result
 
 
 def resume_run(folder: Path | str, **options: Any) -> Result:
@@ -297,12 +307,12 @@ def _environment(recipe: Recipe, fabric: Fabric) -> dict[str, Any]:
 
 
 def _model(recipe: Recipe) -> ImageClassifier:
+    if recipe.start is not None:
+        return start_model(recipe)
     return models.create(recipe.model.name, **recipe.model.arguments)
 
 
-def _leave(
-    engine: Engine, model: ImageClassifier, parts: Parts, reporter: Reporter
-) -> DetectorSpec:
+def _leave(engine: Engine, model: ImageClassifier, parts: Parts, reporter: Reporter) -> Result:
     folder, recipe, progress = engine.folder.parent, engine.recipe, engine.progress
     write_history(folder / "history.csv", progress.history)
     draw_phase_curves(folder, progress.history, recipe.name)
@@ -319,7 +329,23 @@ def _leave(
     write_part(folder / "validation", scores, spec)
     tested = measure_test(folder, folder / BUNDLE, parts.test, recipe, reporter)
     write_text(folder / "metrics.txt", metrics_text(spec, progress, parts.table(), tested))
-    return spec
+    result = Result(folder, progress, spec)
+    return result if recipe.start is None else _beside_parent(recipe, parts, result, reporter)
+
+
+def _beside_parent(recipe: Recipe, parts: Parts, result: Result, reporter: Reporter) -> Result:
+    """Measure what was gained and forgotten; it stands in the bundle's description too."""
+
+    def tell(done: int, total: int) -> None:
+        reporter.step() if done else reporter.start("before and after", total)
+
+    changes = measure_changes(recipe, parts, result.bundle, tell)
+    spec = read_spec(result.bundle)
+    write_changes(result.folder, changes, f"{spec.name} beside {spec.lineage[-1].name}")
+    spec = update_spec(
+        result.bundle, metrics={**spec.metrics, "before_and_after": summary(changes)}
+    )
+    return replace(result, spec=spec, changes=tuple(changes))
 
 
 class _notices:  # noqa: N801 - reads as a statement

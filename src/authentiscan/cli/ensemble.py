@@ -1,0 +1,140 @@
+"""`authentiscan ensemble`: several detectors as one."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from authentiscan.cli.evaluate import (
+    AsJson,
+    Data,
+    Rounds,
+    Seed,
+    Split,
+    SplitOption,
+    Workers,
+    print_table,
+    progress_bar,
+)
+
+if TYPE_CHECKING:
+    from authentiscan.core.manifest import Manifest
+    from authentiscan.evaluation.harness import Progress
+    from authentiscan.training.ensemble import Ensembled, Weights
+
+
+def ensemble(
+    members: Annotated[
+        list[str],
+        typer.Argument(help="Two or more bundle folders, or `default`; ensembles are bundles too."),
+    ],
+    *,
+    out: Annotated[
+        Path, typer.Option("--out", "-o", help="Folder of the ensemble, a bundle like any other.")
+    ],
+    data: Data,
+    split: SplitOption = Split.VAL,
+    weights: Annotated[
+        str,
+        typer.Option(
+            "--weights", help="`fit`, `equal`, or one number a member such as 0.5,0.3,0.2."
+        ),
+    ] = "fit",
+    protocol: Annotated[
+        str, typer.Option("--protocol", help="`raw`, `matched`, `history` or a degradation chain.")
+    ] = "matched",
+    name: Annotated[
+        str | None, typer.Option(help="The ensemble's name. [default: the folder's]")
+    ] = None,
+    bootstrap: Rounds = 1000,
+    seed: Seed = 0,
+    workers: Workers = 2,
+    as_json: AsJson = False,
+) -> None:
+    """Join detectors to one that weighs their logits, and measure whether that is worth it.
+
+    The result loads wherever a bundle does: scan, explain, evaluate, compare, calibrate. Members
+    are copied into it and keep their own preprocessing. Weights, calibration and thresholds are
+    fitted on the validation images, which no member may have learned from; `fit` is a logistic
+    regression with no weight below 0. Rows of the split `test` are for measuring alone.
+
+    Example: authentiscan ensemble runs/a/bundle runs/b/bundle --out both --data all.parquet
+    """
+    from authentiscan.evaluation.slices import Options
+    from authentiscan.evaluation.sources import read_data
+    from authentiscan.training.ensemble import make_ensemble
+
+    chosen = _weights(weights)
+    validation = read_data(data, split=split)
+    with ExitStack() as bars:
+
+        def progress(title: str) -> Progress:
+            bars.close()  # one bar at a time
+            return bars.enter_context(progress_bar(title))
+
+        made = make_ensemble(
+            members,
+            out,
+            validation,
+            test=_test_part(data, split),
+            weights=chosen,
+            protocol=protocol,
+            name=name,
+            options=Options(rounds=bootstrap, seed=seed),
+            progress=progress,
+            workers=workers,
+        )
+    if as_json:
+        typer.echo(made.spec.model_dump_json(indent=2))
+    else:
+        _print(made, out)
+
+
+def _weights(text: str) -> Weights:
+    from authentiscan.core.errors import UsageError
+
+    if text == "fit":
+        return "fit"
+    if text == "equal":
+        return "equal"
+    try:
+        return tuple(float(part) for part in text.split(","))
+    except ValueError:
+        raise UsageError(
+            f"--weights {text!r}: allowed are fit, equal, or numbers such as 0.5,0.3,0.2"
+        ) from None
+
+
+def _test_part(data: Path, split: Split) -> Manifest | None:
+    """Test rows of both classes where the manifest has them and they are not fitted on."""
+    from authentiscan.evaluation.sources import read_data
+
+    if split in (Split.ALL, Split.TEST) or data.suffix != ".parquet":
+        return None
+    rows = read_data(data).where(split="test")
+    return rows if set(rows.labels.tolist()) == {0, 1} else None
+
+
+def _print(made: Ensembled, out: Path) -> None:
+    from authentiscan.evaluation.words import WORDS
+    from authentiscan.training.ensemble import SHOWN
+
+    for title, found in (("validation", made.validation), ("test", made.test)):
+        if found is None:
+            continue
+        rows = []
+        for standing in found.standings:
+            share = made.shares.get(standing.detector)
+            figures = [standing.metrics[m].percent() for m in SHOWN if m in standing.metrics]
+            rows.append([standing.detector, "" if share is None else f"{share:.2f}", *figures])
+        head = ["detector", "share", *(WORDS[m] for m in SHOWN if m in found.standings[0].metrics)]
+        about = f"{title}, {found.protocol}, {found.common} images: %, 95 % intervals"
+        print_table(about, head, rows)
+    typer.echo(made.verdict)
+    dropped = [name for name, share in made.shares.items() if share == 0]
+    if dropped:
+        typer.echo(f"left out, as they add nothing: {', '.join(dropped)}")
+    typer.echo(f"bundle: {out}")
