@@ -55,8 +55,20 @@ def test_compare(tiny_bundle, manifest, tmp_path, monkeypatch) -> None:
     assert "mine" in shown.stdout
     assert (tmp_path / "o" / "comparison.html").is_file()
     found = runner.invoke(app, ["compare", *map(str, arguments), *options, "--json"])
-    standings = json.loads(found.stdout)["standings"]
-    assert [s["elsewhere"] for s in standings] == [False, False, True]
+    (one,) = json.loads(found.stdout)["found"]
+    assert [s["elsewhere"] for s in one["standings"]] == [False, False, True]
+
+
+def test_compare_prints_raw_and_matched_of_each_data_set_as_markdown(tiny_bundle, manifest) -> None:
+    data = ["--data", f"first={manifest}", "--data", f"second={manifest}", "--images", "12"]
+    detectors = [f"one={tiny_bundle}", f"two={tiny_bundle}"]
+    shown = runner.invoke(app, ["compare", *detectors, *data, "--bootstrap", "20", "--markdown"])
+    assert shown.exit_code == 0, (shown.output, shown.exception)
+    lines = shown.stdout.strip().splitlines()
+    assert [line for line in lines if line.startswith("**")] == ["**first**", "**second**"]
+    rows = [line for line in lines if line.startswith("| one")]
+    assert len(rows) == 2
+    assert rows[0].count("|") == 8
 
 
 def test_missing_scores_make_exit_code_1(tiny_bundle, manifest, tmp_path) -> None:

@@ -18,8 +18,8 @@ from authentiscan.evaluation.adapters import (
     read_scores,
 )
 from authentiscan.evaluation.compare import compare
-from authentiscan.evaluation.compare_page import write_comparison
-from authentiscan.evaluation.cross_dataset import DataSource, cross_evaluate
+from authentiscan.evaluation.compare_page import summary_markdown, write_comparison
+from authentiscan.evaluation.cross_dataset import cross_evaluate
 from authentiscan.evaluation.cross_page import write_cross_evaluation
 from authentiscan.evaluation.harness import score_manifest
 from authentiscan.evaluation.significance import (
@@ -29,6 +29,7 @@ from authentiscan.evaluation.significance import (
     paired_bootstrap,
 )
 from authentiscan.evaluation.slices import Options
+from authentiscan.evaluation.sources import DataSource
 
 QUICK = Options(rounds=60)
 
@@ -129,7 +130,9 @@ def test_all_kinds_of_detectors_on_the_same_images(
         open_candidate(f"{rivals}:dark"),
         open_candidate(str(tmp_path / "elsewhere.csv")),
     ]
-    found, tables = compare(candidates, image_manifest, protocol="raw", options=QUICK)
+    places = [DataSource("crops", image_manifest)]
+    every, every_table = compare(candidates, places, protocols=("raw", "matched"), options=QUICK)
+    found, tables = every.found[0], every_table["crops", "raw"]
     by_name = {s.detector: s for s in found.standings}
     assert len(found.tests) == 6
     assert found.common == 48
@@ -138,8 +141,13 @@ def test_all_kinds_of_detectors_on_the_same_images(
     assert by_name["plain"].metrics["roc_auc"] == own
     assert by_name["elsewhere"].metrics["roc_auc"] == own
     assert np.allclose(tables["plain"].logits, table.logits, atol=1e-5)
-    page = write_comparison(found, tmp_path / "out")
+    assert [c.protocol for c in every.of("crops")] == ["raw", "matched"]
+    page = write_comparison(every, tmp_path / "out")
     assert "DeLong" in page.read_text()
+    table = summary_markdown(every).splitlines()
+    assert len(table) == 2 + len(candidates)
+    assert "ROC AUC, raw | ROC AUC, matched" in table[0]
+    assert own.percent() in table[2]
 
 
 def test_onnx_meanings_agree(tiny_bundle, image_manifest, tmp_path) -> None:
@@ -208,9 +216,12 @@ def test_csv_by_name_in_any_order(scorer, image_manifest, tmp_path) -> None:
     rows = [(f"image-{i}", i / 48) for i in range(47, 5, -1)]
     candidate = open_candidate(write_csv(tmp_path / "s.csv", [("name", "score"), *rows]))
     running = Candidate("brightness", 0.5, scorer)
-    found, tables = compare([running, candidate], image_manifest, options=QUICK)
+    every, tables = compare(
+        [running, candidate], [DataSource("crops", image_manifest)], options=QUICK
+    )
+    found = every.found[1]
     assert found.common == 42
-    assert tables["s"].scores[10] == pytest.approx(10 / 48)
+    assert tables["crops", "matched"]["s"].scores[10] == pytest.approx(10 / 48)
     assert any("6 of 48" in w for w in found.warnings)
     assert any("made elsewhere" in w for w in found.warnings)
 
@@ -239,13 +250,19 @@ def test_a_formula_for_a_name_goes_out_and_comes_back(scorer, image_manifest, tm
 def test_bad_csv_files_are_clear_errors(scorer, image_manifest, tmp_path, rows, message) -> None:
     candidate = open_candidate(write_csv(tmp_path / "bad.csv", rows))
     with pytest.raises(MetricError, match=message):
-        compare([Candidate("b", 0.5, scorer), candidate], image_manifest, options=QUICK)
+        compare(
+            [Candidate("b", 0.5, scorer), candidate],
+            [DataSource("crops", image_manifest)],
+            options=QUICK,
+        )
 
 
 def test_compare_needs_two_names(scorer, image_manifest) -> None:
     one = Candidate("same", 0.5, scorer)
     with pytest.raises(UsageError, match="differently named"):
-        compare([one, one], image_manifest)
+        compare([one, one], [DataSource("crops", image_manifest)])
+    with pytest.raises(UsageError, match="differently named data sets"):
+        compare([one, Candidate("other", 0.5, scorer)], [])
 
 
 def test_cross_evaluation(scorer, rivals, image_manifest, tmp_path) -> None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from authentiscan.cli.evaluate import (
     AsJson,
-    Data,
     Output,
     Rounds,
     Seed,
@@ -21,7 +21,7 @@ from authentiscan.cli.evaluate import (
 )
 
 if TYPE_CHECKING:
-    from authentiscan.evaluation.compare import Comparison
+    from authentiscan.evaluation.compare import Comparisons
     from authentiscan.evaluation.harness import Progress
 
 
@@ -34,75 +34,101 @@ def compare(
         ),
     ],
     *,
-    data: Data,
+    data: Annotated[
+        list[str],
+        typer.Option("--data", help="Manifest, folder or zip; repeat. `name=` before it names it."),
+    ],
     split: SplitOption = Split.ALL,
     protocol: Annotated[
-        str, typer.Option("--protocol", help="`raw`, `matched`, `history` or a degradation chain.")
-    ] = "matched",
+        list[str] | None,
+        typer.Option(
+            "--protocol",
+            help="`raw`, `matched`, `history` or a degradation chain; repeat. Default raw, matched",
+        ),
+    ] = None,
+    images: Annotated[
+        int, typer.Option("--images", min=0, help="At most this many images, drawn evenly; 0: all.")
+    ] = 0,
     output: Output = None,
     bootstrap: Rounds = 1000,
     seed: Seed = 0,
     workers: Workers = 2,
+    markdown: Annotated[
+        bool, typer.Option("--markdown", help="Print the summary as a Markdown table.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Judge detectors on the same images: one table, and whether the differences are real.
 
-    Every detector sees exactly the same pixels, except that a CSV brings scores made elsewhere.
-    A callable takes uint8 pixels (H, W, 3) and returns P(generated), 0..1.
+    Every detector sees exactly the same pixels, decoded once for all; only a CSV brings scores
+    made elsewhere. A callable takes uint8 pixels (H, W, 3) and returns P(generated), 0..1.
 
     Example: authentiscan compare default rival=rival.json mine:score --data web.parquet -o versus
     """
     from authentiscan.evaluation.adapters import open_candidate
     from authentiscan.evaluation.compare import compare as run
-    from authentiscan.evaluation.compare_page import write_comparison
+    from authentiscan.evaluation.compare_page import summary_markdown, write_comparison
+    from authentiscan.evaluation.report import file_name
+    from authentiscan.evaluation.robustness import sample
     from authentiscan.evaluation.slices import Options
-    from authentiscan.evaluation.sources import data_name, read_data
+    from authentiscan.evaluation.sources import named_source
 
     candidates = [open_candidate(text) for text in detectors]
     cache = output / "scores" if output else None
-    manifest = read_data(data, split=split, cache=cache)
+    sources = [named_source(text, split=split, cache=cache) for text in data]
+    sources = [replace(s, manifest=sample(s.manifest, images, seed)) for s in sources]
     with ExitStack() as bars:
 
         def progress(name: str) -> Progress:
             bars.close()  # one bar at a time
-            return bars.enter_context(progress_bar(name))
+            return bars.enter_context(progress_bar(f"scoring {name}"))
 
         found, tables = run(
             candidates,
-            manifest,
-            name=data_name(data, split),
-            protocol=protocol,
+            sources,
+            protocols=tuple(dict.fromkeys(protocol or ("raw", "matched"))),
             options=Options(rounds=bootstrap, seed=seed),
             cache=cache,
             progress=progress,
             workers=workers,
         )
     if output:
-        for name, table in tables.items():
-            table.write(output / f"scores-{''.join(c if c.isalnum() else '-' for c in name)}.csv")
+        for (place, treatment), by_name in tables.items():
+            for name, table in by_name.items():
+                table.write(output / f"scores-{file_name(f'{name}-{place}-{treatment}')}.csv")
         typer.echo(f"report: {write_comparison(found, output)}", err=True)
     if as_json:
         typer.echo(found.model_dump_json(indent=2))
+    elif markdown:
+        typer.echo(summary_markdown(found))
     else:
         _print(found)
-    if found.common < found.data.images:
+    for warning in found.warnings:
+        typer.secho(f"warning: {warning}", fg=typer.colors.YELLOW, err=True)
+    if any(c.common < c.data.images for c in found.found):
         raise typer.Exit(1)
 
 
-def _print(found: Comparison) -> None:
+def _print(found: Comparisons) -> None:
     from authentiscan.evaluation.bootstrap import Estimate
+    from authentiscan.evaluation.compare_page import SUMMARY
     from authentiscan.evaluation.words import WORDS
 
-    rows = []
-    for metric, words in WORDS.items():
-        figures = [s.metrics.get(metric, Estimate(None)) for s in found.standings]
-        if metric != "recall" and any(f.value is not None for f in figures):
-            rows.append([words.partition(" (")[0], *(f.percent() for f in figures)])
-    title = f"{found.data.name}, {found.protocol}, {found.common} images: %, 95 % intervals"
-    print_table(title, ["", *(s.detector for s in found.standings)], rows)
-    for test in found.tests:
-        d, p = test.differences["roc_auc"], test.p_holm.get("roc_auc")
-        if d.value is not None and p is not None:
-            typer.echo(f"{test.first} − {test.second}: ROC AUC {100 * d.value:+.1f}, p {p:.3f}")
-    for warning in found.warnings:
-        typer.secho(f"warning: {warning}", fg=typer.colors.YELLOW, err=True)
+    for place in found.data:
+        parts = found.of(place)
+        rows = [
+            [
+                f"{name}, {c.protocol}",
+                *(c.standings[i].metrics.get(m, Estimate(None)).percent() for m in SUMMARY),
+            ]
+            for i, name in enumerate(found.detectors)
+            for c in parts
+        ]
+        title = f"{place}, {parts[0].common} images: %, 95 % intervals"
+        print_table(title, ["", *(WORDS[m] for m in SUMMARY)], rows)
+        for c in parts:
+            for test in c.tests:
+                d, p = test.differences["roc_auc"], test.p_holm.get("roc_auc")
+                if d.value is not None and p is not None:
+                    pair = f"{test.first} − {test.second}, {c.protocol}"
+                    typer.echo(f"{pair}: ROC AUC {100 * d.value:+.1f}, p {p:.3f}")

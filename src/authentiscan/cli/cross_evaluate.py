@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -60,20 +59,14 @@ def cross_evaluate(
     --data web.parquet --split test -o cross
     """
     from authentiscan.evaluation.adapters import open_candidate
-    from authentiscan.evaluation.cross_dataset import DataSource
     from authentiscan.evaluation.cross_dataset import cross_evaluate as run
     from authentiscan.evaluation.cross_page import write_cross_evaluation
     from authentiscan.evaluation.slices import Options
-    from authentiscan.evaluation.sources import data_name, read_data
+    from authentiscan.evaluation.sources import named_source
 
     candidates = [open_candidate(text) for text in detectors]
     cache = output / "scores" if output else None
-    sources = []
-    for text in data:
-        name, path = _named(text)
-        sources.append(
-            DataSource(name or data_name(path), read_data(path, split=split, cache=cache))
-        )
+    sources = [named_source(text, split=split, cache=cache) for text in data]
     with ExitStack() as bars:
 
         def progress(what: str) -> Progress:
@@ -107,11 +100,6 @@ def cross_evaluate(
             typer.echo(f"gap of {gap.detector}, {gap.metric}: {gap.gap.percent()} points")
     if any(cell.failed for cell in found.cells):
         raise typer.Exit(1)
-
-
-def _named(text: str) -> tuple[str, Path]:
-    name, equals, path = text.partition("=")
-    return (name, Path(path)) if equals and "/" not in name else ("", Path(text))
 
 
 def _pairs(given: list[str] | None, flag: str) -> dict[str, str]:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from itertools import combinations
 from pathlib import Path
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -16,7 +17,7 @@ from authentiscan.evaluation.adapters import Candidate, read_scores
 from authentiscan.evaluation.bootstrap import Estimate
 from authentiscan.evaluation.curves import Curve
 from authentiscan.evaluation.evaluate import data_facts
-from authentiscan.evaluation.harness import Progress, manifest_pool, score_manifest
+from authentiscan.evaluation.harness import Progress, manifest_pool, score_panel
 from authentiscan.evaluation.protocol import Treatment, named
 from authentiscan.evaluation.records import DataFacts, Record, Settings
 from authentiscan.evaluation.scores import ScoreTable
@@ -29,6 +30,7 @@ from authentiscan.evaluation.significance import (
     paired_bootstrap,
 )
 from authentiscan.evaluation.slices import Measuring, Options
+from authentiscan.evaluation.sources import DataSource
 
 TESTED = ("roc_auc", "balanced_accuracy", "tpr_at_fpr_5")
 UNIT_IMAGES = 10  # a generator needs so many images to be a unit of the ranking
@@ -58,10 +60,8 @@ class PairTest(Record):
 
 
 class Comparison(Record):
-    """All detectors on the images that every one of them scored."""
+    """All detectors on one data set under one protocol, on the images that every one scored."""
 
-    schema_version: int = 1
-    kind: str = "comparison"
     created: datetime
     data: DataFacts
     settings: Settings
@@ -73,40 +73,101 @@ class Comparison(Record):
     warnings: tuple[str, ...] = ()
 
 
+class Comparisons(Record):
+    """The same detectors on every data set under every protocol."""
+
+    schema_version: int = 2
+    kind: str = "comparisons"
+    created: datetime
+    settings: Settings
+    found: tuple[Comparison, ...]
+
+    @property
+    def detectors(self) -> list[str]:
+        """Their names, in the order given."""
+        return [s.detector for s in self.found[0].standings]
+
+    @property
+    def data(self) -> list[str]:
+        """Names of the data sets."""
+        return list(dict.fromkeys(c.data.name for c in self.found))
+
+    def of(self, data: str) -> list[Comparison]:
+        """The comparisons on one data set, by protocol."""
+        return [c for c in self.found if c.data.name == data]
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Those of all parts, each with its place where there are several."""
+        return tuple(
+            f"{c.data.name}, {c.protocol}: {w}" if len(self.found) > 1 else w
+            for c in self.found
+            for w in c.warnings
+        )
+
+
+Tables: TypeAlias = dict[tuple[str, str], dict[str, ScoreTable]]
+"""Score tables by (data set, protocol), then by detector."""
+
+
 def compare(
     candidates: Sequence[Candidate],
-    manifest: Manifest,
+    sources: Sequence[DataSource],
     *,
-    name: str = "manifest",
-    protocol: str = "matched",
+    protocols: Sequence[str] = ("raw", "matched"),
     options: Options | None = None,
     cache: Path | None = None,
     progress: Callable[[str], Progress | None] | None = None,
     workers: int = 2,
-) -> tuple[Comparison, dict[str, ScoreTable]]:
-    """Score ``manifest`` with every candidate under ``protocol`` and test all pairs.
+) -> tuple[Comparisons, Tables]:
+    """Score every source with every candidate under every protocol and test all pairs.
 
-    Figures are of the images that all scored. progress: gives a progress callback for a detector's
-    name. Raises UsageError for fewer than two candidates or equal names, MetricError where no image
-    is common to all.
+    Figures are of the images that all scored; each image is decoded once for all detectors.
+    progress: gives a callback for a source's name. Raises UsageError for fewer than two candidates
+    or equal names, MetricError where no image is common to all.
     """
     names = [c.name for c in candidates]
     if len(names) < 2 or len(set(names)) < len(names):
         raise UsageError(f"compare needs two or more differently named detectors, got {names}")
+    places = [s.name for s in sources]
+    if not places or len(set(places)) < len(places):
+        raise UsageError(f"compare needs differently named data sets, got {places}")
     opts = options or Options()
-    treatment = named(protocol, manifest_pool(manifest) if protocol == "history" else ())
-    tables = {}
+    found: list[Comparison] = []
+    tables: Tables = {}
+    for source in sources:
+        pool = manifest_pool(source.manifest) if "history" in protocols else ()
+        treatments = [named(text, pool) for text in protocols]
+        report = progress(source.name) if progress else None
+        scored = _scored(
+            candidates, source.manifest, treatments, report,
+            cache=cache, workers=workers, seed=opts.seed,
+        )  # fmt: skip
+        for i, treatment in enumerate(treatments):
+            own = {name: by_treatment[i] for name, by_treatment in scored.items()}
+            tables[source.name, treatment.name] = own
+            found.append(compare_tables(candidates, own, treatment, name=source.name, options=opts))
+    return (
+        Comparisons(created=datetime.now(UTC), settings=opts.record(), found=tuple(found)),
+        tables,
+    )
+
+
+def _scored(
+    candidates: Sequence[Candidate],
+    manifest: Manifest,
+    treatments: Sequence[Treatment],
+    progress: Progress | None,
+    **how: Any,
+) -> dict[str, list[ScoreTable]]:
+    """A table per treatment by candidate's name; scores from a file are the same under all."""
+    running = [(c.name, c.scorer) for c in candidates if c.scorer is not None]
+    panel = score_panel([s for _, s in running], manifest, treatments, progress, **how)
+    found = dict(zip([name for name, _ in running], panel, strict=True))
     for c in candidates:
-        if c.scorer is None:
-            assert c.scores_file is not None
-            tables[c.name] = read_scores(c.scores_file, manifest, c.name)
-        else:
-            report = progress(c.name) if progress else None
-            tables[c.name] = score_manifest(
-                c.scorer, manifest, treatment, report, cache=cache, workers=workers, seed=opts.seed
-            )
-    found = compare_tables(candidates, tables, treatment, name=name, options=opts)
-    return found, tables
+        if c.scores_file is not None:
+            found[c.name] = [read_scores(c.scores_file, manifest, c.name)] * len(treatments)
+    return found
 
 
 def compare_tables(

@@ -1,85 +1,155 @@
-"""A comparison as a page: the table, ROC overlay, tests, critical differences, per generator."""
+"""A comparison as a page: the summary, ROC curves, tests, critical differences, per generator."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from authentiscan.evaluation import plots
 from authentiscan.evaluation.bootstrap import Estimate
-from authentiscan.evaluation.compare import TESTED, UNIT_IMAGES, Comparison, PairTest
+from authentiscan.evaluation.compare import (
+    TESTED,
+    UNIT_IMAGES,
+    Comparison,
+    Comparisons,
+    PairTest,
+)
 from authentiscan.evaluation.metrics import METRICS
 from authentiscan.evaluation.page import Page, Picture, Section, Table
+from authentiscan.evaluation.report import file_name
 from authentiscan.evaluation.significance import Difference
 from authentiscan.evaluation.words import PROTOCOLS, WORDS
 
+SUMMARY = ("balanced_accuracy", "roc_auc", "tpr_at_fpr_5")
 
-def write_comparison(comparison: Comparison, folder: Path) -> Path:
+
+def write_comparison(found: Comparisons, folder: Path) -> Path:
     """Write ``comparison.json``, ``.md``, ``.html`` and ``plots/``; returns the page."""
     folder.mkdir(parents=True, exist_ok=True)
-    content = comparison.model_dump_json(indent=2)
+    content = found.model_dump_json(indent=2)
     (folder / "comparison.json").write_text(content + "\n", encoding="utf-8")
-    return comparison_page(comparison).write(folder, "comparison")
+    return comparison_page(found).write(folder, "comparison")
 
 
-def comparison_page(c: Comparison) -> Page:
-    """The page of a comparison."""
-    curves = {s.detector: s.roc for s in c.standings if s.roc}
-    labels = {s.detector: f"{s.detector}  {_short(s.metrics['roc_auc'])}" for s in c.standings}
+def comparison_page(found: Comparisons) -> Page:
+    """The page of a comparison: a summary of each data set, then every part in detail."""
     sections = [
         Section(
-            "Side by side",
-            tables=[standings_table(c)],
-            pictures=[Picture("comparison-roc", plots.roc(curves, labels), "ROC curves and areas.")]
-            if curves
-            else [],
+            f"Summary: {name}",
+            _coverage(found.of(name)),
+            [summary_table(found.of(name))],
+            _rocs(found.of(name)),
         )
+        for name in found.data
     ]
+    for c in found.found:
+        folded = c.protocol != _main(found.of(c.data.name)).protocol
+        sections += _details(c, folded=folded)
+    s = found.settings
+    protocols = list(dict.fromkeys(c.protocol for c in found.found))
+    return Page(
+        title=f"{len(found.detectors)} detectors on {', '.join(found.data)}",
+        lead=(
+            "; ".join(f"{p}: {PROTOCOLS.get(p, 'a degradation chain')}" for p in protocols)
+            + f". Accuracies are at each detector's own threshold. Brackets: {s.level:.0%} "
+            f"intervals, {s.rounds} bootstrap rounds by group."
+        ),
+        sections=sections,
+        warnings=found.warnings,
+    )
+
+
+def summary_markdown(found: Comparisons) -> str:
+    """The summary tables as Markdown, each under its data set's name where there are several."""
+    several = len(found.data) > 1
+    parts = []
+    for name in found.data:
+        parts += [f"**{name}**"] if several else []
+        parts.append(summary_table(found.of(name)).markdown())
+    return "\n\n".join(parts)
+
+
+def summary_table(comparisons: Sequence[Comparison]) -> Table:
+    """One row a detector; `SUMMARY` under every protocol, in percent. One data set's parts."""
+    head = ["%", *(f"{WORDS[m]}, {c.protocol}" for m in SUMMARY for c in comparisons)]
+    rows = [
+        [
+            standing.detector,
+            *(
+                c.standings[i].metrics.get(m, Estimate(None)).percent()
+                for m in SUMMARY
+                for c in comparisons
+            ),
+        ]
+        for i, standing in enumerate(comparisons[0].standings)
+    ]
+    return Table(head, rows)
+
+
+def _coverage(comparisons: Sequence[Comparison]) -> list[str]:
+    d = comparisons[0].data
+    common = {c.common for c in comparisons}
+    shared = " and ".join(f"{n:,}" for n in sorted(common))
+    splits = f" (split {', '.join(d.splits)})" if d.splits else ""
+    return [
+        f"{d.real:,} real and {d.generated:,} generated images{splits} in {d.groups:,} groups; "
+        f"figures are of the {shared} that all detectors scored."
+    ]
+
+
+def _rocs(comparisons: Sequence[Comparison]) -> list[Picture]:
+    found = []
+    for c in comparisons:
+        curves = {s.detector: s.roc for s in c.standings if s.roc}
+        labels = {s.detector: f"{s.detector}  {_short(s.metrics['roc_auc'])}" for s in c.standings}
+        if curves:
+            caption = f"ROC curves and areas, {c.protocol}."
+            found.append(Picture(f"roc-{_slug(c)}", plots.roc(curves, labels), caption))
+    return found
+
+
+def _details(c: Comparison, *, folded: bool) -> list[Section]:
+    place = f"{c.data.name}, {c.protocol}"
+    sections = [Section(f"All metrics: {place}", tables=[standings_table(c)], folded=folded)]
     if c.tests:
         sections.append(
             Section(
-                "Are the differences real?",
+                f"Are the differences real? {place}",
                 [
                     "First minus second detector on the same images, paired bootstrap by group; "
                     "p is adjusted for the number of pairs (Holm). DeLong's test is of the "
                     "unweighted ROC area."
                 ],
                 [_tests_table(c), _delong_table(c)],
+                folded=folded,
             )
         )
     if c.ranks:
-        figure = plots.critical_difference(c.ranks.mean_ranks, c.ranks.critical_difference)
-        sections.append(
-            Section(
-                "Critical differences",
-                [
-                    f"Mean rank by ROC AUC over {c.ranks.units} generators of {UNIT_IMAGES} images "
-                    f"or more; Friedman p = {c.ranks.p:.3g}. Joined detectors are not told apart "
-                    "(Nemenyi, 5 %). Generators share the real images: a guide, no proof."
-                ],
-                pictures=[
-                    Picture(
-                        "critical-difference",
-                        figure,
-                        "Mean ranks, 1 is best; critical difference "
-                        f"{c.ranks.critical_difference:.2f}.",
-                    )
-                ],
-            )
-        )
+        sections.append(_ranks(c, place, folded=folded))
     if any(s.per_generator for s in c.standings):
-        sections.append(_per_generator(c))
-    d, s = c.data, c.settings
-    return Page(
-        title=f"{len(c.standings)} detectors on {d.name}",
-        lead=(
-            f"{c.common:,} images that all of them scored, of {d.images:,} ({d.real:,} real, "
-            f"{d.generated:,} generated). Protocol {c.protocol}: "
-            f"{PROTOCOLS.get(c.protocol, 'a degradation chain')}. Brackets: {s.level:.0%} "
-            f"intervals, {s.rounds} bootstrap rounds by group."
-        ),
-        sections=sections,
-        warnings=c.warnings,
+        sections.append(_per_generator(c, place, folded=folded))
+    return sections
+
+
+def _ranks(c: Comparison, place: str, *, folded: bool) -> Section:
+    assert c.ranks is not None
+    figure = plots.critical_difference(c.ranks.mean_ranks, c.ranks.critical_difference)
+    text = (
+        f"Mean rank by ROC AUC over {c.ranks.units} generators of {UNIT_IMAGES} images or more; "
+        f"Friedman p = {c.ranks.p:.3g}. Joined detectors are not told apart (Nemenyi, 5 %). "
+        "Generators share the real images: a guide, no proof."
     )
+    caption = f"Mean ranks, 1 is best; critical difference {c.ranks.critical_difference:.2f}."
+    picture = Picture(f"critical-difference-{_slug(c)}", figure, caption)
+    return Section(f"Critical differences: {place}", [text], pictures=[picture], folded=folded)
+
+
+def _main(comparisons: Sequence[Comparison]) -> Comparison:
+    return next((c for c in comparisons if c.protocol == "matched"), comparisons[-1])
+
+
+def _slug(c: Comparison) -> str:
+    return file_name(f"{c.data.name}-{c.protocol}")
 
 
 def standings_table(c: Comparison) -> Table:
@@ -113,15 +183,16 @@ def _test_row(t: PairTest) -> list[str]:
     return cells
 
 
-def _per_generator(c: Comparison) -> Section:
+def _per_generator(c: Comparison, place: str, *, folded: bool) -> Section:
     names = list(dict.fromkeys(g for s in c.standings for g in s.per_generator))
     rows = [[g, *(str(s.per_generator.get(g, Estimate(None))) for s in c.standings)] for g in names]
     grid = [[s.per_generator.get(g, Estimate(None)).value for s in c.standings] for g in names]
     figure = plots.heatmap(grid, names, [s.detector for s in c.standings], label="ROC AUC")
     return Section(
-        "ROC AUC per generator, against all real images",
+        f"ROC AUC per generator, against all real images: {place}",
         tables=[Table(["", *(s.detector for s in c.standings)], rows)],
-        pictures=[Picture("comparison-generators", figure, "ROC AUC by generator and detector.")],
+        pictures=[Picture(f"generators-{_slug(c)}", figure, "ROC AUC by generator and detector.")],
+        folded=folded,
     )
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,26 +16,18 @@ import numpy as np
 
 from authentiscan.core.csv_cells import defused_row
 from authentiscan.core.errors import UsageError
-from authentiscan.core.manifest import Manifest
 from authentiscan.evaluation.adapters import Candidate
 from authentiscan.evaluation.bootstrap import Estimate, Resampler, interval, replicates
 from authentiscan.evaluation.evaluate import data_facts, worst_mistakes
-from authentiscan.evaluation.harness import Progress, manifest_pool, score_manifest
+from authentiscan.evaluation.harness import Progress, manifest_pool, score_panel
 from authentiscan.evaluation.metrics import Floats, Ranking
 from authentiscan.evaluation.protocol import named
 from authentiscan.evaluation.records import DataFacts, Mistake, Record, Settings
 from authentiscan.evaluation.scores import ScoreTable
 from authentiscan.evaluation.slices import Measuring, Options
+from authentiscan.evaluation.sources import DataSource
 
 GAP_METRICS = ("roc_auc", "balanced_accuracy", "accuracy")
-
-
-@dataclass(frozen=True)
-class DataSource:
-    """A named manifest, and the same under the protocol."""
-
-    name: str
-    manifest: Manifest
 
 
 class Cell(Record):
@@ -132,24 +123,31 @@ def cross_evaluate(
 
     home: detector -> data set it was trained on; without it the first detector belongs to the first
     data set, the second to the second, and so on. left_out: detector -> generator it never saw; the
-    first detector not named there is the reference. Raises UsageError for unknown names.
+    first detector not named there is the reference. progress: gives a callback for a source's name.
+    Raises UsageError for unknown names.
     """
     opts = options or Options()
     names, places = [c.name for c in candidates], [s.name for s in sources]
     _check(names, places, home or {}, left_out or {})
     belongs = dict(home) if home else dict(zip(names, places, strict=False))
+    scorers = []
+    for c in candidates:
+        if c.scorer is None:
+            raise UsageError(f"{c.name} is a file of scores; cross-evaluation runs detectors")
+        scorers.append(c.scorer)
     tables: dict[tuple[str, str], ScoreTable] = {}
     for source in sources:
         pool = manifest_pool(source.manifest) if protocol == "history" else ()
-        treatment = named(protocol, pool)
-        for c in candidates:
-            if c.scorer is None:
-                raise UsageError(f"{c.name} is a file of scores; cross-evaluation runs detectors")
-            report = progress(f"{c.name} on {source.name}") if progress else None
-            tables[c.name, source.name] = score_manifest(
-                c.scorer, source.manifest, treatment, report,
-                cache=cache, workers=workers, seed=opts.seed,
-            )  # fmt: skip
+        scored = score_panel(
+            scorers,
+            source.manifest,
+            [named(protocol, pool)],
+            progress(source.name) if progress else None,
+            cache=cache,
+            workers=workers,
+            seed=opts.seed,
+        )
+        tables |= {(n, source.name): t for n, (t,) in zip(names, scored, strict=True)}
     how = Measuring(named(protocol).size_matched, opts)
     cells = tuple(
         _cell(c, s.name, tables[c.name, s.name], belongs.get(c.name) == s.name, how)

@@ -1,13 +1,31 @@
-"""What `--data` may name: a manifest, or a folder or zip of images that is read as one."""
+"""What `--data` may name: manifests, or folders or zips of images that are read as such."""
 
 from __future__ import annotations
 
 import hashlib
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 
 from authentiscan.core.errors import ManifestError
 from authentiscan.core.manifest import SPLITS, Manifest
+
+
+@dataclass(frozen=True)
+class DataSource:
+    """A data set by name."""
+
+    name: str
+    manifest: Manifest
+
+
+def named_source(text: str, *, split: str | None = None, cache: Path | None = None) -> DataSource:
+    """The source that ``text`` names, as `read_data`; ``name=`` before the path names it."""
+    name, equals, path = text.partition("=")
+    if not equals or "/" in name:
+        name, path = "", text
+    manifest = read_data(path, split=split, cache=cache)
+    return DataSource(name or data_name(path), manifest)
 
 
 def read_data(path: Path | str, *, split: str | None = None, cache: Path | None = None) -> Manifest:
