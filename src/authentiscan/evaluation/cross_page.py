@@ -33,8 +33,8 @@ def cross_page(cross: CrossEvaluation, manifests: Mapping[str, Manifest]) -> Pag
         Section(
             "Every detector on every data set",
             ["Framed: the data set a detector was trained on."],
-            [_matrix(cross, metric) for metric in _SHOWN],
-            [_heatmap(cross, metric, places) for metric in _MAPPED],
+            [matrix_table(cross, metric) for metric in _SHOWN],
+            [heatmap_picture(cross, metric) for metric in _MAPPED],
         )
     ]
     if cross.gaps:
@@ -42,7 +42,7 @@ def cross_page(cross: CrossEvaluation, manifests: Mapping[str, Manifest]) -> Pag
             Section(
                 "Generalisation gap",
                 ["In-domain minus the mean of the other data sets; positive is lost elsewhere."],
-                [_gaps(cross)],
+                [gap_table(cross)],
             )
         )
     if cross.left_out:
@@ -69,7 +69,8 @@ def cross_page(cross: CrossEvaluation, manifests: Mapping[str, Manifest]) -> Pag
     )
 
 
-def _matrix(cross: CrossEvaluation, metric: str) -> Table:
+def matrix_table(cross: CrossEvaluation, metric: str) -> Table:
+    """A metric with its intervals: detectors down, data sets across."""
     rows = [
         [d, *(str(cross.cell(d, s.name).metrics.get(metric, Estimate(None))) for s in cross.data)]
         for d in cross.detectors
@@ -77,7 +78,9 @@ def _matrix(cross: CrossEvaluation, metric: str) -> Table:
     return Table([WORDS[metric], *(s.name for s in cross.data)], rows)
 
 
-def _heatmap(cross: CrossEvaluation, metric: str, places: list[str]) -> Picture:
+def heatmap_picture(cross: CrossEvaluation, metric: str) -> Picture:
+    """The same as colours, with each detector's own data set framed."""
+    places = [d.name for d in cross.data]
     framed = [
         (cross.detectors.index(c.detector), places.index(c.data))
         for c in cross.cells
@@ -91,7 +94,8 @@ def _heatmap(cross: CrossEvaluation, metric: str, places: list[str]) -> Picture:
     )
 
 
-def _gaps(cross: CrossEvaluation) -> Table:
+def gap_table(cross: CrossEvaluation) -> Table:
+    """What every detector loses away from its own data set."""
     rows = [
         [f"{g.detector}, {WORDS[g.metric]}", _number(g.in_domain), _number(g.elsewhere), str(g.gap)]
         for g in cross.gaps

@@ -55,6 +55,30 @@ class Picture:
 
         return "data:image/svg+xml;base64," + base64.b64encode(svg(self.figure)).decode()
 
+    def png(self) -> bytes:
+        """The figure as a PNG file."""
+        from authentiscan.evaluation.plots import png
+
+        return png(self.figure)
+
+
+@dataclass(frozen=True)
+class Pixels:
+    """A picture that is a PNG file already; otherwise as `Picture`."""
+
+    name: str
+    data: bytes
+    caption: str
+
+    @property
+    def source(self) -> str:
+        """The file as a data address."""
+        return "data:image/png;base64," + base64.b64encode(self.data).decode()
+
+    def png(self) -> bytes:
+        """The file."""
+        return self.data
+
 
 @dataclass(frozen=True)
 class Thumb:
@@ -67,14 +91,18 @@ class Thumb:
 
 @dataclass(frozen=True)
 class Section:
-    """A heading and what stands under it. ``folded`` sections are opened by a click."""
+    """A heading and what stands under it. ``folded`` sections are opened by a click.
+
+    links: a text and where it leads, relative to the page.
+    """
 
     title: str
     text: Sequence[str] = ()
     tables: Sequence[Table] = ()
-    pictures: Sequence[Picture] = ()
+    pictures: Sequence[Picture | Pixels] = ()
     thumbs: Sequence[Thumb] = ()
     folded: bool = False
+    links: Sequence[tuple[str, str]] = ()
 
 
 @dataclass(frozen=True)
@@ -97,6 +125,7 @@ class Page:
         for section in self.sections:
             parts.append(f"## {section.title}")
             parts += section.text
+            parts += [f"[{text}]({target})" for text, target in section.links]
             parts += [table.markdown() for table in section.tables]
             parts += [f"![{p.caption}](plots/{p.name}.png)" for p in section.pictures]
             if section.thumbs:
@@ -120,13 +149,11 @@ class Page:
 
     def write(self, folder: Path, name: str = "report") -> Path:
         """Write ``name``.html, ``name``.md and ``plots/*.png``; returns the HTML page."""
-        from authentiscan.evaluation.plots import png
-
         plots = folder / "plots"
         plots.mkdir(parents=True, exist_ok=True)
         for section in self.sections:
             for picture in section.pictures:
-                (plots / f"{picture.name}.png").write_bytes(png(picture.figure))
+                (plots / f"{picture.name}.png").write_bytes(picture.png())
         (folder / f"{name}.md").write_text(self.markdown(), encoding="utf-8")
         page = folder / f"{name}.html"
         page.write_text(self.html(), encoding="utf-8")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import platform
 import sys
@@ -43,12 +44,11 @@ def write_json(path: Path, content: Any) -> None:
 
 def write_history(path: Path, history: Sequence[Mapping[str, Any]]) -> None:
     """One line an epoch, as CSV."""
-    partial = path.with_name(path.name + ".partial")
-    with partial.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, list(history[0]) if history else ["epoch"])
-        writer.writeheader()
-        writer.writerows(history)
-    partial.replace(path)
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(history[0]) if history else ["epoch"], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(history)
+    write_text(path, text.getvalue())
 
 
 def environment(device: str, processes: int, seeds: Mapping[str, int]) -> dict[str, Any]:
