@@ -6,7 +6,8 @@ GPUs; on two CPU cores the budget here is what they get, so the table says who l
 little, not what each could reach.
 
     python benchmarks/rivals.py --data default-clean.parquet --out rivals
-    authentiscan compare default rivals/*/bundle --data default-clean.parquet --split test --markdown
+    authentiscan compare default rivals/*/bundle --data default-clean.parquet --split test \\
+        --markdown
 
 A run that was interrupted goes on when the same command is given again.
 """

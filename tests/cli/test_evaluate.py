@@ -50,8 +50,17 @@ def test_evaluate_prints_protocols_and_writes_a_report(tiny_bundle, manifest, tm
     shown = run("evaluate", tiny_bundle, "--data", manifest, "-o", out, "--bootstrap", 50)
     for word in ("raw", "matched", "history", "ROC AUC", "TPR at 5 % FPR"):
         assert word in shown
+    assert "inconclusive" in shown
     assert (out / "report.html").is_file()
     assert json.loads((out / "evaluation.json").read_text())["kind"] == "evaluation"
+
+
+def test_evaluate_prints_parts(tiny_bundle, manifest) -> None:
+    options = ["--by", "all", "--protocol", "raw", "--bootstrap", 20]
+    shown = run("evaluate", tiny_bundle, "--data", manifest, *options)
+    assert "alpha" in shown
+    assert "Per data set: all images are of one." in shown
+    assert "PNG" in shown
 
 
 def test_evaluate_records_figures_in_the_bundle(tiny_bundle, manifest, tmp_path) -> None:

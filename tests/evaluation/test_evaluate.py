@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import re
 import shutil
@@ -10,12 +11,23 @@ import numpy as np
 import pytest
 
 from authentiscan.core.errors import MetricError, UsageError
-from authentiscan.evaluation.evaluate import evaluate
-from authentiscan.evaluation.evaluation_page import evaluation_page
+from authentiscan.evaluation.adapters import Candidate
+from authentiscan.evaluation.cross_dataset import cross_evaluate
+from authentiscan.evaluation.cross_page import write_cross_evaluation
+from authentiscan.evaluation.evaluate import evaluate, worst_mistakes
+from authentiscan.evaluation.evaluation_page import (
+    evaluation_page,
+    short_slices_table,
+    slices_table,
+)
 from authentiscan.evaluation.harness import score_manifest
+from authentiscan.evaluation.metrics import METRICS
 from authentiscan.evaluation.records import Evaluation
 from authentiscan.evaluation.report import write_report
+from authentiscan.evaluation.robustness import robustness, sample
+from authentiscan.evaluation.robustness_page import write_robustness_report
 from authentiscan.evaluation.slices import Options
+from authentiscan.evaluation.sources import DataSource
 from authentiscan.inference import load_detector
 from authentiscan.inference.bundle import read_spec
 
@@ -100,6 +112,59 @@ def test_report_is_one_page_without_network(result, image_manifest, tmp_path) ->
     names = {p.name for p in tmp_path.rglob("*") if p.is_file()}
     assert {"report.md", "evaluation.json", "scores-raw.csv", "roc.png", "confusion.png"} <= names
     assert "| ROC AUC |" in (tmp_path / "report.md").read_text()
+    rows = list(csv.DictReader((tmp_path / "slices.csv").open()))
+    assert {r["protocol"] for r in rows} == {"raw", "matched", "history"}
+    assert {r["by"] for r in rows} >= {"all", "dataset", "generator", "format", "jpeg_band"}
+    assert {f"{m}_low" for m in METRICS} <= set(rows[0])
+
+
+def test_parts_stand_beside_those_of_the_images_as_stored(result) -> None:
+    table = slices_table(result.evaluation, "dataset")
+    assert [name for name in table.head if name.endswith(", raw")] == [
+        "balanced accuracy, raw",
+        "ROC AUC, raw",
+    ]
+    e = result.evaluation
+    raw = next(s for s in e.protocols["raw"].slices if (s.by, s.name) == ("dataset", "one"))
+    (row,) = [r for r in table.rows if r[0] == "one"]
+    assert row[-1] == str(raw.metrics["roc_auc"])
+    short = short_slices_table(e, "generator")
+    assert short.head[-2:] == ["ROC AUC, raw", "ROC AUC, matched"]
+    assert "all real images" in short.note
+
+
+def test_mistakes_are_by_origin_with_their_numbers(result) -> None:
+    table = result.tables["matched"]
+    mistakes = worst_mistakes(table, 0.5, 12)
+    wrong = np.asarray(
+        [(s >= 0.5) != bool(y) for s, y in zip(table.scores, table.labels, strict=True)]
+    )
+    for m in mistakes:
+        column, origin = ("dataset", m.dataset) if m.label == 0 else ("generator", m.generator)
+        own = (np.asarray(table.columns[column]) == origin) & (table.labels == m.label)
+        assert (m.wrong, m.among) == ((own & wrong).sum(), own.sum())
+    origins = [(m.label, m.dataset if m.label == 0 else m.generator) for m in mistakes]
+    assert origins == sorted(origins, key=origins.index)  # those of one origin side by side
+    assert max(origins.count(o) for o in origins) <= 2
+
+
+def test_a_report_includes_robustness_and_the_cross_matrix(
+    result, scorer, image_manifest, tmp_path
+) -> None:
+    sources = [DataSource(n, image_manifest.where(dataset=n)) for n in ("one", "two")]
+    cross = cross_evaluate([Candidate("bright", 0.5, scorer)], sources, options=QUICK)
+    write_cross_evaluation(cross, {}, tmp_path / "cross")
+    robust = robustness(scorer, image_manifest, families=("crop",), options=QUICK)
+    write_robustness_report(robust, tmp_path / "robust")
+    further = [tmp_path / "cross" / "cross.json", tmp_path / "robust" / "robustness.json"]
+    html = write_report(result, image_manifest, tmp_path / "all", further).read_text()
+    assert "Robustness curves" in html
+    assert "Every detector on every data set" in html
+    assert (tmp_path / "all" / "plots" / "robustness-crop.png").is_file()
+    for content in ("{}", "[]", "no", '{"kind": "robustness"}'):
+        (tmp_path / "wrong.json").write_text(content)
+        with pytest.raises(UsageError):
+            write_report(result, image_manifest, tmp_path / "all", [tmp_path / "wrong.json"])
 
 
 def test_hostile_names_are_escaped(result, image_manifest) -> None:
@@ -165,9 +230,6 @@ def test_calibration_methods_and_costs(scorer, image_manifest) -> None:
 
 
 def test_robustness(scorer, image_manifest, tmp_path) -> None:
-    from authentiscan.evaluation.robustness import robustness, sample
-    from authentiscan.evaluation.robustness_page import write_robustness_report
-
     found = robustness(
         scorer, image_manifest, families=("jpeg", "crop"), extra={"mine": "blur:sigma=1"},
         options=QUICK,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
@@ -22,6 +22,19 @@ class Split(StrEnum):
     TRAIN = "train"
     VAL = "val"
     TEST = "test"
+
+
+class Part(StrEnum):
+    """What `evaluate` divides images by."""
+
+    DATASET = "dataset"
+    GENERATOR = "generator"
+    SOURCE = "source"
+    STYLE = "style"
+    FORMAT = "format"
+    SIZE = "size_band"
+    JPEG = "jpeg_band"
+    ALL = "all"
 
 
 Data = Annotated[
@@ -65,6 +78,16 @@ def evaluate(
         float | None,
         typer.Option("--threshold", min=0, max=1, help="Instead of the bundle's own."),
     ] = None,
+    by: Annotated[
+        list[Part] | None,
+        typer.Option("--by", help="Also print a table of the parts; repeat, or `all`."),
+    ] = None,
+    include: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--include", help="robustness.json or cross.json to show in the report; repeat."
+        ),
+    ] = None,
     record: Annotated[
         bool,
         typer.Option("--record", help="Write the figures into detector.json and the model card."),
@@ -79,7 +102,8 @@ def evaluate(
     Files give images away: generated ones are often PNG, photographs JPEG. So everything is
     measured as stored (raw), with both classes re-saved alike (matched), and with both given the
     same number of compressions (history). Raw above matched is the sign of a shortcut, and is
-    warned of.
+    warned of. The report holds the same per data set, generator, format, size and JPEG quality,
+    and the most confident mistakes; --by prints such parts here.
 
     Example: authentiscan evaluate runs/baseline/bundle --data web.parquet --split test -o report
     """
@@ -105,7 +129,7 @@ def evaluate(
     if output:
         from authentiscan.evaluation.report import write_report
 
-        page = write_report(result, manifest, output)
+        page = write_report(result, manifest, output, include or ())
         typer.echo(f"report: {page}", err=True)
     if record:
         from authentiscan.evaluation.recalibrate import record_evaluation
@@ -114,15 +138,16 @@ def evaluate(
     if as_json:
         typer.echo(result.evaluation.model_dump_json(indent=2))
     else:
-        print_evaluation(result.evaluation)
+        print_evaluation(result.evaluation, _parts(by))
     if any(table.failed for table in result.tables.values()):
         raise typer.Exit(1)
 
 
-def print_evaluation(evaluation: Evaluation) -> None:
-    """The protocols side by side and the warnings, on the terminal."""
+def print_evaluation(evaluation: Evaluation, parts: Sequence[str] = ()) -> None:
+    """The protocols side by side, tables of ``parts``, and the warnings, on the terminal."""
     from authentiscan.evaluation.bootstrap import Estimate
-    from authentiscan.evaluation.words import WORDS
+    from authentiscan.evaluation.evaluation_page import short_slices_table, verdicts_table
+    from authentiscan.evaluation.words import PARTS, WORDS
 
     title = f"{evaluation.detector.name} on {evaluation.data.name}: %, with 95 % intervals"
     rows: list[list[str]] = []
@@ -134,11 +159,20 @@ def print_evaluation(evaluation: Evaluation) -> None:
             rows.append([words.partition(" (")[0], *(f.percent() for f in found)])
     rows.append(["images (failed)", *(f"{r.images} ({r.failed})" for r in results)])
     print_table(title, ["", *evaluation.protocols], rows)
+    verdicts = verdicts_table(evaluation)
+    print_table("Verdicts", ["", *verdicts.head[1:]], verdicts.rows)
+    for part in parts:
+        table = short_slices_table(evaluation, part)
+        if not table.rows:
+            typer.echo(f"Per {PARTS[part]}: all images are of one.")
+            continue
+        print_table(f"Per {PARTS[part]}: %", table.head, table.rows)
+        typer.echo(table.note)
     for warning in evaluation.warnings:
         typer.secho(f"warning: {warning}", fg=typer.colors.YELLOW, err=True)
 
 
-def print_table(title: str, head: list[str], rows: list[list[str]]) -> None:
+def print_table(title: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """A table on the terminal; the first column names the row, the others are figures."""
     from rich.box import SIMPLE
     from rich.console import Console
@@ -167,6 +201,12 @@ def progress_bar(what: str) -> Iterator[Progress]:
             bar.update(task, completed=done, total=total)
 
         yield update
+
+
+def _parts(given: list[Part] | None) -> list[str]:
+    if given and Part.ALL in given:
+        return [part.value for part in Part if part is not Part.ALL]
+    return list(dict.fromkeys(part.value for part in given or ()))
 
 
 def _protocols(given: list[str] | None) -> tuple[str, ...]:

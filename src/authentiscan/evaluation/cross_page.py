@@ -28,10 +28,28 @@ def write_cross_evaluation(
 
 def cross_page(cross: CrossEvaluation, manifests: Mapping[str, Manifest]) -> Page:
     """The page of a cross-evaluation; ``manifests`` by data set give the thumbnails."""
-    places = [d.name for d in cross.data]
+    sections = cross_sections(cross)
+    for cell in cross.cells:
+        if cell.mistakes:
+            sections.append(_failures(cell, manifests.get(cell.data)))
+    s = cross.settings
+    sizes = ", ".join(f"{d.name} ({d.real:,} real, {d.generated:,} generated)" for d in cross.data)
+    return Page(
+        title=f"{len(cross.detectors)} detectors across {len(cross.data)} data sets",
+        lead=(
+            f"{sizes}. Protocol {cross.protocol}: "
+            f"{PROTOCOLS.get(cross.protocol, 'a degradation chain')}. Brackets: {s.level:.0%} "
+            f"intervals, {s.rounds} bootstrap rounds by group."
+        ),
+        sections=sections,
+    )
+
+
+def cross_sections(cross: CrossEvaluation) -> list[Section]:
+    """Matrix, heatmaps, gaps and generators left out."""
     sections = [
         Section(
-            "Every detector on every data set",
+            f"Every detector on every data set ({cross.protocol})",
             ["Framed: the data set a detector was trained on."],
             [matrix_table(cross, metric) for metric in _SHOWN],
             [heatmap_picture(cross, metric) for metric in _MAPPED],
@@ -53,20 +71,7 @@ def cross_page(cross: CrossEvaluation, manifests: Mapping[str, Manifest]) -> Pag
                 [_left_out(cross)],
             )
         )
-    for cell in cross.cells:
-        if cell.mistakes:
-            sections.append(_failures(cell, manifests.get(cell.data)))
-    s = cross.settings
-    sizes = ", ".join(f"{d.name} ({d.real:,} real, {d.generated:,} generated)" for d in cross.data)
-    return Page(
-        title=f"{len(cross.detectors)} detectors across {len(places)} data sets",
-        lead=(
-            f"{sizes}. Protocol {cross.protocol}: "
-            f"{PROTOCOLS.get(cross.protocol, 'a degradation chain')}. Brackets: {s.level:.0%} "
-            f"intervals, {s.rounds} bootstrap rounds by group."
-        ),
-        sections=sections,
-    )
+    return sections
 
 
 def matrix_table(cross: CrossEvaluation, metric: str) -> Table:

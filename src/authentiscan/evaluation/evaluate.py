@@ -76,11 +76,12 @@ def evaluate(
     """
     if not len(manifest):
         raise MetricError(f"{name} holds no images to evaluate")
+    opts = options or Options()
     started = time.perf_counter()
     pool = manifest_pool(manifest) if "history" in protocols else ()
     treatments = [named(text, pool) for text in protocols]
     tables = score_treatments(
-        detector, manifest, treatments, progress, cache=cache, workers=workers
+        detector, manifest, treatments, progress, cache=cache, workers=workers, seed=opts.seed
     )
     spec = detector.spec if isinstance(detector, Detector) else None
     measured = measure_tables(
@@ -89,7 +90,7 @@ def evaluate(
         as_scorer(detector),
         spec,
         data=name,
-        options=options or Options(),
+        options=opts,
     )
     seconds = time.perf_counter() - started
     return Result(
@@ -131,31 +132,41 @@ def measure_tables(
 
 
 def worst_mistakes(table: ScoreTable, threshold: float, count: int) -> tuple[Mistake, ...]:
-    """The ``count`` most confident mistakes of each class, most confident first.
+    """The ``count`` most confident mistakes of each class, by origin, the worst origin first.
 
-    At most `_PER_ORIGIN` of one generator, or of one data set of real images: failure modes, not
-    one failure many times.
+    An origin is a generator, or a data set of real images. Of each at most `_PER_ORIGIN`: failure
+    modes, not one failure many times.
     """
     found: list[Mistake] = []
     for label in (0, 1):
         wrong = (table.scores >= threshold) if label == 0 else (table.scores < threshold)
         rows = np.flatnonzero((table.labels == label) & wrong)  # NaN compares false: not a mistake
         order = np.argsort(-table.scores[rows] if label == 0 else table.scores[rows], kind="stable")
-        origins = table.column("dataset" if label == 0 else "generator")
-        taken: Counter[str] = Counter()
+        column = table.column("dataset" if label == 0 else "generator")
+        origins = [str(o) for o in column]
+        scored = (table.labels == label) & ~np.isnan(table.scores)
+        among = Counter(origins[i] for i in np.flatnonzero(scored))
+        by_origin: dict[str, list[int]] = {}
         for row in rows[order]:
-            taken[str(origins[row])] += 1
-            if taken[str(origins[row])] <= _PER_ORIGIN:
-                found.append(_mistake(table, int(row)))
-            if sum(m.label == label for m in found) == count:
-                break
+            by_origin.setdefault(origins[row], []).append(int(row))
+        worst = [
+            _mistake(table, row, len(own), among[origin])
+            for origin, own in by_origin.items()
+            for row in own[:_PER_ORIGIN]
+        ]
+        found += worst[:count]
     return tuple(found)
 
 
-def _mistake(table: ScoreTable, row: int) -> Mistake:
+def _mistake(table: ScoreTable, row: int, wrong: int, among: int) -> Mistake:
     text = {k: str(table.columns[k][row]) for k in ("name", "generator", "dataset")}
     return Mistake(
-        row=row, label=int(table.labels[row]), score=round(float(table.scores[row]), 5), **text
+        row=row,
+        label=int(table.labels[row]),
+        score=round(float(table.scores[row]), 5),
+        wrong=wrong,
+        among=among,
+        **text,
     )
 
 

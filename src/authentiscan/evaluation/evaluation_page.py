@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from authentiscan.core.manifest import Manifest
 from authentiscan.evaluation import plots
@@ -20,11 +20,20 @@ SLICE_METRICS = (
     "tpr_at_fpr_5",
 )
 _HEADLINE = ("roc_auc", "balanced_accuracy", "real_accuracy", "generated_accuracy", "tpr_at_fpr_5")
+_AGAIN = ("balanced_accuracy", "roc_auc")
+_ONE_CLASS = ("real_accuracy", "generated_accuracy")
 _FOLD_ABOVE = 14
 
 
-def evaluation_page(evaluation: Evaluation, manifest: Manifest | None = None) -> Page:
-    """The page of ``evaluation``; with its manifest the mistakes get thumbnails."""
+def evaluation_page(
+    evaluation: Evaluation,
+    manifest: Manifest | None = None,
+    further: Sequence[Section] = (),
+) -> Page:
+    """The page of ``evaluation``; with its manifest the mistakes get thumbnails.
+
+    further: sections of other measurements of the same detector, put before the mistakes.
+    """
     e = evaluation
     sections = [
         Section(
@@ -37,17 +46,20 @@ def evaluation_page(evaluation: Evaluation, manifest: Manifest | None = None) ->
         ),
         Section("How well it ranks", pictures=_curves(e)),
         Section(
-            "What it answers", tables=[_verdicts(e), *_thresholds(e.main)], pictures=_answers(e)
+            "What it answers",
+            tables=[verdicts_table(e), *_thresholds(e.main)],
+            pictures=_answers(e),
         ),
-        *_parts(e.main),
+        *_parts(e),
+        *further,
     ]
     if e.mistakes:
         sections.append(
             Section(
                 f"Most confident mistakes ({e.main.name})",
                 [
-                    "Photographs with the highest and generated images with the lowest scores, at "
-                    "most two of a data set or generator."
+                    "Photographs with the highest and generated images with the lowest scores: at "
+                    "most two of a data set or generator, and how many of it are mistaken."
                 ],
                 thumbs=_thumbs(e, manifest),
             )
@@ -78,15 +90,60 @@ def protocols_table(evaluation: Evaluation) -> Table:
     return Table(["", *results], rows)
 
 
-def slices_table(slices: Sequence[Slice]) -> Table:
-    """One row per slice; ranking metrics set against all real images carry an asterisk."""
+def slices_table(evaluation: Evaluation, by: str) -> Table:
+    """One row per part of ``by``: the main protocol's figures and, to compare, those as stored.
+
+    Ranking metrics set against all real images carry an asterisk.
+    """
+    main, raw = evaluation.main, evaluation.protocols.get("raw", evaluation.main)
+    slices = [s for s in main.slices if s.by == by]
+    as_stored = {s.name: s for s in raw.slices if s.by == by}
     shown = [m for m in SLICE_METRICS if any(_known(s, m) for s in slices)]
+    again = [m for m in _AGAIN if m in shown] if raw is not main else []
     rows = [
-        [s.name, str(s.real), str(s.generated), *(_slice_cell(s, m) for m in shown)] for s in slices
+        [
+            s.name,
+            str(s.real),
+            str(s.generated),
+            *(_slice_cell(s, m) for m in shown),
+            *(_slice_cell(as_stored[s.name], m) if s.name in as_stored else "–" for m in again),
+        ]
+        for s in slices
     ]
+    head = [*(WORDS[m] for m in shown), *(f"{WORDS[m]}, raw" for m in again)]
+    return Table(["", "real", "generated", *head], rows, _note(slices))
+
+
+def short_slices_table(evaluation: Evaluation, by: str) -> Table:
+    """The same for a terminal: what is right of each part in percent, and its ROC AUC."""
+    results = {r.name: r for r in (evaluation.protocols.get("raw"), evaluation.main) if r}
+    found = {n: {s.name: s for s in r.slices if s.by == by} for n, r in results.items()}
+    names = list(found[evaluation.main.name])
+    rows = []
+    for name in names:
+        parts = [found[n].get(name) for n in results]
+        first = found[evaluation.main.name][name]
+        rows.append(
+            [
+                name,
+                f"{first.real} / {first.generated}",
+                *(_right(p).percent().partition(" ")[0] if p else "–" for p in parts),
+                *(_auc(p) if p else "–" for p in parts),
+            ]
+        )
+    head = [*(f"right, {n}" for n in results), *(f"ROC AUC, {n}" for n in results)]
+    return Table(["", "real / generated", *head], rows, _note(found[evaluation.main.name].values()))
+
+
+def _note(slices: Iterable[Slice]) -> str:
     starred = any(s.compared_with == "all real" for s in slices)
-    note = "* these generated images against all real images" if starred else ""
-    return Table(["", "real", "generated", *(WORDS[m] for m in shown)], rows, note)
+    return "* these generated images against all real images" if starred else ""
+
+
+def _right(part: Slice) -> Estimate:
+    """Balanced accuracy, or of one class the share that is right."""
+    known = (part.metrics.get(m) for m in ("balanced_accuracy", *_ONE_CLASS))
+    return next((e for e in known if e is not None and e.value is not None), Estimate(None))
 
 
 def _known(part: Slice, metric: str) -> bool:
@@ -94,7 +151,14 @@ def _known(part: Slice, metric: str) -> bool:
 
 
 def _slice_cell(part: Slice, metric: str) -> str:
-    text = str(part.metrics.get(metric, Estimate(None)))
+    return _starred(part, metric, str(part.metrics.get(metric, Estimate(None))))
+
+
+def _auc(part: Slice) -> str:
+    return _starred(part, "roc_auc", part.metrics.get("roc_auc", Estimate(None)).percent())
+
+
+def _starred(part: Slice, metric: str, text: str) -> str:
     starred = part.compared_with == "all real" and metric in ("roc_auc", "tpr_at_fpr_5")
     return f"{text}*" if starred and text != "–" else text
 
@@ -167,8 +231,8 @@ def _answers(e: Evaluation) -> list[Picture]:
     return found
 
 
-def _parts(result: ProtocolResult) -> list[Section]:
-    sections = []
+def _parts(e: Evaluation) -> list[Section]:
+    result, sections = e.main, []
     for by, word in PARTS.items():
         rows = [s for s in result.slices if s.by == by]
         if not rows:
@@ -184,7 +248,7 @@ def _parts(result: ProtocolResult) -> list[Section]:
         sections.append(
             Section(
                 f"Per {word} ({result.name})",
-                tables=[slices_table(rows)],
+                tables=[slices_table(e, by)],
                 pictures=pictures,
                 folded=len(rows) > _FOLD_ABOVE and by != "generator",
             )
@@ -192,7 +256,8 @@ def _parts(result: ProtocolResult) -> list[Section]:
     return sections
 
 
-def _verdicts(e: Evaluation) -> Table:
+def verdicts_table(e: Evaluation) -> Table:
+    """How the images of each class were answered under every protocol: the confusion matrix."""
     rows = []
     for name, result in e.protocols.items():
         found = {"real": result.verdicts.real, "generated": result.verdicts.generated}
@@ -221,7 +286,7 @@ def _thumbs(e: Evaluation, manifest: Manifest | None) -> list[Thumb]:
         Thumb(
             thumbnail(manifest, m.row) if manifest else None,
             f"{m.score:.3f}, is {'real' if m.label == 0 else 'generated'}",
-            m.dataset if m.label == 0 else f"{m.generator} ({m.dataset})",
+            f"{m.dataset if m.label == 0 else m.generator}: {m.wrong} of {m.among} wrong",
         )
         for m in e.mistakes
     ]

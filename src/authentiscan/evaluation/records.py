@@ -84,7 +84,11 @@ class Shortcut(Record):
 
 
 class Mistake(Record):
-    """A confident wrong answer. ``row`` is its row in the evaluated manifest."""
+    """A confident wrong answer. ``row`` is its row in the evaluated manifest.
+
+    wrong, among: how many images of its origin (generator, or data set of a real one) are mistaken,
+    and how many there are.
+    """
 
     row: int
     name: str
@@ -92,6 +96,8 @@ class Mistake(Record):
     generator: str
     dataset: str
     score: float
+    wrong: int = 0
+    among: int = 0
 
 
 class DetectorFacts(Record):

@@ -31,9 +31,23 @@ def write_robustness_report(result: Robustness, folder: Path) -> Path:
 
 def robustness_page(result: Robustness) -> Page:
     """The page of ``result``."""
+    d, s = result.data, result.settings
+    return Page(
+        title=f"Robustness of {result.detector.name} on {d.name}",
+        lead=(
+            f"{d.real:,} real and {d.generated:,} generated images; every degradation is done to "
+            f"both classes after the protocol {result.base_protocol}. Brackets: {s.level:.0%} "
+            f"intervals, {s.rounds} bootstrap rounds by group."
+        ),
+        sections=robustness_sections(result),
+    )
+
+
+def robustness_sections(result: Robustness) -> list[Section]:
+    """The worst of each family, the curves, every family's table, the pairs."""
     sections = [
         Section(
-            "At a glance",
+            f"Robustness: the worst of each family ({result.data.images:,} images)",
             [
                 "Flips are images whose verdict (real, inconclusive, generated) changes with the "
                 "degradation; hard flips go from real to generated or back. TPR at 5 % FPR is at "
@@ -45,26 +59,17 @@ def robustness_page(result: Robustness) -> Page:
     ]
     curves = [_curve(result, family) for family in AXES if result.family(family)]
     if curves:
-        sections.append(Section("Curves", pictures=curves))
+        sections.append(Section("Robustness curves", pictures=curves))
     for family in SWEEPS:
         found = result.family(family)
         if found:
             tables = [_table([result.base, *found])]
-            sections.append(Section(family, tables=tables, folded=bool(curves)))
+            sections.append(Section(f"Robustness: {family}", tables=tables, folded=bool(curves)))
     if result.family("pairs"):
         sections.append(_pairs(result))
     if result.family("own"):
-        sections.append(Section("own chains", tables=[_table(result.family("own"))]))
-    d, s = result.data, result.settings
-    return Page(
-        title=f"Robustness of {result.detector.name} on {d.name}",
-        lead=(
-            f"{d.real:,} real and {d.generated:,} generated images; every degradation is done to "
-            f"both classes after the protocol {result.base_protocol}. Brackets: {s.level:.0%} "
-            f"intervals, {s.rounds} bootstrap rounds by group."
-        ),
-        sections=sections,
-    )
+        sections.append(Section("Robustness: own chains", tables=[_table(result.family("own"))]))
+    return sections
 
 
 def _table(conditions: list[ConditionResult]) -> Table:
@@ -110,7 +115,7 @@ def _pairs(result: Robustness) -> Section:
     figure = plots.heatmap(grid, PAIR_NAMES, PAIR_NAMES, label="ROC AUC")
     caption = "ROC AUC after the row's degradation and then the column's."
     return Section(
-        "pairs",
+        "Robustness: degradations two by two",
         tables=[_table(list(by_label.values()))],
         pictures=[Picture("robustness-pairs", figure, caption)],
         folded=True,
