@@ -17,9 +17,11 @@ from authentiscan.cli.evaluate import evaluate
 from authentiscan.cli.explain import explain, explain_compare
 from authentiscan.cli.export import export
 from authentiscan.cli.models import app as models_app
+from authentiscan.cli.pipeline import pipeline
 from authentiscan.cli.provenance import provenance
 from authentiscan.cli.recipes import app as recipes
 from authentiscan.cli.robustness import robustness
+from authentiscan.cli.runs import app as runs
 from authentiscan.cli.scan import scan
 from authentiscan.cli.train import train
 from authentiscan.core.errors import AuthentiscanError
@@ -66,6 +68,8 @@ app.command("explain-compare", rich_help_panel=_MEASURE)(explain_compare)
 app.add_typer(data_app, name="data", rich_help_panel=_TRAIN)
 app.add_typer(recipes, name="recipes", rich_help_panel=_TRAIN)
 app.command(rich_help_panel=_TRAIN)(train)
+app.command(rich_help_panel=_TRAIN)(pipeline)
+app.add_typer(runs, name="runs", rich_help_panel=_TRAIN)
 app.command(rich_help_panel=_TRAIN)(ensemble)
 app.add_typer(models_app, name="models", rich_help_panel=_HERE)
 app.command(rich_help_panel=_HERE)(export)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from importlib.util import find_spec
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
+from authentiscan.cli.screen import Screen
 from authentiscan.core.errors import MissingExtraError, UsageError
 
 if TYPE_CHECKING:
@@ -135,7 +135,7 @@ def train(  # noqa: PLR0917 - a command's options
     from authentiscan.training.run import train as run_training
 
     machine = Machine(device=device, devices=devices, nodes=nodes, readers=2)
-    with _Screen() as screen:
+    with Screen() as screen:
         if resume:
             if data or changes or epochs or start:
                 raise UsageError(
@@ -173,7 +173,7 @@ def _continued(
     recipe: str | None,
     data: list[str] | None,
     changes: list[str],
-    screen: _Screen,
+    screen: Screen,
 ) -> Recipe:
     from authentiscan.training.continual import continued
 
@@ -293,54 +293,3 @@ def _duration(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"
-
-
-class _Screen:
-    """A progress bar on stderr where that is a terminal, lines otherwise."""
-
-    def __init__(self) -> None:
-        from rich.console import Console
-        from rich.progress import (
-            BarColumn,
-            MofNCompleteColumn,
-            Progress,
-            TextColumn,
-            TimeRemainingColumn,
-        )
-
-        self.console = Console(stderr=True, highlight=False, soft_wrap=True)
-        self._progress = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeRemainingColumn(),
-            TextColumn("{task.fields[note]}"),
-            console=self.console,
-            transient=True,
-            disable=not self.console.is_terminal,
-        )
-        self._task: Any = None
-
-    def __enter__(self) -> _Screen:
-        self._progress.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._progress.stop()
-
-    def say(self, text: str) -> None:
-        self.console.print(text, markup=False)
-
-    def start(self, title: str, total: int, done: int = 0) -> None:
-        if self._task is not None:
-            self._progress.remove_task(self._task)
-        self._task = self._progress.add_task(title, total=total, completed=done, note="")
-
-    def step(self, text: str = "") -> None:
-        if self._task is not None:
-            self._progress.update(self._task, advance=1, note=text)

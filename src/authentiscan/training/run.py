@@ -5,6 +5,7 @@ RUN/environment.json    library versions, device, seeds
 RUN/data.json           what was read: hashes, images by data set, split and class
 RUN/checkpoints/        last.ckpt (whole state), best.ckpt (weights), epoch-NNNN.ckpt
 RUN/logs/               TensorBoard
+RUN/error.txt           what the last attempt failed with, if it did
 RUN/history.csv, curves*.png, metrics.txt, validation_scores.parquet, test_scores.parquet
 RUN/validation/, test/  classification report, confusion matrix, ROC curve, distribution of scores
 RUN/report/             the page of `authentiscan evaluate` on the test part
@@ -32,6 +33,7 @@ from authentiscan.data.loaders import Collate, TrainingImages, ValidationImages,
 from authentiscan.inference.bundle import DetectorSpec, read_spec
 from authentiscan.inference.update import update_spec
 from authentiscan.models.base import ImageClassifier
+from authentiscan.training.attempt import attempt
 from authentiscan.training.before_after import Change, measure_changes, summary, write_changes
 from authentiscan.training.continual import start_model
 from authentiscan.training.deploy import deploy
@@ -129,6 +131,21 @@ def train(
     chosen = _run_folder(recipe, output, resume=resume) if _is_first_process() else None
     fabric = _fabric(recipe, machine, reporter)
     folder = Path(fabric.broadcast(str(chosen)))  # its name holds a time: one process decides
+    with attempt(folder, leads=fabric.is_global_zero):
+        return _train(recipe, folder, fabric, machine, reporter, stop, resume=resume, bundle=bundle)
+
+
+def _train(  # noqa: PLR0917 - `train`'s own
+    recipe: Recipe,
+    folder: Path,
+    fabric: Fabric,
+    machine: Machine,
+    reporter: Reporter,
+    stop: Callable[[Progress], bool] | None,
+    *,
+    resume: bool,
+    bundle: bool,
+) -> Result:
     if fabric.is_global_zero:
         write_text(folder / RECIPE_FILE, dump_recipe(recipe))
         write_json(folder / "environment.json", _environment(recipe, fabric))
