@@ -9,7 +9,7 @@ import pytest
 
 from authentiscan.core.errors import UsageError
 from authentiscan.core.manifest import Manifest
-from authentiscan.data.select import parse_wheres, select
+from authentiscan.data.select import parse_wheres, sample, select
 
 
 @pytest.fixture
@@ -53,3 +53,26 @@ def test_numbers_are_compared_as_text(manifest: Manifest) -> None:
 def test_mistakes_are_told(manifest: Manifest, texts: list[str], told: str) -> None:
     with pytest.raises(UsageError, match=told):
         select(manifest, parse_wheres(texts))
+
+
+def test_a_sample_keeps_proportions_and_does_not_depend_on_row_order() -> None:
+    rows = [
+        {
+            "path": f"{i}.jpg",
+            "label": int(i % 5 == 0),
+            "generator": "flux" if i % 5 == 0 else "camera",
+            "dataset": "a",
+            "split": "test" if i < 40 else "train",
+            "group": str(i),
+        }
+        for i in range(200)
+    ]
+    chosen = sample(Manifest(pa.Table.from_pylist(rows), Path()), 50)
+    assert len(chosen) == 50
+    assert chosen.column("split").count("test") == 10
+    assert chosen.labels.sum() == 10
+    again = sample(Manifest(pa.Table.from_pylist(rows[::-1]), Path()), 50)
+    assert sorted(names(again)) == sorted(names(chosen))
+    other = sample(Manifest(pa.Table.from_pylist(rows), Path()), 50, seed=1)
+    assert names(other) != names(chosen)
+    assert len(sample(chosen, 50)) == 50

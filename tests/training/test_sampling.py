@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from authentiscan.core.errors import TrainingError
+from authentiscan.data.split import exact_counts
 from authentiscan.training.recipe import Sampling
-from authentiscan.training.sampling import EpochBatches, EpochPlan, exact_counts
+from authentiscan.training.sampling import EpochBatches, EpochPlan
 
 
 def plan_of(

@@ -236,14 +236,21 @@ def select(
     manifest: Annotated[Path, typer.Argument(help="A manifest made by `data organize`.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="The manifest to write, a .parquet.")],
     where: Annotated[
-        list[str],
+        list[str] | None,
         typer.Option(
             help="COLUMN=VALUE that rows must have. Repeatable: values of one column are "
             "alternatives, different columns must all fit."
         ),
-    ],
+    ] = None,
+    sample: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="That many of them, every split, data set and generator in proportion."
+        ),
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Another seed gives another sample.")] = 0,
 ) -> None:
-    """Write a manifest of some of the rows: a data set, a generator, a split, a format.
+    """Write a manifest of some of the rows: a data set, a generator, a split, a format, a sample.
 
     Splits and groups stay as they are, so parts of one manifest can be trained and tested on apart.
 
@@ -253,7 +260,9 @@ def select(
     from authentiscan.data import select as room
     from authentiscan.data.verify import open_manifest, write_manifest
 
-    chosen = room.select(open_manifest(manifest), room.parse_wheres(where))
+    chosen = room.select(open_manifest(manifest), room.parse_wheres(where or []))
+    if sample is not None:
+        chosen = room.sample(chosen, sample, seed=seed)
     write_manifest(chosen, out)
     typer.echo(f"{out}: {len(chosen):,} images")
     _print_counts(out)

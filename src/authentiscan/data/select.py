@@ -1,4 +1,4 @@
-"""Part of a manifest by the values of its columns."""
+"""Part of a manifest: by the values of its columns, or a sample."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import numpy as np
 
 from authentiscan.core.errors import UsageError
 from authentiscan.core.manifest import Manifest
+from authentiscan.data.split import exact_counts, name_hash
 
 
 def parse_wheres(texts: Iterable[str]) -> dict[str, list[str]]:
@@ -49,3 +50,25 @@ def select(manifest: Manifest, wheres: dict[str, list[str]]) -> Manifest:
     if not keep.any():
         raise UsageError(f"no image matches all of --where {wheres}")
     return manifest.take(np.flatnonzero(keep))
+
+
+def sample(manifest: Manifest, count: int, *, seed: int = 0) -> Manifest:
+    """``count`` rows, each split, data set, label and generator in its own proportion.
+
+    A row's turn depends on the seed and its group's name alone: groups come whole as far as the
+    count allows, whatever the order of the rows. All rows where there are no more than ``count``.
+    """
+    if count >= len(manifest):
+        return manifest
+    turns = np.asarray([name_hash(f"{seed}:{group}") for group in manifest.column("group")])
+    columns = [manifest.column(name) for name in ("split", "dataset", "label", "generator")]
+    strata: dict[tuple[object, ...], list[int]] = {}
+    for row, stratum in enumerate(zip(*columns, strict=True)):
+        strata.setdefault(stratum, []).append(row)
+    sizes = exact_counts([len(rows) for rows in strata.values()], count)
+    chosen = [
+        row
+        for rows, size in zip(strata.values(), sizes, strict=True)
+        for row in sorted(rows, key=lambda r: (turns[r], r))[:size]
+    ]
+    return manifest.take(np.sort(np.asarray(chosen, dtype=np.int64)))

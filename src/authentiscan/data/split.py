@@ -80,6 +80,15 @@ def check_fractions(fractions: Sequence[float]) -> Fractions:
     return (float(fractions[0]), float(fractions[1]), float(fractions[2]))
 
 
+def exact_counts(shares: Sequence[float], total: int) -> list[int]:
+    """``total`` divided in proportion to ``shares`` into whole numbers (largest remainder)."""
+    exact = np.asarray(shares, dtype=np.float64) / np.sum(shares) * total
+    counts = np.floor(exact).astype(int)
+    rest = np.argsort(-(exact - counts), kind="stable")[: total - int(counts.sum())]
+    counts[rest] += 1
+    return [int(c) for c in counts]
+
+
 def name_hash(name: str) -> int:
     """A 64-bit hash of a name, the same on every machine."""
     return int.from_bytes(blake2b(name.encode(), digest_size=8).digest(), "big")

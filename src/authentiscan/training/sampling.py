@@ -18,19 +18,11 @@ from torch.utils.data import Sampler
 
 from authentiscan.core.errors import TrainingError
 from authentiscan.data.loaders import Draw
+from authentiscan.data.split import exact_counts
 from authentiscan.training.recipe import Sampling
 
 _GOLDEN = (5**0.5 - 1) / 2
 Rows = NDArray[np.int64]
-
-
-def exact_counts(shares: Sequence[float], total: int) -> list[int]:
-    """``total`` divided in proportion to ``shares`` into whole numbers (largest remainder)."""
-    exact = np.asarray(shares, dtype=np.float64) / np.sum(shares) * total
-    counts = np.floor(exact).astype(int)
-    rest = np.argsort(-(exact - counts), kind="stable")[: total - int(counts.sum())]
-    counts[rest] += 1
-    return [int(c) for c in counts]
 
 
 @dataclass(frozen=True)
