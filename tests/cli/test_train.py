@@ -67,6 +67,24 @@ def test_train_then_scan(folder: Path, tmp_path: Path) -> None:
     assert (run / "manifests" / "images.parquet").is_file()
 
 
+def test_going_on_from_a_bundle_ends_with_a_table(folder: Path, tmp_path: Path) -> None:
+    first, second = tmp_path / "first", tmp_path / "second"
+    few = ["--epochs", "1", "--set", "workers=0"]
+    trained = runner.invoke(
+        app, ["train", "quickstart", "-d", str(folder), "-o", str(first), *few, *TINY]
+    )
+    assert trained.exit_code == 0, trained.output
+    added = ["--add", f"more={folder}", "--replay-share", "0.3"]
+    result = runner.invoke(
+        app, ["train", "--from", str(first / "bundle"), *added, "-o", str(second), *few]
+    )
+    assert result.exit_code == 0, result.output
+    assert "before and after" in result.stdout
+    assert "known" in result.stdout
+    shown = runner.invoke(app, ["models", "info", str(second / "bundle")])
+    assert "trained on from" in shown.stdout
+
+
 def test_dry_run_shows_the_plan_and_writes_nothing(folder: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
     result = runner.invoke(
@@ -88,6 +106,9 @@ def test_wrong_use_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     assert isinstance(failure("train", "--resume", "nowhere"), UsageError)
     assert "leave out --data" in str(failure("train", "--resume", ".", "--epochs", "3"))
     assert "there is no" in str(failure("train", "quickstart", "--data", "no/such/folder"))
+    assert "which new data" in str(failure("train", "--from", "default"))
+    assert "--from BUNDLE" in str(failure("train", "quickstart", "--add", "x"))
+    assert "bundle's own recipe" in str(failure("train", "quickstart", "--from", "default"))
 
 
 def test_help_needs_no_torch() -> None:

@@ -325,7 +325,7 @@ def test_a_stopped_run_goes_on_from_its_own_recipe(
 def test_small_generators_are_only_in_the_whole_table() -> None:
     one = Change("d", True, "rare", "test", 3, 0.5, 0.1, 0.9, 0.6, 0.2, 0.9, 0.7, 0.8)
     assert table_of([one])[1] == []
-    assert table_of([one], every=True)[1][0][:3] == ["known: d", "rare", "3 (test)"]
+    assert table_of([one], every=True)[1][0][:4] == ["known", "d", "rare", "3 (test)"]
 
 
 def test_recalibration_of_the_parent_does_not_matter(

@@ -131,14 +131,24 @@ def table_of(
     changes: Sequence[Change], *, every: bool = False
 ) -> tuple[list[str], list[list[str]]]:
     """Head and rows of a table for people; without ``every`` only sums and generators of ten."""
-    head = ["data set", "generator", "images", "right before", "right after", "AUC before", "after"]
+    head = [
+        "",
+        "data set",
+        "generator",
+        "images",
+        "right before",
+        "right after",
+        "AUC before",
+        "after",
+    ]
     rows = []
     for c in changes:
         if not every and c.images < FEW and c.generator not in (CAMERA, ALL):
             continue
         rows.append(
             [
-                f"{'known' if c.known else 'new'}: {c.data}",
+                "known" if c.known else "new",
+                c.data,
                 c.generator,
                 f"{c.images} ({c.part})",
                 _share(c.right_before, c.right_before_low, c.right_before_high),
