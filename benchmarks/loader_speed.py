@@ -1,152 +1,122 @@
-"""Is the loader the bottleneck? Steps a second on real JPEG files against ready tensors in memory.
+"""Is the loader the bottleneck? A recipe's training fed by its loader, against the same training
+fed with the same batches lying ready in memory.
 
-Rival: the same model, optimizer and batch size fed with random tensors that cost nothing to load.
-Three ways to load are measured: every image decoded anew, decoded pixels kept in memory, and the
-whole of full-size images augmented before cropping (how most training code does it).
+    python benchmarks/loader_speed.py RECIPE --data PATH [--set KEY=VALUE] [--steps 6] [--rounds 3]
+        [--wall]
 
-    python benchmarks/loader_speed.py [--workers 2] [--batch 32] [--size 128] [--model NAME]
+The rival, "ready", is the same engine: same model, optimizer and options; its batches were made by
+the same loader before the clock started. All run in turn, round by round; figures are medians.
+
+share   processor time of making a batch (reading, decoding, augmenting, collating, one process)
+        over that of training on it. Enough cores hide it; with none to spare the speed falls to
+        1 / (1 + share).
+speed   with --wall: steps a second with the recipe's workers over those of "ready". Wall time, so
+        it means something only where nothing else runs.
+
+"anew": every image is decoded. "kept": decoded before, as from the second epoch on where the
+training part fits into the recipe's ``cache_mb``.
 """
 
 from __future__ import annotations
 
 import argparse
+import statistics
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable
 from pathlib import Path
 
-import numpy as np
-import pyarrow as pa
 import torch
-from PIL import Image
-from skimage import data as skimage_data
-from sklearn.datasets import load_sample_images
-from torch.utils.data import DataLoader, Dataset
 
-from authentiscan import models
-from authentiscan.core.images import decode, encode
-from authentiscan.core.manifest import Manifest
-from authentiscan.core.preprocess import Preprocess
-from authentiscan.data import degrade
-from authentiscan.data.augment import AugmentSettings
-from authentiscan.data.loaders import Batch, Collate, Draw, Sample, TrainingImages
-
-CHAIN = (
-    "resize:scale=0.6..1.4 ?0.3 | blur:sigma=0.2..1.2 ?0.1 | noise ?0.1 "
-    "| jpeg:quality=60..96,subsampling=4:2:0/4:4:4 ?0.5"
-)
+from authentiscan.data.loaders import Batch
+from authentiscan.training.engine import Engine
+from authentiscan.training.parts import with_data
+from authentiscan.training.recipe import Recipe
+from authentiscan.training.recipe_file import load_recipe
+from authentiscan.training.run import Machine, Quiet, _engine, _fabric  # as `train` sets them up
 
 
-def photographs(folder: Path, side: int, count: int = 96) -> Manifest:
-    """JPEG files of about ``side`` pixels cut from sample photographs, enlarged where needed."""
-    sources = [skimage_data.astronaut(), skimage_data.coffee(), *load_sample_images().images]
-    rng = np.random.default_rng(0)
-    rows: dict[str, list[object]] = {
-        k: [] for k in ("path", "label", "generator", "dataset", "group")
-    }
-    for index in range(count):
-        image = Image.fromarray(sources[index % len(sources)])
-        scale = side / min(image.size)
-        image = image.resize((round(image.width * scale), round(image.height * scale)))
-        pixels = np.roll(np.asarray(image), int(rng.integers(100)), axis=0)
-        (folder / f"{index}.jpg").write_bytes(
-            encode(pixels, "JPEG", quality=int(rng.integers(75, 96)))
-        )
-        values = (f"{index}.jpg", index % 2, "toy" if index % 2 else "camera", "toy", str(index))
-        for key, value in zip(rows, values, strict=True):
-            rows[key].append(value)
-    return Manifest(pa.table(rows), folder)
+class Training:
+    """The engine of a recipe, and steps of it on any batches."""
+
+    def __init__(self, recipe: Recipe, folder: Path) -> None:
+        fabric = _fabric(recipe, Machine(device="cpu"), Quiet())
+        self.engine: Engine = _engine(recipe, folder, fabric, Quiet(), 1)[0]
+        self.phase = self.engine._start_phase()
+        self.phase.layers.train_mode()
+
+    def batches(self, epoch: int) -> Iterable[Batch]:
+        """The batches of an epoch, made while they are asked for."""
+        self.engine._batches.set(epoch)
+        return self.engine._loader
+
+    def learn(self, batches: Iterable[Batch]) -> float:
+        """Wall seconds a step, counted from the end of the first."""
+        started, steps = 0.0, 0
+        for steps, batch in enumerate(batches):
+            self.engine.progress.step = steps
+            self.engine._learn(self.phase, batch)
+            self.engine._settle()
+            if not steps:
+                started = time.perf_counter()
+        return (time.perf_counter() - started) / max(1, steps)
 
 
-class WholeImages(Dataset[Sample]):
-    """The usual way: decode, degrade the whole image, crop at the end."""
-
-    def __init__(self, manifest: Manifest, preprocess: Preprocess) -> None:
-        self.paths = [manifest.root / p for p in manifest.column("path")]
-        self.preprocess, self.chain = preprocess, degrade.parse(CHAIN)
-
-    def __getitem__(self, draw: Draw) -> Sample:
-        rng = np.random.default_rng([draw.epoch, draw.position])
-        pixels, _ = self.chain(decode(self.paths[draw.row]).pixels, rng)
-        pixels = self.preprocess.fit(pixels)
-        top, left = (int(rng.integers(n - self.preprocess.size + 1)) for n in pixels.shape[:2])
-        size = self.preprocess.size
-        return Sample(pixels[top : top + size, left : left + size], draw.row % 2, draw.row)
-
-
-def draws(images: int, batch: int, batches: int, epoch: int) -> Iterator[list[Draw]]:
-    for index in range(batches):
-        yield [Draw((index * batch + i) % images, epoch, index * batch + i) for i in range(batch)]
-
-
-def feed(images: Dataset[Sample], options: argparse.Namespace, epoch: int) -> DataLoader[Sample]:
-    return DataLoader(
-        images,
-        batch_sampler=list(draws(96, options.batch, options.steps + 2, epoch)),
-        num_workers=options.workers,
-        collate_fn=Collate(Preprocess(size=options.size)),
-        prefetch_factor=4 if options.workers else None,
-    )
-
-
-def steps_per_second(batches: Iterator[Batch], options: argparse.Namespace) -> float:
-    """Training steps a second, the first two not counted; without a model only the loading."""
-    torch.manual_seed(0)
-    model = models.create(options.model) if options.model != "none" else None
-    optimizer = torch.optim.AdamW(model.parameters()) if model else None
-    started = 0.0
-    for step, batch in enumerate(batches):
-        if step == 2:
-            started = time.perf_counter()
-        if model is not None and optimizer is not None:
-            loss = torch.nn.functional.binary_cross_entropy_with_logits(
-                model(batch.images), batch.labels
-            )
-            loss.backward()
-            optimizer.step()
-            optimizer.zero_grad()
-    return options.steps / (time.perf_counter() - started)
+def make(training: Training, epoch: int) -> tuple[list[Batch], float]:
+    """An epoch's batches and the processor seconds each took."""
+    started = time.process_time()
+    batches = list(training.batches(epoch))
+    return batches, (time.process_time() - started) / len(batches)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--batch", type=int, default=32)
-    parser.add_argument("--size", type=int, default=128)
-    parser.add_argument("--side", type=int, nargs="+", default=[320, 1024])
-    parser.add_argument("--steps", type=int, default=12)
-    parser.add_argument("--model", default="efficientnet_b0", help="or 'none': loading alone")
-    options = parser.parse_args()
-    preprocess = Preprocess(size=options.size)
-    settings = AugmentSettings(history="match", degrade=CHAIN)
-    shape = (options.batch, 3, options.size, options.size)
-    ready = Batch(
-        torch.randn(shape), torch.arange(options.batch) % 2.0, torch.arange(options.batch), ()
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("recipe")
+    parser.add_argument("--data", action="append", default=[])
+    parser.add_argument("--set", action="append", default=[], dest="changes")
+    parser.add_argument("--steps", type=int, default=6)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--wall", action="store_true")
+    given = parser.parse_args()
+    recipe = with_data(load_recipe(given.recipe, given.changes), given.data)
+    size = recipe.batch_size * given.steps
+    short = recipe.model_copy(
+        update={"sampling": recipe.sampling.model_copy(update={"epoch_size": size})}
     )
-    base = 0.0
+    with tempfile.TemporaryDirectory() as folder:
+        here = Training(short.model_copy(update={"workers": 0}), Path(folder) / "here")
+        fed = Training(short, Path(folder) / "fed") if given.wall else None
+        here.learn(make(here, 0)[0][:1])  # warms up
+        shares: dict[str, list[float]] = {"anew": [], "kept": []}
+        speeds: list[float] = []
+        cost: dict[str, list[float]] = {"anew": [], "kept": [], "train": []}
+        for epoch in range(1, given.rounds + 1):
+            for name in shares:
+                ready, seconds = make(here, epoch)
+                cost[name].append(seconds)
+            started = time.process_time()
+            alone = here.learn(ready)
+            cost["train"].append((time.process_time() - started) / len(ready))
+            for name, found in shares.items():
+                found.append(cost[name][-1] / cost["train"][-1])
+            if fed is not None:
+                speeds.append(alone / fed.learn(fed.batches(epoch)))
     print(
-        f"{options.model}, batch {options.batch} of {options.size} px, {options.workers} workers, "
+        f"{recipe.name}: {recipe.preprocess.size} px, batches of {recipe.batch_size}, "
+        f"{torch.get_num_threads()} torch threads; training "
+        f"{1e3 * statistics.median(cost['train']):.1f} ms CPU a step"
     )
-    print(f"{torch.get_num_threads()} torch threads\n{'fed with':46s} steps/s   share   images/s")
-    if options.model != "none":
-        base = steps_per_second(iter([ready] * (options.steps + 2)), options)
+    for name, found in shares.items():
+        share = statistics.median(found)
         print(
-            f"{'tensors in memory (rival)':46s} {base:7.2f} {1:7.2f} {base * options.batch:10.0f}"
+            f"  {name}: loading {1e3 * statistics.median(cost[name]):.1f} ms CPU a step, share "
+            f"{share:.3f}; with no core to spare {1 / (1 + share):.3f} of ready batches' speed"
         )
-    for side in options.side:
-        with tempfile.TemporaryDirectory() as folder:
-            manifest = photographs(Path(folder), side)
-            anew = TrainingImages(manifest, preprocess, settings)
-            kept = TrainingImages(manifest, preprocess, settings, cache_bytes=1 << 30)
-            for row in range(96):
-                kept[row]  # fills the cache
-            ways = {"decoded anew": anew, "kept in memory": kept}
-            ways["decoded anew, whole image degraded"] = WholeImages(manifest, preprocess)  # type: ignore[assignment]
-            for name, images in ways.items():
-                speed = steps_per_second(iter(feed(images, options, 1)), options)
-                share = f"{speed / base:7.2f}" if base else "       "
-                label = f"{side} px JPEG, {name}"
-                print(f"{label:46s} {speed:7.2f} {share} {speed * options.batch:10.0f}", flush=True)
+    if speeds:
+        print(
+            f"  {recipe.workers} workers, {statistics.median(speeds):.3f} of ready batches' speed "
+            f"(from {min(speeds):.3f} to {max(speeds):.3f})"
+        )
 
 
 if __name__ == "__main__":

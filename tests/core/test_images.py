@@ -11,7 +11,7 @@ import pytest
 from PIL import Image, ImageCms, ImageOps
 
 from authentiscan.core.errors import UsageError
-from authentiscan.core.images import decode, encode
+from authentiscan.core.images import decode, encode, encoded_again
 
 FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "TIFF", "BMP", "GIF")
 
@@ -255,6 +255,26 @@ def test_lossless_encoding_round_trips(photo: np.ndarray, format: str) -> None:
 def test_jpeg_encoding_takes_quality_and_subsampling(photo: np.ndarray) -> None:
     facts = decode(encode(photo, "jpg", quality=83, subsampling="4:4:4")).facts
     assert (facts.jpeg_quality, facts.jpeg_subsampling) == (83, "4:4:4")
+
+
+@pytest.mark.parametrize("side", [1, 7, 16, 100])
+@pytest.mark.parametrize(
+    ("format", "options"),
+    [
+        ("JPEG", {"quality": 75}),
+        ("JPEG", {"quality": 100, "subsampling": "4:4:4"}),
+        ("jpg", {"quality": 1, "subsampling": "4:2:2", "progressive": True}),
+        ("WEBP", {"quality": 80}),
+    ],
+)
+def test_encoding_again_is_encoding_and_decoding(
+    photo: np.ndarray, format: str, options: dict[str, object], side: int
+) -> None:
+    pixels = np.ascontiguousarray(photo[:side, : 2 * side])
+    again = encoded_again(pixels, format, **options)
+    np.testing.assert_array_equal(again, decode(encode(pixels, format, **options)).pixels)
+    assert again.dtype == np.uint8
+    assert again.flags.writeable
 
 
 @pytest.mark.parametrize(

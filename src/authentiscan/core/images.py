@@ -39,7 +39,7 @@ from authentiscan.core.errors import (
     UsageError,
 )
 from authentiscan.core.formats import Survey, survey
-from authentiscan.core.jpeg import decode_fast
+from authentiscan.core.jpeg import decode_fast, decode_own
 from authentiscan.core.pixels import to_rgb
 from authentiscan.core.types import DecodedImage, ImageFacts, RGBImage
 
@@ -116,6 +116,16 @@ def encode(pixels: RGBImage, format: str, **options: Any) -> bytes:
     except (ValueError, TypeError, OSError) as error:
         raise UsageError(f"{name} cannot be written with {options}: {error}") from error
     return buffer.getvalue()
+
+
+def encoded_again(pixels: RGBImage, format: str, **options: Any) -> RGBImage:
+    """Pixels (H, W, 3) uint8 as `decode` finds them in what `encode` makes of ``pixels``.
+
+    The bytes are our own, so a JPEG's are decoded without the checks that a stranger's file needs.
+    """
+    data = encode(pixels, format, **options)
+    own = decode_own(data) if format.upper() in ("JPEG", "JPG") else None
+    return decode(data).pixels if own is None else own
 
 
 _ENCODINGS: dict[str, dict[str, Any]] = {

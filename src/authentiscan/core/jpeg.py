@@ -220,16 +220,24 @@ def decode_fast(data: bytes, header: JpegHeader) -> RGBImage | None:
         or len(identifiers) not in (1, 3)
     ):
         return None
+    pixels = _by_simplejpeg(data, "GRAY" if len(identifiers) == 1 else "RGB")
+    if pixels is None or pixels.shape[:2] != (header.height, header.width):
+        return None
+    return np.repeat(pixels, 3, axis=2) if pixels.shape[2] == 1 else pixels
+
+
+def decode_own(data: bytes) -> RGBImage | None:
+    """Pixels (H, W, 3) of a colour JPEG by `core.images.encode`; None without simplejpeg."""
+    return _by_simplejpeg(data, "RGB")
+
+
+def _by_simplejpeg(data: bytes, colours: str) -> RGBImage | None:
     try:
         import simplejpeg
     except ImportError:
         return None
     try:
-        if len(identifiers) == 1:
-            grey = simplejpeg.decode_jpeg(data, colorspace="GRAY", strict=True)
-            pixels = np.repeat(grey, 3, axis=2)
-        else:
-            pixels = simplejpeg.decode_jpeg(data, colorspace="RGB", strict=True)
+        pixels: RGBImage = simplejpeg.decode_jpeg(data, colorspace=colours, strict=True)
     except (ValueError, RuntimeError, MemoryError):
         return None
-    return pixels if pixels.shape == (header.height, header.width, 3) else None
+    return pixels

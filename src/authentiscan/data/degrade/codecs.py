@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from authentiscan.core.images import decode, encode
+from authentiscan.core.images import encoded_again
 from authentiscan.core.types import RGBImage
 from authentiscan.data.degrade.registry import Parameter, register
 
@@ -58,4 +58,4 @@ def webp(pixels: RGBImage, quality: int) -> RGBImage:
 
 
 def _round_trip(pixels: RGBImage, format: str, **options: int | str) -> RGBImage:
-    return decode(encode(np.ascontiguousarray(pixels), format, **options)).pixels
+    return encoded_again(np.ascontiguousarray(pixels), format, **options)
