@@ -150,7 +150,12 @@ def _show_summary(summary: Summary, config: PipelineConfig, *, as_json: bool) ->
     from authentiscan.cli.evaluate import print_table
 
     rows = [
-        [t.name, t.aim, t.measured, {True: "met", False: "not met", None: "–"}[t.met]]
+        [
+            f"{t.name}, {t.protocol}" if t.protocol else t.name,
+            t.aim,
+            t.measured,
+            {True: "met", False: "not met", None: "–"}[t.met],
+        ]
         for t in summary.targets
     ]
     if rows:

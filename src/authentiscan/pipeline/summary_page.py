@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from authentiscan.core.images import decode, encode
@@ -41,7 +42,7 @@ def summary_page(summary: Summary, steps: Sequence[Step], output: Path) -> Page:
             sections.append(_cross(summary, step, output))
     for step in steps:
         if isinstance(step, GradcamStep) and step.name in done:
-            sections += _gradcam(summary, step, output)
+            sections += _gradcam(step, output)
     sections += [_data(summary), _steps(summary)]
     names = ", ".join(summary.data)
     return Page(
@@ -70,23 +71,33 @@ def _headline(summary: Summary) -> list[tuple[str, str, str]]:
 
 
 def _targets(summary: Summary) -> Section:
-    rows = [[t.name, t.aim, t.measured, _MET[t.met]] for t in summary.targets]
+    """An aim a row; a column for each protocol."""
+    protocols: list[str | None] = [*summary.crosses] or [None]
+    found: dict[tuple[str, str], dict[str | None, str]] = {}
+    for target in summary.targets:
+        text = f"{target.measured}, {_MET[target.met]}" if target.met is not None else "–"
+        found.setdefault((target.name, target.aim), {})[target.protocol] = text
+    rows = [
+        [name, aim, *(texts.get(p, texts.get(None, "–")) for p in protocols)]
+        for (name, aim), texts in found.items()
+    ]
     return Section(
         "Targets",
         [
             "Accuracy on test images at each detector's own threshold. Where an aim lies within a "
-            "figure's interval (in the matrices below), meeting it is not proved, nor missing it."
+            "figure's interval (in the matrices below), meeting it is not proved, nor missing it. "
+            "A detector near chance has no gap."
         ],
-        [Table(["", "aim", "measured", "target"], rows)],
+        [Table(["", "aim", *(p or "measured" for p in protocols)], rows)],
     )
 
 
 def _runs(summary: Summary, output: Path) -> Section:
     rows = [_run_row(summary, name, d) for name, d in summary.detectors.items()]
     head = [
-        "detector", "model", "epochs", "best", "validation AUC", "validation balanced accuracy",
+        "detector", "model", "epochs", "best", "val AUC",
         *(f"test {METRIC}, {protocol}" for protocol in summary.crosses),
-        "training", "bundle, MB", "ms an image",
+        "training", "MB", "ms an image",
     ]  # fmt: skip
     histories = {
         name: history_of(output / detector.run.folder)
@@ -94,7 +105,11 @@ def _runs(summary: Summary, output: Path) -> Section:
     }
     return Section(
         "Phases 1 and 2: the detectors",
-        ["Test figures of a baseline are on its own data set, of the combined model the mean."],
+        [
+            "Test figures of a baseline are on its own data set, of the combined model the mean. "
+            "MB is the whole bundle; ms an image is one prediction from bytes to score, where it "
+            "was trained."
+        ],
         [Table(head, rows)],
         [curves_picture(histories)],
         links=[(f"bundle of {name}", f"{d.bundle}/") for name, d in summary.detectors.items()],
@@ -120,7 +135,6 @@ def _run_row(summary: Summary, name: str, detector: DetectorRecord) -> list[str]
         f"{run.epochs} of {run.planned}",
         "–" if run.best_epoch is None else str(run.best_epoch),
         f"{run.validation['roc_auc']:.3f}",
-        f"{run.validation['balanced_accuracy']:.3f}",
         *tests,
         duration(run.seconds),
         megabytes(run.size),
@@ -133,16 +147,13 @@ def _cross(summary: Summary, step: CrossStep, output: Path) -> Section:
     meant = PROTOCOLS.get(step.protocol, "a degradation chain")
     tables = [matrix_table(cross, metric) for metric in ("roc_auc", METRIC)]
     pictures = [heatmap_picture(cross, "roc_auc"), heatmap_picture(cross, "balanced_accuracy")]
-    named = [
-        Pixels(f"{step.folder.name}-{picture.name}", picture.png(), picture.caption)
-        for picture in pictures
-    ]
+    named = [replace(p, name=f"{step.folder.name}-{p.name}") for p in pictures]
     if cross.gaps:
         tables.append(gap_table(cross))
     page = (step.folder / "cross.html").relative_to(output).as_posix()
     return Section(
         f"Phase 3: every detector on every data set, {step.protocol}",
-        [f"Images: {meant}. Framed: the data set a detector was trained on. Gap: in-domain minus "
+        [f"Protocol: {meant}. Framed: the data set a detector was trained on. Gap: in-domain minus "
          "the mean of the other data sets."],
         tables,
         named,
@@ -150,14 +161,8 @@ def _cross(summary: Summary, step: CrossStep, output: Path) -> Section:
     )  # fmt: skip
 
 
-def _gradcam(summary: Summary, step: GradcamStep, output: Path) -> list[Section]:
+def _gradcam(step: GradcamStep, output: Path) -> list[Section]:
     folder = step.folder
-    rows = [
-        [f"{o.first} and {o.second} on {o.dataset}", f"{o.iou:.2f}", f"{o.correlation:+.2f}",
-         str(o.images)]
-        for o in summary.overlaps
-        if o.first != o.second
-    ]  # fmt: skip
     pictures = [
         Pixels(name, _fitted((folder / f"{name}.png").read_bytes()), caption)
         for name, caption in (
@@ -171,9 +176,9 @@ def _gradcam(summary: Summary, step: GradcamStep, output: Path) -> list[Section]
         "Phase 4: where the detectors look",
         [f"Exact Grad-CAM of {step.settings.samples} test images a data set. Overlap of the "
          f"strongest fifth: {CHANCE_IOU:.2f} is chance, 1 the same places."],
-        [Table(["", "overlap", "correlation", "images"], rows)] if rows else [],
-        pictures,
+        pictures=pictures,
         links=[("all overlays", f"{relative}/overlays/"),
+               ("overlap and correlation", f"{relative}/overlap.csv"),
                ("scores and files", f"{relative}/samples.csv")],
     )  # fmt: skip
     return [compared, Section("Grad-CAM, two images of each", thumbs=_overlays(folder))]
