@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -18,8 +20,26 @@ from authentiscan.training.state import load_checkpoint
 PROGRAM = Path(__file__).with_name("ddp_run.py")
 
 
+TORCHRUN = ["-m", "torch.distributed.run", "--nproc-per-node", "2"]
+
+
+def trained(recipe: Path, output: Path, *, processes: int = 1, by_torchrun: bool = False) -> Any:
+    """The last checkpoint of a run by ``processes`` that it starts itself, or by torchrun's two."""
+    start = TORCHRUN if by_torchrun else []
+    subprocess.run(
+        [sys.executable, *start, str(PROGRAM), str(recipe), str(output), str(processes)],
+        check=True,
+        timeout=240,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
+    return load_checkpoint(output / "checkpoints" / "last.ckpt")
+
+
 @pytest.mark.slow
-def test_two_processes_equal_one(tiny: Callable[..., Recipe], toy: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("by_torchrun", [False, True])
+def test_two_processes_equal_one(
+    tiny: Callable[..., Recipe], toy: Path, tmp_path: Path, by_torchrun: bool
+) -> None:
     """Without batch statistics (frozen backbone) and dropout, only rounding differs."""
     recipe = tiny(
         toy, "phases=[{epochs: 2, trained: head}]", "model.arguments.head_dropouts=[0.0]",
@@ -27,17 +47,11 @@ def test_two_processes_equal_one(tiny: Callable[..., Recipe], toy: Path, tmp_pat
     )  # fmt: skip
     file = tmp_path / "recipe.yaml"
     file.write_text(dump_recipe(recipe))
-    found = []
-    for processes in (1, 2):
-        output = tmp_path / f"run-{processes}"
-        subprocess.run(
-            [sys.executable, str(PROGRAM), str(file), str(output), str(processes)],
-            check=True,
-            timeout=240,
-            env={**os.environ, "OMP_NUM_THREADS": "1"},
-        )
-        found.append(load_checkpoint(output / "checkpoints" / "last.ckpt"))
-    one, two = found
+    one = trained(file, tmp_path / "one")
+    processes = 1 if by_torchrun else 2
+    two = trained(file, tmp_path / "two", processes=processes, by_torchrun=by_torchrun)
+    facts = json.loads((tmp_path / "two" / "environment.json").read_text())
+    assert facts["processes"] == 2
     assert one["progress"]["total_steps"] == two["progress"]["total_steps"] == 14
     for name, value in one["model"].items():
         assert torch.allclose(value, two["model"][name], atol=1e-5), name

@@ -26,6 +26,7 @@ from typing import Any
 
 import torch
 from lightning.fabric import Fabric
+from torch.distributed import is_torchelastic_launched
 
 from authentiscan import models
 from authentiscan.core.errors import TrainingError
@@ -63,8 +64,9 @@ class Machine:
     """Where to train.
 
     device: ``auto``, ``cpu``, ``cuda`` or ``mps``. devices: training processes on each of ``nodes``
-    machines. readers: processes that read the facts of data that are no manifest yet; above 1 a
-    script needs the usual ``if __name__ == "__main__":``.
+    machines; both are torchrun's where it started this process. readers: processes that read the
+    facts of data that are no manifest yet; above 1 a script needs the usual ``if __name__ ==
+    "__main__":``.
     """
 
     device: str = "auto"
@@ -161,9 +163,8 @@ def _train(  # noqa: PLR0917 - `train`'s own
     if not progress.finished or not bundle:
         return Result(folder, progress, None)
     result = Result(folder, progress, None)
-    if fabric.is_global_zero:
+    if fabric.is_global_zero:  # the others need not wait: they would give up before a long scoring
         result = _leave(engine, model, parts, reporter)
-    fabric.barrier()
     return result
 
 
@@ -264,19 +265,31 @@ def _fabric(recipe: Recipe, machine: Machine, reporter: Reporter) -> Fabric:
         accelerator = "cuda" if torch.cuda.is_available() else "cpu"
     precision = recipe.precision
     if precision == "fp16" and accelerator == "cpu":
-        reporter.say("note: float16 is not available on a CPU; using bfloat16 instead")
+        reporter.say(
+            "note: float16 is not available on a CPU; using bfloat16 instead (precision=fp32 is "
+            "faster on processors without bfloat16 arithmetic)"
+        )
         precision = "bf16"
     names: dict[str, Any] = {"fp32": "32-true", "bf16": "bf16-mixed", "fp16": "16-mixed"}
     _calm_lightning()
+    devices, nodes = _processes(machine)
     fabric = Fabric(
         accelerator=accelerator,
-        devices=machine.devices,
-        num_nodes=machine.nodes,
-        strategy="ddp" if machine.devices * machine.nodes > 1 else "auto",
+        devices=devices,
+        num_nodes=nodes,
+        strategy="ddp" if devices * nodes > 1 else "auto",
         precision=names[precision],
     )
     fabric.launch()
     return fabric
+
+
+def _processes(machine: Machine) -> tuple[int, int]:
+    """Training processes on each machine, and machines."""
+    if not is_torchelastic_launched():
+        return machine.devices, machine.nodes
+    each = int(os.environ["LOCAL_WORLD_SIZE"])
+    return each, int(os.environ["WORLD_SIZE"]) // each
 
 
 def _engine(
