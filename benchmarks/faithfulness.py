@@ -1,6 +1,7 @@
 """Are a detector's maps better than chance? Deletion and insertion over a manifest's images.
 
     python benchmarks/faithfulness.py MANIFEST [--bundle FOLDER] [--split test] [--samples 40]
+        [--steps 10] [--orders 5]
 
 Gains are over random orders of the same places, means with 95 % bootstrap intervals; above 0 is
 good; the edge map is the control that knows nothing of the detector. Then Grad-CAM against the
@@ -48,6 +49,8 @@ def main() -> None:
     parser.add_argument("--split")
     parser.add_argument("--samples", type=int, default=40)
     parser.add_argument("--cell", type=int, default=16)
+    parser.add_argument("--steps", type=int, default=10, help="points along each curve")
+    parser.add_argument("--orders", type=int, default=5, help="random orders to compare with")
     parser.add_argument("--threads", type=int, default=1)
     arguments = parser.parse_args()
     bundle = arguments.bundle or default_bundle()
@@ -69,7 +72,15 @@ def main() -> None:
     for fill in ("blur", "mean"):
         found = summarise(
             [
-                faithfulness(detector, pixels, one, fill=fill, cell=arguments.cell)
+                faithfulness(
+                    detector,
+                    pixels,
+                    one,
+                    fill=fill,
+                    cell=arguments.cell,
+                    steps=arguments.steps,
+                    random_orders=arguments.orders,
+                )
                 for pixels, one in zip(images, maps, strict=True)
             ]
         )

@@ -38,6 +38,25 @@ def test_rows_without_a_group_are_their_own() -> None:
     assert Resampler([0, 0, 1], [None, "0", "#0"]).clusters == 3
 
 
+def test_a_lone_group_of_both_classes_takes_no_intervals_away() -> None:
+    """One scene with a photograph and a generated image of it among many others."""
+    y = [0] * 20 + [1] * 20 + [0, 1]
+    groups = [*range(40), "pair", "pair"]
+    resampler = Resampler(y, groups, rounds=400)
+    assert resampler.usable
+    draws = np.concatenate(list(resampler.blocks()))
+    assert np.array_equal(draws[:, 40], draws[:, 41])  # still drawn as one
+    assert draws[:, 40].std() > 0.5
+    assert estimates(y, np.linspace(0, 1, 42), groups, rounds=100)["roc_auc"].low is not None
+
+
+def test_a_class_of_one_group_and_a_mixed_one_is_drawn_from_both() -> None:
+    y = [0] * 5 + [1] * 20 + [0, 1] * 3
+    groups = ["street"] * 5 + list(range(20)) + ["pair"] * 6
+    assert Resampler(y, groups, rounds=10).usable
+    assert not Resampler(y[:25], groups[:25], rounds=10).usable
+
+
 def test_interval_of_accuracy_is_close_to_the_binomial_one() -> None:
     rng = np.random.default_rng(0)
     y = np.repeat([0, 1], 500)

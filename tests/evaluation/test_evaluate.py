@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import json
 import re
 import shutil
@@ -212,7 +213,25 @@ def test_recalibration_is_written_into_the_bundle(tiny_bundle, image_manifest, t
     after = score_manifest(load_detector(bundle, threads=1), image_manifest)
     real = after.labels == 0
     assert (after.scores[real] >= spec.decision.generated.score).mean() <= 0.3
+    counts = result.verdicts
+    assert sum(counts.real.values()) + sum(counts.generated.values()) == len(image_manifest)
+    flagged = after.scores[real] >= spec.decision.generated.score
+    assert counts.real["generated"] == flagged.sum()
+    for threshold in result.thresholds:
+        low, high = result.threshold_intervals[threshold.name]
+        assert low <= threshold.score <= high
     assert "Brier" in write_calibration_report(result, "tiny", tmp_path / "out").read_text()
+
+
+def test_a_calibration_of_noise_says_so(scorer, image_manifest) -> None:
+    from authentiscan.evaluation.recalibrate import recalibrate
+
+    table = score_manifest(scorer, image_manifest)
+    noise = np.random.default_rng(0).normal(size=len(table))
+    noise[table.labels == 1] -= 0.5
+    said = recalibrate(dataclasses.replace(table, logits=noise)).warnings
+    assert any("better than chance" in w for w in said)
+    assert any("false-positive rate of 1 %" in w for w in said)
 
 
 def test_calibration_methods_and_costs(scorer, image_manifest) -> None:

@@ -101,6 +101,8 @@ def test_random_weights_destroy_the_maps(tiny_bundle: Path, photos):
     assert stages[-1].share == 1.0
     assert abs(stages[-1].similarity) < 0.8
     assert stages == randomised_similarity(detector.network, crops, stages=3)
+    many = randomised_similarity(detector.network, crops, stages=60)
+    assert len({stage.layers for stage in many}) == len(many) < 60
     after = detector.network.backend.model.state_dict()
     assert all((after[name] == value).all() for name, value in before.items())
 

@@ -96,6 +96,8 @@ def calibrate(
         page = write_calibration_report(result, detector.spec.name, output)
         typer.echo(f"report: {page}", err=True)
     typer.echo(result.model_dump_json(indent=2) if as_json else _text(result))
+    for warning in result.warnings:
+        typer.secho(f"warning: {warning}", fg=typer.colors.YELLOW, err=True)
     typer.echo("nothing written" if dry_run else f"written to {bundle}/detector.json", err=True)
     if table.failed:
         typer.echo(f"{table.failed} images could not be scored", err=True)
@@ -120,6 +122,8 @@ def _text(result: CalibrationResult) -> str:
         f"verdict     generated from {d.generated.score:.4f}, real below {d.real_below:.4f}, "
         f"mean cost {result.mean_cost:.3f}"
     )
+    for truth, counts in (("real", result.verdicts.real), ("generated", result.verdicts.generated)):
+        lines.append(f"{truth:<12}" + ", ".join(f"{n} {word}" for word, n in counts.items()))
     return "\n".join(lines)
 
 

@@ -3,7 +3,8 @@
 Images of one group (same person, scene or source image) are not independent; resampling them one
 by one gives intervals that are too narrow. Whole groups are drawn with replacement (Davison &
 Hinkley 1997, sec. 2.4), separately among groups of only real, only generated and of both kinds of
-images, so that class sizes hardly move. A draw is a weight per image over scores sorted once, never
+images, so that class sizes hardly move. A kind with a single group is drawn together with another,
+because alone it could not vary. A draw is a weight per image over scores sorted once, never
 a new sort.
 """
 
@@ -84,12 +85,14 @@ class Resampler:
         kinds = np.bincount(cluster, weights=np.where(y == 1, 1.0, 0.0), minlength=self.clusters)
         sizes = np.bincount(cluster, minlength=self.clusters)
         kind = np.where(kinds == 0, 0, np.where(kinds == sizes, 1, 2))
-        self._strata = [np.flatnonzero(kind == k) for k in range(3) if (kind == k).any()]
+        self._strata = _strata(kind)
         self.smallest = min((len(s) for s in self._strata), default=0)
 
     @property
     def usable(self) -> bool:
-        """Whether every stratum has two groups or more, so that its draws vary."""
+        """Whether every stratum has two groups or more, so that its draws vary: false where all
+        images of a class are of one group.
+        """
         return self.smallest >= 2
 
     def blocks(self, order: NDArray[np.intp] | None = None) -> Iterator[Floats]:
@@ -110,6 +113,17 @@ class Resampler:
                 else:
                     counts[:, members] = times
             yield np.take(counts, cluster, axis=1)
+
+
+def _strata(kind: NDArray[Any]) -> list[NDArray[np.intp]]:
+    """Groups to draw among: of real images (kind 0), of generated (1), of both (2)."""
+    real, generated, both = (int((kind == k).sum()) for k in range(3))
+    alone = [k for k, count in ((0, real), (1, generated)) if count == 1]
+    if both and alone:
+        kind = np.where(np.isin(kind, alone), 2, kind)
+    elif both == 1:
+        kind = np.where(kind == 2, 0 if real >= generated else 1, kind)
+    return [np.flatnonzero(kind == k) for k in range(3) if (kind == k).any()]
 
 
 def replicates(

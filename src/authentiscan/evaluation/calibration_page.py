@@ -49,10 +49,33 @@ def calibration_page(result: CalibrationResult, name: str) -> Page:
                     f"answer {c.inconclusive:g} and {c.generated_share:.0%} of images are "
                     f"generated: {result.mean_cost:.3f} an image."
                 ],
-                [_thresholds(result)],
+                [_thresholds(result), _verdicts(result)],
+                [_distribution(result)],
             ),
         ],
+        warnings=result.warnings,
     )
+
+
+def _verdicts(result: CalibrationResult) -> Table:
+    rows = []
+    for truth, counts in (
+        ("real images", result.verdicts.real),
+        ("generated images", result.verdicts.generated),
+    ):
+        total = max(1, sum(counts.values()))
+        rows.append([truth, *(f"{n} ({n / total:.1%})" for n in counts.values())])
+    note = "Of the images that everything was fitted on: elsewhere expect less."
+    return Table(["verdicts", "real", "inconclusive", "generated"], rows, note)
+
+
+def _distribution(result: CalibrationResult) -> Picture:
+    d = result.decision
+    figure = plots.score_distribution(
+        result.histogram, threshold=d.generated.score, real_below=d.real_below
+    )
+    caption = "Calibrated scores; grey between the lower and the upper threshold: inconclusive."
+    return Picture("calibration-scores", figure, caption)
 
 
 def _methods(result: CalibrationResult) -> Table:

@@ -19,7 +19,7 @@ from authentiscan.evaluation.curves import Curve
 from authentiscan.evaluation.evaluate import data_facts
 from authentiscan.evaluation.harness import Progress, manifest_pool, score_panel
 from authentiscan.evaluation.protocol import Treatment, named
-from authentiscan.evaluation.records import DataFacts, Record, Settings
+from authentiscan.evaluation.records import DataFacts, Record, Settings, Slice
 from authentiscan.evaluation.scores import ScoreTable
 from authentiscan.evaluation.significance import (
     Difference,
@@ -29,7 +29,7 @@ from authentiscan.evaluation.significance import (
     holm,
     paired_bootstrap,
 )
-from authentiscan.evaluation.slices import Measuring, Options
+from authentiscan.evaluation.slices import Measuring, Options, Slicer, no_intervals
 from authentiscan.evaluation.sources import DataSource
 
 TESTED = ("roc_auc", "balanced_accuracy", "tpr_at_fpr_5")
@@ -186,7 +186,12 @@ def compare_tables(
     facts = next((tables[c.name] for c in candidates if c.scorer), next(iter(tables.values())))
     kept = {n: _with_columns(t, facts).take(shared) for n, t in tables.items()}
     how = Measuring(treatment.size_matched, options)
-    standings = tuple(_standing(c, kept[c.name], tables[c.name].failed, how) for c in candidates)
+    slicers = [how.slicer(kept[c.name], c.threshold) for c in candidates]
+    slices = [slicer.overall() for slicer in slicers]
+    standings = tuple(
+        _standing(c, slicer, part, tables[c.name].failed)
+        for c, slicer, part in zip(candidates, slicers, slices, strict=True)
+    )
     return Comparison(
         created=datetime.now(UTC),
         data=data_facts(facts, name),
@@ -196,7 +201,10 @@ def compare_tables(
         standings=standings,
         tests=_tests(candidates, kept, how),
         ranks=_ranks(standings),
-        warnings=tuple(_warnings(candidates, tables, int(shared.sum()), treatment)),
+        warnings=(
+            *_warnings(candidates, tables, int(shared.sum()), treatment),
+            *no_intervals(slices[0], options),
+        ),
     )
 
 
@@ -206,8 +214,8 @@ def _with_columns(table: ScoreTable, other: ScoreTable) -> ScoreTable:
     return replace(table, columns=other.columns)
 
 
-def _standing(candidate: Candidate, table: ScoreTable, failed: int, how: Measuring) -> Standing:
-    slicer = how.slicer(table, candidate.threshold)
+def _standing(candidate: Candidate, slicer: Slicer, overall: Slice, failed: int) -> Standing:
+    table = slicer.table
     weights = slicer.weights(np.arange(len(table)))
     both = weights is not None and table.labels.min() != table.labels.max()
     generators = [s for s in slicer.parts(("generator",)) if s.real == 0]
@@ -217,7 +225,7 @@ def _standing(candidate: Candidate, table: ScoreTable, failed: int, how: Measuri
         images=len(table),
         failed=failed,
         elsewhere=candidate.scorer is None,
-        metrics=slicer.overall().metrics,
+        metrics=overall.metrics,
         per_generator={
             s.name: s.metrics["roc_auc"]
             for s in generators

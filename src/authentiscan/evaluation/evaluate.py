@@ -38,11 +38,10 @@ from authentiscan.evaluation.records import (
     ProtocolResult,
     Shortcut,
     ThresholdCheck,
-    Verdicts,
 )
 from authentiscan.evaluation.scores import ScoreTable
-from authentiscan.evaluation.slices import Measuring, Options, count_groups
-from authentiscan.evaluation.thresholds import share_interval
+from authentiscan.evaluation.slices import Measuring, Options, count_groups, no_intervals
+from authentiscan.evaluation.thresholds import share_interval, verdicts
 from authentiscan.inference.bundle import DetectorSpec
 from authentiscan.inference.detector import Detector
 
@@ -127,7 +126,10 @@ def measure_tables(
         protocols=results,
         shortcuts=shortcuts,
         mistakes=worst_mistakes(tables[main], facts.threshold, options.mistakes),
-        warnings=tuple(_warnings(first, results, shortcuts, spec)),
+        warnings=(
+            *_warnings(first, results, shortcuts, spec),
+            *no_intervals(results[main].overall, options),
+        ),
     )
 
 
@@ -192,24 +194,13 @@ def _measure_protocol(
         covered=int((weights > 0).sum()) if weights is not None else 0,
         overall=slicer.overall(),
         slices=tuple(slicer.parts(options.parts)),
-        verdicts=_verdicts(table, facts),
+        verdicts=verdicts(s, y, facts.threshold, facts.real_below),
         thresholds=_threshold_checks(table, spec) if both else (),
         roc=curves.roc_curve(y, s, weights=weights) if both else None,
         precision_recall=curves.precision_recall_curve(y, s, weights=weights) if both else None,
         reliability=curves.reliability(y, s, weights=weights) if both else (),
         histogram=curves.histogram(y, s),
     )
-
-
-def _verdicts(table: ScoreTable, facts: DetectorFacts) -> Verdicts:
-    generated, real = table.scores >= facts.threshold, table.scores < facts.real_below
-    real &= ~generated
-    masks = {"real": real, "inconclusive": ~real & ~generated, "generated": generated}
-
-    def counts(label: int) -> dict[str, int]:
-        return {k: int((m & (table.labels == label)).sum()) for k, m in masks.items()}
-
-    return Verdicts(real=counts(0), generated=counts(1))
 
 
 def _threshold_checks(table: ScoreTable, spec: DetectorSpec | None) -> tuple[ThresholdCheck, ...]:

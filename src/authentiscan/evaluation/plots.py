@@ -46,7 +46,7 @@ def roc(curves: Mapping[str, Curve], labels: Mapping[str, str] | None = None) ->
         axes.plot(curve.x, curve.y, color=colour, label=label, linewidth=1.8)
     axes.plot([0, 1], [0, 1], color="#bbb", linewidth=1, linestyle="--", zorder=1)
     _unit(axes, "false-positive rate (real photos flagged)", "true-positive rate")
-    axes.legend(loc="lower right", fontsize=8.5, frameon=False)
+    _legend(figure)
     return figure
 
 
@@ -59,7 +59,7 @@ def precision_recall(
         label = (labels or {}).get(name, name)
         axes.plot(curve.x, curve.y, color=colour, label=label, linewidth=1.8)
     _unit(axes, "recall (generated images found)", "precision")
-    axes.legend(loc="lower left", fontsize=8.5, frameon=False)
+    _legend(figure)
     return figure
 
 
@@ -87,7 +87,7 @@ def score_distribution(
     axes.set_xlim(0, 1)
     axes.set_xlabel("score: P(generated)")
     axes.set_ylabel("share of the class")
-    axes.legend(loc="upper center", fontsize=8.5, frameon=False)
+    _legend(figure)
     return figure
 
 
@@ -102,7 +102,7 @@ def reliability(bins: Mapping[str, Sequence[ReliabilityBin]]) -> Figure:
         sizes = 12 + 120 * weight / max(weight.sum(), 1e-12)
         axes.scatter(x, y, s=sizes, color=colour, edgecolor="white", linewidth=0.6, zorder=3)
     _unit(axes, "mean score in bin", "share really generated")
-    axes.legend(loc="upper left", fontsize=8.5, frameon=False)
+    _legend(figure)
     return figure
 
 
@@ -210,39 +210,57 @@ def sweeps(
     axes.set_ylim(-0.02, 1.02)
     axes.set_xlabel(x_label)
     axes.set_ylabel(y_label)
-    axes.legend(loc="lower left", fontsize=8.5, frameon=False)
+    _legend(figure)
     return figure
 
 
 def critical_difference(ranks: Mapping[str, float], difference: float) -> Figure:
-    """Demšar's (2006) diagram: mean ranks on a line; bars join detectors not told apart."""
+    """Demšar's (2006) diagram: mean ranks on a line; bars join detectors not told apart.
+
+    The better half is named on the left, the other on the right, so that no line crosses a name.
+    """
     names = sorted(ranks, key=lambda n: ranks[n])
-    figure, axes = _axes((6.2, 1.3 + 0.27 * len(names)))
+    split = (len(names) + 1) // 2
+    bars = _cliques(names, ranks, difference)
+    first_row = 0.35 + 0.2 * len(bars)
     lowest, highest = 1.0, float(max(len(names), 2))
+    figure, axes = _axes((6.2, 1.0 + 0.3 * split + 0.12 * len(bars)))
     axes.plot([lowest, highest], [0, 0], color="#333", linewidth=1.2)
     for tick in range(1, int(highest) + 1):
         axes.plot([tick, tick], [0, 0.12], color="#333", linewidth=1)
         axes.text(tick, 0.2, str(tick), ha="center", va="bottom", fontsize=9)
+    axes.plot([lowest, lowest + difference], [0.85, 0.85], color=COLOURS[0], linewidth=1.5)
+    axes.text(lowest, 0.95, f"critical difference {difference:.2f}", fontsize=8, va="bottom")
     for i, name in enumerate(names):
-        y = -0.9 - 0.42 * i
-        axes.plot([ranks[name], ranks[name]], [0, y], color="#777", linewidth=0.9)
-        text = f"{_short(name, 40)}  {ranks[name]:.2f}"
-        box = {"facecolor": "white", "edgecolor": "none", "pad": 1.0}
-        axes.text(ranks[name] + 0.03, y, text, va="center", fontsize=9, bbox=box)
-    level = -0.22
-    for first in range(len(names)):
-        joined = [n for n in names[first:] if ranks[n] - ranks[names[first]] <= difference]
-        previous = names[first - 1] if first else None
-        if len(joined) > 1 and (
-            previous is None or ranks[joined[-1]] - ranks[previous] > difference
-        ):
-            axes.plot([ranks[joined[0]] - 0.02, ranks[joined[-1]] + 0.02], [level, level],
-                      color=COLOURS[0], linewidth=4, solid_capstyle="round")  # fmt: skip
-            level -= 0.18
-    axes.set_xlim(lowest - 0.2, highest + 0.9)
-    axes.set_ylim(-1.2 - 0.42 * len(names), 0.9)
+        left = i < split
+        y = -first_row - 0.42 * (i if left else len(names) - 1 - i)
+        edge = lowest - 0.1 if left else highest + 0.1
+        axes.plot([ranks[name], ranks[name], edge], [0, y, y], color="#777", linewidth=0.9)
+        text = f"{_short(name, 26)}  {ranks[name]:.2f}"
+        axes.text(edge, y, f"{text} " if left else f" {text}", va="center", fontsize=9,
+                  ha="right" if left else "left")  # fmt: skip
+    for i, (low, high) in enumerate(bars):
+        level = -0.2 - 0.2 * i
+        axes.plot([low, high], [level, level], color=COLOURS[0], linewidth=4,
+                  solid_capstyle="round")  # fmt: skip
+    margin = 0.62 * (highest - lowest)
+    axes.set_xlim(lowest - margin, max(highest, lowest + difference) + margin)
+    axes.set_ylim(-first_row - 0.42 * split, 1.3)
     axes.set_axis_off()
     return figure
+
+
+def _cliques(
+    names: Sequence[str], ranks: Mapping[str, float], difference: float
+) -> list[tuple[float, float]]:
+    """Lowest and highest rank of each largest run of ``names``, sorted by rank, that is joined."""
+    found: list[tuple[float, float]] = []
+    for name in names:
+        joined = [ranks[n] for n in names if 0 <= ranks[n] - ranks[name] <= difference]
+        run = (ranks[name], max(joined))
+        if len(joined) > 1 and (not found or run[1] > found[-1][1]):
+            found.append(run)
+    return found
 
 
 def svg(figure: Figure) -> bytes:
@@ -276,6 +294,14 @@ def _axes(size: tuple[float, float]) -> tuple[Figure, Axes]:
         # Figure without pyplot: no global state, safe in threads, nothing to close.
         figure = Figure(figsize=size, layout="constrained")
         return figure, figure.add_subplot()
+
+
+def _legend(figure: Figure) -> None:
+    """Below the axes, where it hides no line."""
+    handles, labels = figure.axes[0].get_legend_handles_labels()
+    columns = 1 if max((len(label) for label in labels), default=0) > 26 else 2
+    figure.legend(handles, labels, loc="outside lower center", fontsize=8.5, frameon=False,
+                  ncols=min(columns, max(1, len(labels))))  # fmt: skip
 
 
 def _coloured(items: Mapping[str, Any]) -> list[tuple[str, tuple[str, Any]]]:

@@ -16,10 +16,11 @@ from pydantic import ValidationError
 
 from authentiscan.core.errors import MetricError, UsageError
 from authentiscan.evaluation import curves
+from authentiscan.evaluation.bootstrap import estimates
 from authentiscan.evaluation.calibration import Method, apply, fit
-from authentiscan.evaluation.curves import ReliabilityBin
+from authentiscan.evaluation.curves import Histogram, ReliabilityBin
 from authentiscan.evaluation.metrics import Floats, measure
-from authentiscan.evaluation.records import Evaluation, Record
+from authentiscan.evaluation.records import Evaluation, Record, Verdicts
 from authentiscan.evaluation.scores import ScoreTable
 from authentiscan.evaluation.thresholds import (
     Costs,
@@ -28,6 +29,7 @@ from authentiscan.evaluation.thresholds import (
     choose_decision,
     mean_cost,
     score_interval,
+    verdicts,
 )
 from authentiscan.inference.bundle import Calibration, Decision, Threshold, read_spec
 from authentiscan.inference.update import update_spec
@@ -53,7 +55,8 @@ class CalibrationResult(Record):
     """What was fitted, on what, and how good it is.
 
     threshold_intervals: 95 % bootstrap interval of each threshold's score, None where groups are
-    too few. mean_cost: of one image under ``decision`` on this data, at the stated costs.
+    too few. mean_cost: of one image under ``decision`` on this data, at the stated costs. verdicts,
+    histogram: of the fitted images under the new scores.
     """
 
     method: str
@@ -66,10 +69,13 @@ class CalibrationResult(Record):
     quality: tuple[MethodQuality, ...]
     before: tuple[ReliabilityBin, ...]
     after: tuple[ReliabilityBin, ...]
+    verdicts: Verdicts
+    histogram: Histogram
     measured_on: str
     protocol: str
     manifest_sha256: str
     images: int
+    warnings: tuple[str, ...] = ()
 
     def spec_fields(self, metrics: dict[str, Any]) -> dict[str, Any]:
         """Changes for `update_spec`; ``metrics`` are the bundle's present ones."""
@@ -156,7 +162,28 @@ def recalibrate(
         protocol=table.treatment,
         manifest_sha256=table.manifest_sha256,
         images=len(good),
+        verdicts=verdicts(scores, good.labels, decision.generated.score, decision.real_below),
+        histogram=curves.histogram(good.labels, scores),
+        warnings=tuple(_warnings(good, decision)),
     )
+
+
+def _warnings(table: ScoreTable, decision: Decision) -> list[str]:
+    """What keeps the thresholds from meaning much."""
+    found = []
+    area = estimates(table.labels, table.logits, table.groups, rounds=200)["roc_auc"]
+    if area.value is not None and (area.low if area.low is not None else area.value) <= 0.5:
+        found.append(
+            f"on these images the detector is not shown to rank better than chance (ROC AUC {area})"
+        )
+    if decision.generated.tpr == 0:
+        found.append("no generated image reaches the threshold: the verdict 'generated' is unused")
+    if decision.real_below <= 0:
+        found.append("at these costs no image is called real: every other answer is inconclusive")
+    real = int((table.labels == 0).sum())
+    if real < 100:
+        found.append(f"with {real} real images a false-positive rate of 1 % cannot be resolved")
+    return found
 
 
 def compare_methods(

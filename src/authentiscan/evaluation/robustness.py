@@ -77,10 +77,10 @@ SWEEPS: dict[str, tuple[Condition, ...]] = {
 AXES = {
     "jpeg": "JPEG quality",
     "webp": "WebP quality",
-    "resize": "scale",
-    "blur": "sigma in pixels",
-    "noise": "sigma in levels of 255",
-    "crop": "share of each side kept",
+    "resize": "resize, scale",
+    "blur": "blur, sigma in pixels",
+    "noise": "noise, sigma in levels of 255",
+    "crop": "crop, share of each side kept",
 }
 _PAIRED = {
     "jpeg 70": "jpeg:quality=70,subsampling=4:2:0",

@@ -98,9 +98,13 @@ def _curve(result: Robustness, family: str) -> Picture:
     }
     lines["flip rate"] = [(c.strength or 0.0, c.flips) for c in conditions]
     figure = plots.sweeps(
-        lines, x_label=AXES[family], y_label="", reverse=family in ("jpeg", "webp", "crop")
+        lines,
+        x_label=AXES[family],
+        y_label="share",
+        reverse=family in ("jpeg", "webp", "crop"),
     )
-    return Picture(f"robustness-{family}", figure, f"Figures over {AXES[family]}, with intervals.")
+    caption = f"Figures over {AXES[family]}, with intervals."
+    return Picture(f"robustness-{family}", figure, caption)
 
 
 def _pairs(result: Robustness) -> Section:

@@ -164,6 +164,14 @@ class Slicer:
         )
 
 
+def no_intervals(part: Slice, options: Options) -> list[str]:
+    """A warning where figures have no interval although draws were asked for."""
+    area = part.metrics.get("roc_auc", Estimate(None))
+    if options.rounds < 2 or area.value is None or area.low is not None:
+        return []
+    return ["no intervals: all images of a class are of one group, so nothing can be resampled"]
+
+
 def count_groups(groups: Sequence[Any]) -> int:
     """How many independent groups there are; a row without a group is its own."""
     named = {g for g in groups if g is not None}

@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from authentiscan.core.errors import MetricError
 from authentiscan.evaluation.bootstrap import Resampler, interval
 from authentiscan.evaluation.metrics import Floats
+from authentiscan.evaluation.records import Verdicts
 from authentiscan.inference.bundle import Decision, Threshold
 
 _Z95 = 1.959963984540054
@@ -146,7 +147,8 @@ def score_interval(
     seed: int = 0,
 ) -> tuple[float, float] | None:
     """95 % bootstrap interval of the threshold score itself: how far another validation set of the
-    same size could have moved it. None where fewer than two groups leave nothing to resample.
+    same size could have moved it, the threshold of `at_fpr` itself included. None where fewer than
+    two groups leave nothing to resample.
     """
     s, y = _scores_and_labels(scores, labels)
     real = y == 0
@@ -162,7 +164,11 @@ def score_interval(
         limit = fpr * flagged[:, -1:] * (1 + 1e-12)
         first_barred = np.minimum((flagged <= limit).sum(axis=1), len(ranked) - 1)
         found.append(ranked[first_barred])
-    return interval(np.concatenate(found))
+    span = interval(np.concatenate(found))
+    if span is None:
+        return None
+    score = at_fpr(s, y, fpr).score  # midway to the next score: rarely outside, but it may be
+    return min(span[0], score), max(span[1], score)
 
 
 def choose_decision(
@@ -228,6 +234,20 @@ def mean_cost(scores: ArrayLike, labels: ArrayLike, decision: Decision, costs: C
     price = np.where(called & (y == 0), costs.false_alarm, price)
     price = np.where(passed & ~called & (y == 1), costs.miss, price)
     return float((price * w).sum())
+
+
+def verdicts(
+    scores: Floats, labels: NDArray[np.int64], threshold: float, real_below: float
+) -> Verdicts:
+    """How many images of each class are called real, inconclusive and generated."""
+    generated = scores >= threshold
+    real = (scores < real_below) & ~generated
+    masks = {"real": real, "inconclusive": ~real & ~generated, "generated": generated}
+
+    def counts(label: int) -> dict[str, int]:
+        return {k: int((m & (labels == label)).sum()) for k, m in masks.items()}
+
+    return Verdicts(real=counts(0), generated=counts(1))
 
 
 def _prior_weights(labels: NDArray[np.int64], share: float) -> Floats:

@@ -37,7 +37,8 @@ def randomised_similarity(
 ) -> list[RandomisedMaps]:
     """Similarity of Grad-CAM of ``crops`` (N, S, S, 3) as ever more layers are made random.
 
-    ``network`` must run on the torch backend. The first stage is the head alone.
+    ``network`` must run on the torch backend. The first stage is the head alone. A network with
+    few layers has fewer stages: one, where only the head learns.
     """
     if stages < 2 or len(crops) < 1:
         raise UsageError("the sanity check needs at least 2 stages and 1 crop")
@@ -49,7 +50,7 @@ def randomised_similarity(
     model = copy.deepcopy(trained).eval()
     head = [m for m in model.head.modules() if isinstance(m, nn.Linear)]
     layers = [*reversed(head), *(module for _, module in reversed(model.blocks()))]
-    ends = np.linspace(len(head), len(layers), stages).astype(int)
+    ends = np.unique(np.linspace(len(head), len(layers), stages).astype(int))
     found, done = [], 0
     torch_state = torch.get_rng_state()
     torch.manual_seed(seed)
