@@ -44,7 +44,7 @@ def test_a_finished_run(outputs: Path) -> None:
     assert run.best["val_loss"] == best["val_loss"]
     assert run.seconds == pytest.approx(sum(row["seconds"] for row in history))
     assert 0 <= run.validation["roc_auc"] <= 1
-    assert run.tests == {}
+    assert 0 <= run.tests["test, raw"]["roc_auc"] <= 1
     assert run.size == sum(f.stat().st_size for f in (outputs / "whole/bundle").iterdir())
     assert run.parameters is not None
 
@@ -55,7 +55,7 @@ def test_recorded_test_figures_are_read(outputs: Path, tmp_path: Path) -> None:
     recorded = {"toy/test": {"data": "toy", "raw": {"roc_auc": figure}, "per_dataset_raw": {}}}
     update_spec(tmp_path / "run" / "bundle", metrics={"evaluation": recorded})
     run = read_run(tmp_path / "run")
-    assert run.tests == {"toy/test, raw": {"roc_auc": 0.75}}
+    assert run.tests["toy/test, raw"] == {"roc_auc": 0.75}
 
 
 def test_interrupted_running_failed(outputs: Path, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -139,7 +140,7 @@ def _show_plan(planned: list[Planned], *, as_json: bool) -> None:
     for step in planned:
         time = "–" if step.state == "done" else duration(step.seconds)
         table.add_row(str(step.phase), step.name, step.state, step.why, time, step.note)
-    Console(highlight=False).print(table)
+    Console(highlight=False, width=None if sys.stdout.isatty() else 200).print(table)
     typer.echo(f"about {duration(total)} in all, as measured on this machine now")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
@@ -24,7 +25,8 @@ def list_runs(
 
     States: finished; running; interrupted (go on with `authentiscan train --resume RUN`); failed
     (the reason is in --json and in the run's error.txt). Figures are of the bundle on the
-    validation part; test figures are shown where `authentiscan evaluate --record` measured them.
+    validation part, of which thresholds were chosen, and on the run's own test part where it has
+    one or `authentiscan evaluate --record` measured another.
 
     Example: authentiscan runs list pipeline/runs
     """
@@ -41,10 +43,12 @@ def list_runs(
     from rich.console import Console
     from rich.table import Table
 
+    tested = any(run.tests for run in runs)
     table = Table(
-        "run", "recipe", "model", "last sign", "state", "best", "val AUC", "val bal. acc.",
-        "test AUC", "MB", "training", box=None, pad_edge=False,
+        "run", "recipe", "last sign", "state", "best", "val AUC", "bal. acc.",
+        *(["test AUC"] if tested else []), "MB", "training", box=None, pad_edge=False,
     )  # fmt: skip
+    table.columns[0].no_wrap, table.columns[0].overflow = True, "fold"
     for run in runs:
         known = run.validation or {
             key.removeprefix("val_"): value for key, value in run.best.items()
@@ -53,16 +57,16 @@ def list_runs(
         table.add_row(
             str(run.folder.relative_to(folder)),
             run.name,
-            run.model,
             f"{run.when.astimezone():%Y-%m-%d %H:%M}",
             run.progress,
             "–" if run.best_epoch is None else str(run.best_epoch),
             *(f"{known[k]:.3f}" if k in known else "–" for k in ("roc_auc", "balanced_accuracy")),
-            "; ".join(tests) or "–",
+            *(["; ".join(tests) or "–"] if tested else []),
             megabytes(run.size),
             duration(run.seconds),
         )
-    Console(highlight=False).print(table)
+    # A file or a pipe has no width to keep to.
+    Console(highlight=False, width=None if sys.stdout.isatty() else 200).print(table)
     for run in runs:
         if run.error:
             first = run.error.splitlines()[0]

@@ -1,7 +1,7 @@
 """What runs left behind, read back: to list them, and to lay several side by side.
 
-Read are recipe.yaml, history.csv, data.json, environment.json, error.txt, the time of the last
-checkpoint, and the bundle's detector.json; nothing is recomputed.
+Read are recipe.yaml, history.csv, environment.json, error.txt, the time of the last checkpoint, the
+test part's report, and the bundle's detector.json; nothing is recomputed.
 """
 
 from __future__ import annotations
@@ -36,8 +36,9 @@ class Run(BaseModel):
 
     when: last sign of life. epochs, planned: done, and of the recipe. best_epoch: by the recipe's
     monitor, None before the first. best: training's own figures of that epoch. validation: of the
-    bundle. tests: figures by data set and protocol, recorded by ``evaluate --record``. seconds: of
-    training steps, validation not counted. size: bytes of the bundle. error: what it failed with.
+    bundle. tests: figures by data set and protocol, of the run's own test part and of what
+    ``evaluate --record`` wrote. seconds: of training steps, validation not counted. size: bytes of
+    the bundle. error: what it failed with.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -88,7 +89,7 @@ def read_run(folder: Path | str) -> Run:
         best_epoch=None if best is None else int(best["epoch"]),
         best={} if best is None else {k: best[k] for k in FIGURES if k in best},
         validation={} if spec is None else _figures(spec.metrics.get("validation", {})),
-        tests={} if spec is None else _tests(spec),
+        tests={} if spec is None else _tests(place) | _recorded(spec),
         parameters=None if spec is None else spec.parameters,
         size=None if spec is None else sum(f.stat().st_size for f in _files(place / BUNDLE)),
         seconds=sum(row.get("seconds", 0.0) for row in history),
@@ -192,7 +193,16 @@ def _best(history: Sequence[Values], monitor: Monitor) -> Values | None:
     return min(rows, key=lambda row: sign * row[monitor])
 
 
-def _tests(spec: DetectorSpec) -> dict[str, Values]:
+def _tests(folder: Path) -> dict[str, Values]:
+    """``{"test, raw": figures}`` of the report that the run left on its own test part."""
+    protocols = _json(folder / "report" / "evaluation.json").get("protocols", {})
+    return {
+        f"test, {protocol}": _figures(result["overall"]["metrics"])
+        for protocol, result in protocols.items()
+    }
+
+
+def _recorded(spec: DetectorSpec) -> dict[str, Values]:
     """``{"faces/test, matched": figures}`` of evaluations recorded in the bundle."""
     return {
         f"{name}, {protocol}": _figures(figures)
