@@ -337,6 +337,8 @@ class Engine:
         self._judge(measured[self.recipe.monitor])
         self._log_epoch(record)
         self._save(LAST, phase)
+        if self.fabric.is_global_zero:  # after the checkpoint: it tells what is safe
+            write_history(self.folder.parent / "history.csv", progress.history)
         every = self.recipe.checkpoint.every_epochs
         if every and progress.total_epochs % every == 0:
             self._save(f"epoch-{progress.total_epochs:04d}.ckpt", phase)
@@ -410,8 +412,6 @@ class Engine:
         numbers = {f"epoch/{k}": v for k, v in record.items() if math.isfinite(v)}
         self._log.log_metrics(numbers, self.progress.total_steps)
         self._log.save()
-        if self.fabric.is_global_zero:
-            write_history(self.folder.parent / "history.csv", self.progress.history)
         mark = " *" if self.progress.best_epoch == record["epoch"] else ""
         self._say(
             f"epoch {record['epoch']:3d}  loss {record['train_loss']:.4f}  val loss "

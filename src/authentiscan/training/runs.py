@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict
 from authentiscan.core.errors import BundleError, RecipeError, TrainingError, UsageError
 from authentiscan.inference.bundle import SPEC_FILE, DetectorSpec, read_spec
 from authentiscan.training.attempt import ERROR_FILE, is_running
-from authentiscan.training.recipe import Monitor, Recipe
+from authentiscan.training.recipe import Monitor, Recipe, portable
 from authentiscan.training.recipe_file import load_recipe
 
 RECIPE_FILE, HISTORY_FILE, BUNDLE = "recipe.yaml", "history.csv", "bundle"
@@ -139,9 +139,9 @@ def history_of(folder: Path) -> list[Values]:
 def recipe_differences(runs: Sequence[Run]) -> dict[str, list[Any]]:
     """Dotted keys of the recipes that are not the same in all ``runs``, with each run's value.
 
-    A key that a recipe does not have is None.
+    A key that a recipe does not have is None. In which folders the data lie makes no difference.
     """
-    flat = [_flat(recipe_of(run.folder).model_dump(mode="json")) for run in runs]
+    flat = [_flat(portable(recipe_of(run.folder))) for run in runs]
     keys = dict.fromkeys(key for recipe in flat for key in recipe)
     rows = {key: [recipe.get(key) for recipe in flat] for key in keys}
     return {key: row for key, row in rows.items() if any(value != row[0] for value in row)}
