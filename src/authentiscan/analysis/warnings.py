@@ -139,7 +139,9 @@ def heavy_editing(provenance: Provenance | None) -> list[tuple[str, str]]:
 def far_from_training_data(
     pixels: RGBImage, typical: Mapping[str, tuple[float, float]]
 ) -> list[tuple[str, str]]:
-    """Warn where a plain figure of the picture lies outside that of 99 % of the training images."""
+    """Warn where a plain figure of the picture lies outside its range of the training images: 99 %
+    of those lie inside all ranges.
+    """
     if not typical:
         return []
     found = figures.measure(pixels)

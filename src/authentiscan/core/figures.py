@@ -40,10 +40,13 @@ def measure(pixels: RGBImage) -> dict[str, float]:
 def typical_ranges(
     measured: list[dict[str, float]], outside: float = 0.01
 ) -> dict[str, tuple[float, float]]:
-    """Per figure the range that all but ``outside`` of the images lie in, half at each end."""
+    """Per figure a range such that at most about ``outside`` of the images leave any of them: each
+    figure gets the same part of it, half at each end.
+    """
+    tail = outside / len(FIGURES) / 2
     found: dict[str, tuple[float, float]] = {}
     for name in FIGURES:
         values: NDArray[np.float64] = np.asarray([figures[name] for figures in measured])
-        low, high = np.quantile(values, [outside / 2, 1 - outside / 2])
+        low, high = np.quantile(values, [tail, 1 - tail])
         found[name] = (round(float(low), 4), round(float(high), 4))
     return found

@@ -66,7 +66,7 @@ def deploy(
 
 
 def measure_typical(
-    train: Manifest, *, sample: int = 1000, seed: int = 0
+    train: Manifest, *, sample: int = 4000, seed: int = 0
 ) -> dict[str, tuple[float, float]]:
     """`DetectorSpec.typical` from ``sample`` training images; empty where none can be read."""
     rows = np.sort(np.random.default_rng([seed, 0x54595049]).permutation(len(train))[:sample])
