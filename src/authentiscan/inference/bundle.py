@@ -129,8 +129,8 @@ class Ancestor(_Record):
 class DetectorSpec(_Record):
     """What every detector states of itself; a `NetworkSpec` or an `EnsembleSpec`.
 
-    typical: per figure of `authentiscan.core.figures` a range; 99 % of the training images lie inside
-    all of them, and an image outside any is far from what the detector knows. Empty: unmeasured.
+    typical: per figure of `authentiscan.core.figures` a range, empty where not measured; 99 % of
+    the training images lie inside all, one outside any is far from what the detector knows.
     lineage: the detectors it was trained on from, oldest first.
     """
 
