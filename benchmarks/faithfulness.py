@@ -91,7 +91,7 @@ def main() -> None:
             found.edges_insertion_gain,
         )
         table.add_row(fill, *map(interval, gains))
-        console.print(f"fill {fill}: {found.sentence}")
+        console.print(f"fill {fill}: {found.sentence} {', '.join(map(interval, gains))}")
     console.print(table)
     print_sanity(bundle, images, console, arguments.threads)
 

@@ -42,6 +42,7 @@ from authentiscan.evaluation.records import (
 from authentiscan.evaluation.scores import ScoreTable
 from authentiscan.evaluation.slices import Measuring, Options, count_groups, no_intervals
 from authentiscan.evaluation.thresholds import share_interval, verdicts
+from authentiscan.evaluation.words import WORDS
 from authentiscan.inference.bundle import DetectorSpec
 from authentiscan.inference.detector import Detector
 
@@ -273,7 +274,7 @@ def _warnings(
     spec: DetectorSpec | None,
 ) -> list[str]:
     found = [
-        f"raw {s.metric} {s.raw.value:.3f} lies above the matched interval {s.matched}: the "
+        f"raw {WORDS[s.metric]} {s.raw.value:.3f} lies above the matched interval {s.matched}: the "
         "detector gains from file format, compression or size, a shortcut that will not hold "
         "elsewhere"
         for s in shortcuts

@@ -225,7 +225,8 @@ def _answers(e: Evaluation) -> list[Picture]:
     bins = {n: r.reliability for n, r in e.protocols.items() if r.reliability}
     if bins:
         caption = (
-            "Reliability: on the dashed line a score means what it says. Larger dots, more images."
+            "Reliability: on the dashed line a score means what it says. Larger dots, more images; "
+            "bins with under 1 % of them are left out."
         )
         found.append(Picture("reliability", plots.reliability(bins), caption))
     return found
@@ -303,7 +304,6 @@ def _identity(e: Evaluation) -> Table:
         ["splits", ", ".join(f"{k} {v}" for k, v in e.data.splits.items()) or "none stated"],
         ["seed", str(e.settings.seed)],
         ["libraries", ", ".join(f"{k} {v}" for k, v in e.settings.libraries.items())],
-        ["took", f"{e.seconds:.0f} s"],
     ]
     return Table(["", ""], rows, left=True)
 

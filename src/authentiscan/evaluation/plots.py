@@ -92,10 +92,15 @@ def score_distribution(
 
 
 def reliability(bins: Mapping[str, Sequence[ReliabilityBin]]) -> Figure:
-    """Observed share of generated images over the mean score of each bin, one line a name."""
+    """Observed share of generated images over the mean score of each bin, one line a name.
+
+    Bins with under 1 % of the images are left out: chance, not calibration.
+    """
     figure, axes = _axes(_SQUARE)
     axes.plot([0, 1], [0, 1], color="#bbb", linewidth=1, linestyle="--", zorder=1)
-    for colour, (name, found) in _coloured(bins):
+    for colour, (name, every) in _coloured(bins):
+        least = 0.01 * sum(b.weight for b in every)
+        found = [b for b in every if b.weight >= least]
         x, y = [b.mean_score for b in found], [b.generated_share for b in found]
         weight = np.asarray([b.weight for b in found])
         axes.plot(x, y, color=colour, linewidth=1.4, label=name)
