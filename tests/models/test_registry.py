@@ -160,6 +160,14 @@ def test_another_timm_backbone_by_name():
     assert made.architecture == ("timm/mobilenetv3_small_050", {})
 
 
+def test_layers_that_the_maps_do_not_depend_on_are_left_out():
+    """timm keeps the norm of ConvNeXt's own head, which is no part of the feature maps."""
+    model = models.create("timm/convnext_atto", head_widths=[], head_dropouts=[])
+    model(torch.randn(2, 3, 32, 32)).sum().backward()
+    assert all(parameter.grad is not None for parameter in model.parameters())
+    assert not any("head" in name for name, _ in model.blocks())
+
+
 def test_pretrained_without_a_hub_says_so_once_and_goes_on(caplog, monkeypatch):
     import timm
 

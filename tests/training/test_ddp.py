@@ -40,10 +40,10 @@ def trained(recipe: Path, output: Path, *, processes: int = 1, by_torchrun: bool
 def test_two_processes_equal_one(
     tiny: Callable[..., Recipe], toy: Path, tmp_path: Path, by_torchrun: bool
 ) -> None:
-    """Without batch statistics (frozen backbone) and dropout, only rounding differs."""
+    """Without batch statistics and dropout, only rounding differs."""
     recipe = tiny(
-        toy, "phases=[{epochs: 2, trained: head}]", "model.arguments.head_dropouts=[0.0]",
-        "optimizer.name=sgd", "gradient_clip=1.0", "accumulate=2",
+        toy, "model={name: timm/convnext_atto, arguments: {head_widths: [8], head_dropouts: [0]}}",
+        "preprocess.size=32", "optimizer.name=sgd", "gradient_clip=1.0", "accumulate=2", epochs=2,
     )  # fmt: skip
     file = tmp_path / "recipe.yaml"
     file.write_text(dump_recipe(recipe))

@@ -48,7 +48,9 @@ class TimmClassifier(ImageClassifier):
     ) -> None:
         network = _network(backbone, pretrained=pretrained, drop_path=drop_path)
         maps = _FeatureMaps(network)
-        super().__init__(maps, PooledHead(_channels(maps, backbone), head_widths, head_dropouts))
+        channels = _channels(maps, backbone)
+        _drop_unused(maps)
+        super().__init__(maps, PooledHead(channels, head_widths, head_dropouts))
 
 
 def _network(backbone: str, *, pretrained: bool, drop_path: float) -> nn.Module:
@@ -85,3 +87,21 @@ def _channels(maps: _FeatureMaps, backbone: str) -> int:
             "choose a convolutional one"
         )
     return shape[1]
+
+
+def _drop_unused(maps: _FeatureMaps) -> None:
+    """Remove layers on which the maps do not depend, such as the norm of ConvNeXt's own head.
+
+    They would count among the last layers, and processes that train together wait for gradients of
+    all parameters.
+    """
+    training = maps.training
+    maps.eval()
+    maps(torch.zeros(1, 3, 224, 224)).sum().backward()
+    for name, module in list(maps.named_modules()):
+        own = list(module.parameters(recurse=False))
+        if own and all(parameter.grad is None for parameter in own):
+            parent, _, child = name.rpartition(".")
+            setattr(maps.get_submodule(parent), child, nn.Identity())
+    maps.zero_grad(set_to_none=True)
+    maps.train(training)
