@@ -37,6 +37,11 @@ def test_values_of_one_column_are_alternatives_and_columns_all_count(manifest: M
     assert names(select(manifest, wheres)) == ["0.jpg", "1.jpg"]
 
 
+def test_values_can_be_left_out(manifest: Manifest) -> None:
+    wheres = parse_wheres(["generator!=flux", "generator!=dall-e", "dataset=a"])
+    assert names(select(manifest, wheres)) == ["0.jpg"]
+
+
 def test_numbers_are_compared_as_text(manifest: Manifest) -> None:
     assert names(select(manifest, parse_wheres(["width=128"]))) == ["1.jpg"]
 
@@ -45,6 +50,8 @@ def test_numbers_are_compared_as_text(manifest: Manifest) -> None:
     ("texts", "told"),
     [
         (["flux"], "expected COLUMN=VALUE"),
+        (["!=flux"], "expected COLUMN=VALUE"),
+        (["generator!=fluks"], "one of: camera, dall-e, flux"),
         (["generator=fluks"], "one of: camera, dall-e, flux"),
         (["colour=red"], "there is no such column; there are: dataset"),
         (["generator=flux", "dataset=b"], "no image matches all"),

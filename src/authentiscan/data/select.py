@@ -12,27 +12,30 @@ from authentiscan.data.split import exact_counts, name_hash
 
 
 def parse_wheres(texts: Iterable[str]) -> dict[str, list[str]]:
-    """Read ``COLUMN=VALUE`` rules: column -> the values any of which will do.
+    """Read ``COLUMN=VALUE`` and ``COLUMN!=VALUE`` rules: column -> the values any of which will do,
+    and ``column!`` -> those none of which will.
 
     Raises UsageError for anything else.
     """
     found: dict[str, list[str]] = {}
     for text in texts:
         column, equals, value = text.partition("=")
-        if not (column and equals and value):
+        if not (column.rstrip("!") and equals and value):
             raise UsageError(f"--where {text!r}: expected COLUMN=VALUE, such as generator=flux")
         found.setdefault(column.strip(), []).append(value.strip())
     return found
 
 
 def select(manifest: Manifest, wheres: dict[str, list[str]]) -> Manifest:
-    """The rows in which every column named holds one of its values, compared as text.
+    """The rows in which every column named holds one of its values (of ``column!``: none of them),
+    compared as text.
 
     Raises UsageError for a column that is not there, a value that no row has (a slip of the pen
     must not silently shrink a data set), and where no row is left.
     """
     keep = np.ones(len(manifest), dtype=bool)
-    for column, wanted in wheres.items():
+    for key, wanted in wheres.items():
+        column = key.removesuffix("!")
         if column not in manifest.table.column_names:
             there = ", ".join(sorted(manifest.table.column_names))
             raise UsageError(f"--where {column}=...: there is no such column; there are: {there}")
@@ -46,7 +49,7 @@ def select(manifest: Manifest, wheres: dict[str, list[str]]) -> Manifest:
                 f"--where {column}={absent[0]} matches no image; {column} is one of: "
                 f"{', '.join(shown)}{more}"
             )
-        keep &= np.isin(values, wanted)
+        keep &= np.isin(values, wanted, invert=key != column)
     if not keep.any():
         raise UsageError(f"no image matches all of --where {wheres}")
     return manifest.take(np.flatnonzero(keep))
