@@ -147,8 +147,10 @@ def test_robustness(tiny_bundle, manifest, tmp_path) -> None:
 
 
 def test_cross_evaluate(tiny_bundle, manifest, tmp_path) -> None:
-    run(
+    shown = run(
         "cross-evaluate", f"one={tiny_bundle}", f"two={tiny_bundle}", "--data", f"a={manifest}",
         "--data", f"b={manifest}", "--bootstrap", 20, "-o", tmp_path / "out",
+        "--left-out", "two=alpha",
     )  # fmt: skip
+    assert shown.count("two on alpha, left out: ROC AUC") == 2
     assert len((tmp_path / "out" / "cross.csv").read_text().splitlines()) == 5

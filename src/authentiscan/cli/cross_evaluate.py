@@ -98,6 +98,11 @@ def cross_evaluate(
             print_table(f"{metric}, {protocol}: %", ["", *(s.name for s in sources)], rows)
         for gap in found.gaps:
             typer.echo(f"gap of {gap.detector}, {gap.metric}: {gap.gap.percent()} points")
+        for part in found.left_out:
+            area = part.metrics["roc_auc"].percent()
+            known = (part.reference or {}).get("roc_auc")
+            beside = f", reference {known.percent()}" if known else ""
+            typer.echo(f"{part.detector} on {part.generator}, left out: ROC AUC {area}{beside}")
     if any(cell.failed for cell in found.cells):
         raise typer.Exit(1)
 

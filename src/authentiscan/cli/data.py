@@ -238,8 +238,8 @@ def select(
     where: Annotated[
         list[str] | None,
         typer.Option(
-            help="COLUMN=VALUE that rows must have, or COLUMN!=VALUE that they must not. Repeatable: "
-            "values of one column are alternatives, different columns must all fit."
+            help="COLUMN=VALUE that rows must have, or COLUMN!=VALUE that they must not. "
+            "Repeatable: values of one column are alternatives, different columns must all fit."
         ),
     ] = None,
     sample: Annotated[

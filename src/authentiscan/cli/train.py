@@ -75,7 +75,10 @@ def train(  # noqa: PLR0917 - a command's options
     ] = None,
     no_replay: Annotated[
         bool,
-        typer.Option("--no-replay", help="With --from: accept that old generators are forgotten."),
+        typer.Option(
+            "--no-replay",
+            help="With --from: only measure on old data, and accept that they are forgotten.",
+        ),
     ] = False,
     replay_share: Annotated[
         float,
@@ -122,8 +125,8 @@ def train(  # noqa: PLR0917 - a command's options
 
       authentiscan train --from runs/quickstart/bundle --add flux/
 
-    With --from a detector learns new generators: a tenth of the learning rate, a third of the
-    epochs, early stopping (all open to --set), and half of every epoch replays the data it learned
+    With --from a detector learns new generators: 0.3 of its learning rate and of its epochs,
+    early stopping (all open to --set), and half of every epoch replays the data it learned
     before, without which it would forget them. Known test images stay test images. A table at the
     end tells, generator by generator, what was gained and forgotten.
 

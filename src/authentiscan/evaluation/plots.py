@@ -177,7 +177,9 @@ def heatmap(
         text = "–" if missing else f"{grid[i, j]:.3f}"
         axes.text(j, i, text, ha="center", va="center", color="white" if dark else "#111")
     for i, j in outlined:
-        axes.add_patch(Rectangle((j - 0.5, i - 0.5), 1, 1, fill=False, edgecolor="#D55E00", lw=2))
+        axes.add_patch(
+            Rectangle((j - 0.46, i - 0.46), 0.92, 0.92, fill=False, edgecolor="#D55E00", lw=2)
+        )
     axes.set_xticks(range(len(columns)), [_short(c, 18) for c in columns], rotation=25, ha="right")
     axes.set_yticks(range(len(rows)), [_short(r, 24) for r in rows])
     axes.grid(visible=False)

@@ -40,7 +40,7 @@ from authentiscan.training.recipe_file import dump_recipe, load_recipe, parse_re
 if TYPE_CHECKING:
     from authentiscan.models.base import ImageClassifier
 
-SLOWER = 0.1
+SLOWER = 0.3
 """Factor on the learning rate: the weights are good already, large steps would undo them."""
 SHORTER = 0.3
 """Factor on the number of epochs."""
@@ -65,8 +65,9 @@ def continued(
     not learn from them again, only measure on them where they are found. replay_share: of every
     epoch, in (0, 1). changes: to the recipe, as ``--set`` takes them.
 
-    The new recipe is the bundle's own with a tenth of the learning rate, its last phase's layers, a
-    third of the epochs and early stopping; a bundle that was made so itself keeps its settings.
+    The new recipe is the bundle's own with 0.3 of the learning rate and of the epochs, its last
+    phase's layers, and early stopping by figures in which old and new data count by their shares; a
+    bundle that was made so itself keeps its settings.
     Also gives notes for the user. Raises TrainingError where old data are not found or not the
     stated ones, UsageError for wrong arguments.
     """
@@ -77,8 +78,6 @@ def continued(
         raise UsageError("say with --add which new data to learn from")
     if not 0 < replay_share < 1:
         raise UsageError(f"the replay share lies between 0 and 1, got {replay_share:g}")
-    if forget and replay:
-        raise UsageError("--replay and --no-replay exclude each other")
     known, notes = _known_sources(spec, old, folder, replay, forget=forget)
     fresh = _new_sources(added, {source.name for source in known})
     if not forget:
@@ -176,6 +175,7 @@ def _slower(old: Recipe) -> Recipe:
         update={
             "phases": (Phase(epochs=epochs, trained=last.trained),),
             "optimizer": old.optimizer.model_copy(update={"lr": lr}),
+            "monitor_by": "share",  # else a large old validation part would outvote the new one
             "early_stopping": EarlyStopping(patience=max(2, math.ceil(PATIENCE * epochs))),
         }
     )

@@ -18,6 +18,7 @@ from authentiscan.core.manifest import Manifest
 from authentiscan.data.loaders import Batch
 from authentiscan.evaluation.metrics import METRICS, measure
 from authentiscan.models.base import ImageClassifier
+from authentiscan.training.parts import SOURCE
 from authentiscan.training.recipe import Recipe
 from authentiscan.training.sampling import EpochPlan
 
@@ -143,10 +144,28 @@ def validate(
         step()
     everything = cast("Tensor", fabric.all_gather(found))
     gathered = everything.reshape(world, -1).T.reshape(-1)[:total]
-    return figures(images.manifest.labels, gathered.double().cpu().numpy())
+    weights = share_weights(images.manifest, feeder.recipe)
+    return figures(images.manifest.labels, gathered.double().cpu().numpy(), weights)
 
 
-def figures(labels: NDArray[Any], logits: NDArray[np.float64]) -> dict[str, float]:
+def share_weights(manifest: Manifest, recipe: Recipe) -> NDArray[np.float64] | None:
+    """Weights (N,) by which every data set counts as its share, whatever its number of images; None
+    where every image counts alike.
+    """
+    shares = {source.name: source.share for source in recipe.data if source.share is not None}
+    if recipe.monitor_by == "image" or not shares:
+        return None
+    sources = np.asarray(manifest.column(SOURCE))
+    weights = np.zeros(len(sources))
+    for name, share in shares.items():
+        mine = sources == name
+        weights[mine] = share / max(1, mine.sum())
+    return np.asarray(weights * len(weights) / weights.sum())
+
+
+def figures(
+    labels: NDArray[Any], logits: NDArray[np.float64], weights: NDArray[np.float64] | None = None
+) -> dict[str, float]:
     """``val_loss`` (mean binary cross-entropy) and all metrics of logits (N,), NaN where unread."""
     read = np.isfinite(logits)
     truth = labels[read].astype(np.int64)
@@ -158,5 +177,7 @@ def figures(labels: NDArray[Any], logits: NDArray[np.float64]) -> dict[str, floa
     logits = logits[read]
     losses = np.logaddexp(0.0, logits) - truth * logits
     scores = 1 / (1 + np.exp(-np.clip(logits, -60, 60)))
-    measured = measure(truth, scores)
-    return {"val_loss": float(losses.mean())} | {f"val_{k}": float(measured[k]) for k in METRICS}
+    counted = None if weights is None else weights[read]
+    measured = measure(truth, scores, weights=counted)
+    loss = float(np.average(losses, weights=counted))
+    return {"val_loss": loss} | {f"val_{k}": float(measured[k]) for k in METRICS}

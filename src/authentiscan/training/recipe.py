@@ -233,6 +233,8 @@ class Recipe(_Settings):
 
     batch_size: images a step over all devices together. accumulate: steps whose gradients are added
     before the weights move. max_unreadable: share of a data set's images that may fail to decode.
+    monitor_by: what counts alike in the validation figures that choose the best epoch: every image,
+    or every data set as much as its share of an epoch.
     cache_mb: decoded training pixels kept in memory. workers: loader processes a device.
     feature_draws: for architectures of which only the head learns: so many augmented crops of every
     training image are taken once, and all epochs learn from these.
@@ -261,6 +263,7 @@ class Recipe(_Settings):
     channels_last: bool = False
     compile: bool = False
     monitor: Monitor = "val_loss"
+    monitor_by: Literal["image", "share"] = "image"
     early_stopping: EarlyStopping | None = None
     checkpoint: Checkpoints = Checkpoints()
     deployment: Deployment = Deployment()
@@ -308,6 +311,8 @@ def portable(recipe: Recipe) -> dict[str, Any]:
         for key, default in (("role", "learn"), ("split", None)):
             if source[key] == default:
                 del source[key]
+    if recipe.monitor_by == "image":
+        del content["monitor_by"]
     if recipe.start is None:
         del content["start"]
     else:
