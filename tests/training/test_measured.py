@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -28,7 +29,7 @@ def table_of(labels: list[int], scores: list[float]) -> ScoreTable:
     )
 
 
-@settings(deadline=None, max_examples=50)
+@settings(deadline=None, max_examples=150)
 @given(
     # Where nothing at all is right, scikit-learn prints the supports as 1.0 instead of 1.
     counts=st.tuples(*[st.integers(0, 40)] * 4).filter(lambda c: c[0] + c[3] > 0),
@@ -39,6 +40,8 @@ def test_the_report_is_that_of_scikit_learn(counts: tuple[int, int, int, int]) -
     expected = reference(
         truth, called, labels=[0, 1], target_names=["real", "generated"], digits=4, zero_division=0
     )
+    # For some one-sided tables it writes supports as 3.0.
+    expected = re.sub(r"  (\d+)\.0\n", r"    \1\n", expected)
     if "accuracy" in expected:  # it says "micro avg" instead where a class occurs nowhere
         assert classification_report(Confusion(*counts)) == expected
 
