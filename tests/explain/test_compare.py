@@ -88,3 +88,42 @@ def test_overlap_of_unrelated_maps_is_chance():
 def test_nothing_to_compare_is_refused(tmp_path):
     with pytest.raises(UsageError):
         compare({}, {}, tmp_path)
+
+
+def test_an_interrupted_comparison_goes_on(tiny_bundle: Path, photos, tmp_path):
+    detector = load_detector(tiny_bundle, threads=1)
+    images = {"d": manifest([photo[:100, :120] for photo in photos.values()])}
+    whole = compare({"one": detector}, images, tmp_path / "whole", samples=4)
+    done = []
+
+    def stop_after_two() -> None:
+        done.append(1)
+        if len(done) == 2:
+            raise KeyboardInterrupt
+
+    kept = tmp_path / "kept"
+    with pytest.raises(KeyboardInterrupt):
+        compare(
+            {"one": detector},
+            images,
+            tmp_path / "part",
+            samples=4,
+            kept=kept,
+            progress=stop_after_two,
+        )
+    assert len(list(kept.rglob("*.npz"))) == 2
+    again = compare({"one": detector}, images, tmp_path / "again", samples=4, kept=kept)
+    assert again.seen == whole.seen
+    assert again.overlaps == whole.overlaps
+    for seen in whole.seen:
+        pictures = [(tmp_path / name / seen.picture).read_bytes() for name in ("whole", "again")]
+        assert pictures[0] == pictures[1]
+    assert not list(kept.rglob("*.partial"))
+    compare({"one": _Refusing()}, images, tmp_path / "third", samples=4, kept=kept)
+
+
+class _Refusing:
+    """A detector that must not be asked any more."""
+
+    def __getattr__(self, name):
+        raise AssertionError(name)

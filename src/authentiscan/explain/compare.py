@@ -6,6 +6,7 @@ import csv
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from itertools import combinations_with_replacement
 from pathlib import Path
 from typing import Any
@@ -79,6 +80,7 @@ def compare(
     samples: int = 20,
     seed: int = 0,
     opacity: float = 0.5,
+    kept: Path | None = None,
     progress: Callable[[], None] = lambda: None,
 ) -> Comparison:
     """Explain ``samples`` images of every data set with every detector.
@@ -86,7 +88,9 @@ def compare(
     A detector *looks* where its evidence is strong either way: Grad-CAM for generated plus Grad-CAM
     for real. The overlay pictures show the side its score leans to. Writes into ``folder``:
     overlays/<model>/<data set>/*.png, samples.csv, overlap.csv, mean_maps.png, overlap.png.
-    ``progress`` is called after every image of every detector.
+    What is found on an image is laid down in the folder ``kept`` and taken from there when asked
+    again; it must belong to these detectors, images and opacity. ``progress`` is called after every
+    image of every detector.
     """
     if not detectors or not datasets or samples < 1:
         raise UsageError("a comparison needs a detector, a data set and at least 1 sample")
@@ -102,14 +106,15 @@ def compare(
                 skipped.append(f"{dataset}/{row.name}: {error}")
                 continue
             for model, detector in detectors.items():
-                shown, look = _look(detector, image)
-                place = Path("overlays") / _plain(model) / _plain(dataset)
-                picture = place / f"{index:06d}_{'generated' if row.label else 'real'}.png"
-                _write(
-                    folder / picture,
-                    overlay(image, shown.scaled(), opacity=opacity, covered=shown.covered),
+                place = Path(_plain(model)) / _plain(dataset)
+                name = f"{index:06d}_{'generated' if row.label else 'real'}"
+                look = _kept_look(
+                    kept / place / f"{name}.npz" if kept else None,
+                    partial(_look, detector, image, opacity),
                 )
-                grids.setdefault((model, dataset), []).append(look)
+                picture = Path("overlays") / place / f"{name}.png"
+                _write_bytes(folder / picture, look.overlay)
+                grids.setdefault((model, dataset), []).append(look.grid)
                 seen.append(
                     Seen(
                         model,
@@ -117,8 +122,8 @@ def compare(
                         row.name,
                         row.generator,
                         row.label,
-                        shown.score,
-                        float(shown.raw.max()),
+                        look.score,
+                        look.strongest,
                         picture.as_posix(),
                     )
                 )
@@ -139,12 +144,45 @@ def top_overlap(first: NDArray[np.float32], second: NDArray[np.float32]) -> floa
     return len(tops[0] & tops[1]) / len(tops[0] | tops[1])
 
 
-def _look(detector: Explainable, image: RGBImage) -> tuple[Heatmap, NDArray[np.float32]]:
-    """The map for the side the score leans to, and all evidence on the common grid, sum 1."""
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """One detector on one image: evidence on the common grid (sum 1), and the side it leans to."""
+
+    grid: NDArray[np.float32]
+    score: float
+    strongest: float
+    overlay: bytes
+
+
+def _look(detector: Explainable, image: RGBImage, opacity: float) -> _Look:
     generated, real = (explain(detector, image, target=target) for target in SIDES)
     grid = enlarge(generated.raw + real.raw, GRID, GRID)
     grid /= max(float(grid.sum()), 1e-12)
-    return generated if generated.score >= 0.5 else real, grid
+    shown: Heatmap = generated if generated.score >= 0.5 else real
+    picture = overlay(image, shown.scaled(), opacity=opacity, covered=shown.covered)
+    return _Look(grid, shown.score, float(shown.raw.max()), encode(picture, "PNG"))
+
+
+def _kept_look(path: Path | None, make: Callable[[], _Look]) -> _Look:
+    """What lies at ``path``; else what ``make`` finds, laid down there whole or not at all."""
+    if path is None:
+        return make()
+    if path.is_file():
+        with np.load(path, allow_pickle=False) as stored:
+            score, strongest = stored["figures"].tolist()
+            return _Look(stored["grid"], score, strongest, stored["overlay"].tobytes())
+    look = make()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_suffix(".partial")
+    with unfinished.open("wb") as file:
+        np.savez(
+            file,
+            grid=look.grid,
+            figures=np.array([look.score, look.strongest]),
+            overlay=np.frombuffer(look.overlay, np.uint8),
+        )
+    unfinished.replace(path)
+    return look
 
 
 def _sample(manifest: Manifest, samples: int, seed: int) -> list[int]:
@@ -222,8 +260,12 @@ def _write_csv(path: Path, rows: Sequence[Any]) -> None:
 
 
 def _write(path: Path, pixels: RGBImage) -> None:
+    _write_bytes(path, encode(pixels, "PNG"))
+
+
+def _write_bytes(path: Path, content: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(encode(pixels, "PNG"))
+    path.write_bytes(content)
 
 
 def _plain(name: str) -> str:

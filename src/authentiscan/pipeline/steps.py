@@ -243,7 +243,7 @@ class GradcamStep(_Measured):
         return self._status(self.folder, self.settings.model_dump())
 
     def run(self, reporter: Reporter) -> None:
-        """Explain; an interrupted run begins anew."""
+        """Explain; what was found on an image is kept until all of it is there."""
         from authentiscan.explain.compare import compare
         from authentiscan.inference import load_detector
 
@@ -252,15 +252,24 @@ class GradcamStep(_Measured):
         images = sum(min(samples, len(manifest)) for manifest in tests.values())
         detectors = {d.name: load_detector(d.bundle) for d in self.detectors}
         reporter.start("Grad-CAM", images * len(detectors))
+        all_kept = self.folder.with_name(f".{self.folder.name}.kept")
+        kept = all_kept / self._key(self.settings.model_dump())[:12]
         self._replace(
             self.folder,
             self.settings.model_dump(),
             lambda folder: _ignore(
                 compare(
-                    detectors, tests, folder, samples=samples, seed=seed, progress=reporter.step
+                    detectors,
+                    tests,
+                    folder,
+                    samples=samples,
+                    seed=seed,
+                    kept=kept,
+                    progress=reporter.step,
                 )
             ),
         )
+        shutil.rmtree(all_kept, ignore_errors=True)
 
 
 def homes(detectors: Sequence[TrainingStep]) -> dict[str, str]:

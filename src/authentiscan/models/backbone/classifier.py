@@ -67,7 +67,7 @@ def _network(backbone: str, *, pretrained: bool, drop_path: float) -> nn.Module:
     if not pretrained or load_packaged(network, backbone):
         return network
     try:
-        return cast("nn.Module", timm.create_model(backbone, pretrained=True, **arguments))
+        return timm.create_model(backbone, pretrained=True, **arguments)
     except Exception as error:  # the hub's client raises a dozen unrelated types
         package = package_of(backbone)
         _LOG.warning(
