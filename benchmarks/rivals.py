@@ -1,7 +1,7 @@
 """Train the literature's detectors on one manifest with one budget, then compare them with ours.
 
 Every rival keeps its own network, augmentation, loss and optimizer; crop size, the number of crops
-seen and the data are the same for all. Published recipes take 224-px crops and many epochs on
+seen and the data are the same for all. `imagenet-lite` stands for what ImageNet weights are worth. Published recipes take 224-px crops and many epochs on
 GPUs; on two CPU cores the budget here is what they get, so the table says who learns most from
 little, not what each could reach.
 
@@ -20,7 +20,7 @@ import sys
 import time
 from pathlib import Path
 
-RIVALS = ("srm", "npr", "cnndetect")
+RIVALS = ("srm", "npr", "cnndetect", "imagenet-lite")
 
 
 def main() -> None:
