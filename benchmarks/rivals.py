@@ -1,9 +1,9 @@
 """Train the literature's detectors on one manifest with one budget, then compare them with ours.
 
 Every rival keeps its own network, augmentation, loss and optimizer; crop size, the number of crops
-seen and the data are the same for all. `imagenet-lite` stands for what ImageNet weights are worth. Published recipes take 224-px crops and many epochs on
-GPUs; on two CPU cores the budget here is what they get, so the table says who learns most from
-little, not what each could reach.
+seen and the data are the same for all. `imagenet-lite` stands for what ImageNet weights are worth.
+Published recipes take 224-px crops and many epochs on GPUs; on two CPU cores the budget here is
+what they get, so the table says who learns most from little, not what each could reach.
 
     python benchmarks/rivals.py --data default-clean.parquet --out rivals
     authentiscan compare default rivals/*/bundle --data default-clean.parquet --split test \\
