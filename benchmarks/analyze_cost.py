@@ -13,7 +13,7 @@ from collections import Counter
 from pathlib import Path
 
 from authentiscan.analysis import analyze, warnings
-from authentiscan.core import images
+from authentiscan.images import decode as images
 from authentiscan.inference import load_detector
 
 

@@ -14,8 +14,8 @@ import time
 import numpy as np
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from authentiscan.evaluation.bootstrap import estimates
-from authentiscan.evaluation.metrics import METRICS
+from authentiscan.metrics.bootstrap import estimates
+from authentiscan.metrics.ranking import METRICS
 
 
 def main() -> None:

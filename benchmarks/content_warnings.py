@@ -19,9 +19,9 @@ from pathlib import Path
 import pyarrow.parquet as pq
 
 from authentiscan.analysis import content, warnings
-from authentiscan.core import images
 from authentiscan.core.errors import DecodeError
 from authentiscan.core.types import RGBImage
+from authentiscan.images import decode as images
 
 
 def rows(table: Path) -> Iterator[tuple[str, RGBImage]]:

@@ -29,7 +29,6 @@ from threading import Lock
 import numpy as np
 from PIL import Image
 
-from authentiscan.core.manifest import Manifest
 from authentiscan.core.types import RGBImage
 from authentiscan.evaluation.harness import score_manifest
 from authentiscan.evaluation.protocol import MATCHED, RAW, Treatment
@@ -37,6 +36,7 @@ from authentiscan.evaluation.robustness import sample
 from authentiscan.evaluation.sources import read_data
 from authentiscan.inference import load_detector
 from authentiscan.inference.detector import Backend, Network
+from authentiscan.manifest.table import Manifest
 
 
 def decoded(data: bytes) -> RGBImage:

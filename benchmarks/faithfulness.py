@@ -18,11 +18,11 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from authentiscan.core.images import decode
-from authentiscan.core.manifest import Manifest
 from authentiscan.explain import explain
 from authentiscan.explain.faithfulness import faithfulness, summarise
+from authentiscan.images.decode import decode
 from authentiscan.inference import default_bundle, load_detector
+from authentiscan.manifest.table import Manifest
 
 
 def sample(manifest: Manifest, count: int) -> list[int]:

@@ -18,8 +18,8 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from authentiscan.evaluation.bootstrap import estimates
 from authentiscan.evaluation.scores import ScoreTable
+from authentiscan.metrics.bootstrap import estimates
 
 
 def main() -> None:

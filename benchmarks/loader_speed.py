@@ -28,8 +28,8 @@ from pathlib import Path
 
 import torch
 
-from authentiscan.data.loaders import Batch
 from authentiscan.training.engine import Engine
+from authentiscan.training.loaders import Batch
 from authentiscan.training.parts import with_data
 from authentiscan.training.recipe import Recipe
 from authentiscan.training.recipe_file import load_recipe

@@ -13,9 +13,10 @@ import argparse
 
 import numpy as np
 
-from authentiscan.core.images import decode
-from authentiscan.data import degrade, duplicates
-from authentiscan.data.verify import open_manifest
+from authentiscan.checks import duplicates
+from authentiscan.checks.verify import open_manifest
+from authentiscan.images import degrade
+from authentiscan.images.decode import decode
 
 CHAINS = (
     "resize:scale=0.5",

@@ -119,7 +119,7 @@ class Peak(threading.Thread):
 
 def measure(kind: str, source: Path, out: Path, processes: int) -> dict[str, Any]:
     """Run one measurement in this process."""
-    from authentiscan.data.organize import Input, organize
+    from authentiscan.datasets.organize import Input, organize
 
     peak = Peak()
     peak.start()

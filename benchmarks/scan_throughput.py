@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 import onnxruntime as ort
 
-from authentiscan.core.images import decode, encode
+from authentiscan.images.decode import decode, encode
 from authentiscan.inference import default_bundle, load_detector
 from authentiscan.scan import Options, find, scan
 

@@ -20,7 +20,7 @@ from pathlib import Path
 import torch
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from authentiscan.data.loaders import Batch
+from authentiscan.training.loaders import Batch
 from authentiscan.training.parts import with_data
 from authentiscan.training.recipe_file import load_recipe
 from authentiscan.training.run import Machine, Quiet, _engine, _fabric  # as `train` sets them up

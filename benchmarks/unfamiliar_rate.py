@@ -15,12 +15,12 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from authentiscan.core import figures
-from authentiscan.core.images import decode
-from authentiscan.core.manifest import Manifest
-from authentiscan.evaluation.thresholds import share_interval
+from authentiscan.images import figures
+from authentiscan.images.decode import decode
 from authentiscan.inference import default_bundle
 from authentiscan.inference.bundle import read_spec
+from authentiscan.manifest.table import Manifest
+from authentiscan.metrics.thresholds import share_interval
 
 
 def main() -> None:

@@ -16,8 +16,8 @@ import time
 
 import numpy as np
 
-from authentiscan.data import duplicates
-from authentiscan.data.verify import open_manifest, verify
+from authentiscan.checks import duplicates
+from authentiscan.checks.verify import open_manifest, verify
 
 
 def main() -> None:

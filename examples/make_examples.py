@@ -21,7 +21,7 @@ from sklearn.datasets import load_sample_images
 from torch import nn
 from torch.nn import functional
 
-from authentiscan.core.images import encode
+from authentiscan.images.decode import encode
 
 HERE = Path(__file__).parent
 STEPS = 700

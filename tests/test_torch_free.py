@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from authentiscan.core.images import encode
+from authentiscan.images.decode import encode
 
 HEAVY = ("torch", "torchvision", "timm", "lightning", "pyarrow", "matplotlib", "pandas", "sklearn")
 

@@ -12,9 +12,9 @@ import pytest
 from PIL import Image, PngImagePlugin
 
 from authentiscan.analysis import analyze, analyze_many, assemble, pipeline
-from authentiscan.core import images
 from authentiscan.core.errors import CorruptImageError, EmptyFileError, UnreadableFileError
 from authentiscan.core.types import RGBImage, Verdict
+from authentiscan.images import decode as images
 from authentiscan.inference import Detector, load_detector
 from authentiscan.provenance import Claim
 

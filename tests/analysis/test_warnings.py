@@ -7,9 +7,9 @@ import pytest
 from PIL import Image, ImageDraw
 
 from authentiscan.analysis import content, warnings
-from authentiscan.core import images
-from authentiscan.core.preprocess import Preprocess
 from authentiscan.core.types import RGBImage
+from authentiscan.images import decode as images
+from authentiscan.images.preprocess import Preprocess
 from authentiscan.provenance import Claim, Finding, Provenance, State
 
 PREPROCESS = Preprocess(size=64)

@@ -13,8 +13,8 @@ from typer.testing import CliRunner
 
 from authentiscan.cli import app
 from authentiscan.core.errors import AuthentiscanError
-from authentiscan.core.manifest import Manifest
-from authentiscan.data.catalog import CATALOG
+from authentiscan.datasets.catalog import CATALOG
+from authentiscan.manifest.table import Manifest
 
 Photos = dict[str, np.ndarray]
 

@@ -14,8 +14,8 @@ from typer.testing import CliRunner, Result
 
 from authentiscan.cli import data_checks
 from authentiscan.core.errors import ManifestError
-from authentiscan.core.images import encode
-from authentiscan.core.manifest import Manifest
+from authentiscan.images.decode import encode
+from authentiscan.manifest.table import Manifest
 
 app = typer.Typer()
 app.command()(data_checks.verify)

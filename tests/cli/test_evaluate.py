@@ -13,8 +13,8 @@ from typer.testing import CliRunner
 
 from authentiscan.cli import app
 from authentiscan.core.errors import ManifestError, UsageError
-from authentiscan.core.images import encode
-from authentiscan.core.manifest import Manifest
+from authentiscan.images.decode import encode
+from authentiscan.manifest.table import Manifest
 
 runner = CliRunner()
 

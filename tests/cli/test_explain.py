@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from authentiscan import cli
-from authentiscan.core.manifest import Manifest
+from authentiscan.manifest.table import Manifest
 
 Run = Callable[..., tuple[int, str, str]]
 

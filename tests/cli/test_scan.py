@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from authentiscan.core.images import encode
+from authentiscan.images.decode import encode
 
 COMMAND = str(Path(sys.executable).with_name("authentiscan"))
 Run = Callable[..., subprocess.CompletedProcess[str]]

@@ -7,10 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from authentiscan.core.images import encode
-from authentiscan.core.manifest import Manifest
-from authentiscan.evaluation.calibration import apply
-from authentiscan.inference.bundle import Calibration
+from authentiscan.images.decode import encode
+from authentiscan.manifest.table import Manifest
+from authentiscan.metrics.calibration import Calibration, apply
 
 
 class MeanScorer:

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 from authentiscan.core.errors import MetricError, UsageError
-from authentiscan.core.manifest import Manifest
 from authentiscan.evaluation.adapters import (
     Candidate,
     OnnxSpec,
@@ -22,14 +21,15 @@ from authentiscan.evaluation.compare_page import summary_markdown, write_compari
 from authentiscan.evaluation.cross_dataset import cross_evaluate
 from authentiscan.evaluation.cross_page import write_cross_evaluation
 from authentiscan.evaluation.harness import score_manifest
-from authentiscan.evaluation.significance import (
+from authentiscan.evaluation.slices import Options
+from authentiscan.evaluation.sources import DataSource
+from authentiscan.manifest.table import Manifest
+from authentiscan.metrics.significance import (
     critical_difference,
     delong,
     holm,
     paired_bootstrap,
 )
-from authentiscan.evaluation.slices import Options
-from authentiscan.evaluation.sources import DataSource
 
 QUICK = Options(rounds=60)
 
@@ -175,7 +175,7 @@ def test_onnx_meanings_agree(tiny_bundle, image_manifest, tmp_path) -> None:
     onnx.save(model, tmp_path / "mean.onnx")
     preprocess = open_candidate(str(tiny_bundle)).spec.preprocess.model_copy(update={"size": 32})
     images = [image_manifest.image_bytes(i) for i in (0, 1)]
-    from authentiscan.core.images import decode
+    from authentiscan.images.decode import decode
 
     pixels = [decode(i).pixels for i in images]
     found = []

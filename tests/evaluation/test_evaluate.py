@@ -22,7 +22,6 @@ from authentiscan.evaluation.evaluation_page import (
     slices_table,
 )
 from authentiscan.evaluation.harness import score_manifest
-from authentiscan.evaluation.metrics import METRICS
 from authentiscan.evaluation.records import Evaluation
 from authentiscan.evaluation.report import write_report
 from authentiscan.evaluation.robustness import robustness, sample
@@ -31,6 +30,7 @@ from authentiscan.evaluation.slices import Options
 from authentiscan.evaluation.sources import DataSource
 from authentiscan.inference import load_detector
 from authentiscan.inference.bundle import read_spec
+from authentiscan.metrics.ranking import METRICS
 
 QUICK = Options(rounds=60)
 
@@ -268,8 +268,8 @@ def test_robustness(scorer, image_manifest, tmp_path) -> None:
 
 
 def test_every_pair_is_a_valid_chain() -> None:
-    from authentiscan.data.degrade import parse
     from authentiscan.evaluation.robustness import PAIRS, SWEEPS
+    from authentiscan.images.degrade import parse
 
     for condition in [*PAIRS, *(c for family in SWEEPS.values() for c in family)]:
         parse(condition.chain)

@@ -9,9 +9,6 @@ import pyarrow as pa
 import pytest
 
 from authentiscan.core.errors import MetricError
-from authentiscan.core.images import encode
-from authentiscan.core.manifest import Manifest
-from authentiscan.data.degrade import parse
 from authentiscan.evaluation.harness import (
     manifest_pool,
     score_manifest,
@@ -20,8 +17,11 @@ from authentiscan.evaluation.harness import (
 )
 from authentiscan.evaluation.protocol import MATCHED, RAW, history
 from authentiscan.evaluation.scores import ScoreTable, quality_band, size_band
+from authentiscan.images.decode import encode
+from authentiscan.images.degrade import parse
 from authentiscan.inference import load_detector
-from authentiscan.inference.bundle import Calibration
+from authentiscan.manifest.table import Manifest
+from authentiscan.metrics.calibration import Calibration
 
 
 def test_scores_are_those_of_the_shipped_detector(tiny_bundle, image_manifest) -> None:

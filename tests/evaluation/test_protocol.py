@@ -6,8 +6,6 @@ import numpy as np
 import pytest
 
 from authentiscan.core.errors import UsageError
-from authentiscan.core.images import decode, encode
-from authentiscan.data.degrade import image_rng
 from authentiscan.evaluation.protocol import (
     FALLBACK_HISTORY,
     MATCHED,
@@ -17,6 +15,8 @@ from authentiscan.evaluation.protocol import (
     matched_weights,
     named,
 )
+from authentiscan.images.decode import decode, encode
+from authentiscan.images.degrade import image_rng
 
 
 @pytest.fixture

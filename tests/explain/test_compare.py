@@ -12,9 +12,9 @@ import pytest
 from PIL import Image
 
 from authentiscan.core.errors import UsageError
-from authentiscan.core.manifest import Manifest
 from authentiscan.explain.compare import CHANCE_IOU, compare, top_overlap
 from authentiscan.inference import load_detector
+from authentiscan.manifest.table import Manifest
 
 
 def manifest(images: list[np.ndarray], broken: bool = False) -> Manifest:

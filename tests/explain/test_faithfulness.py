@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 
 from authentiscan.core.errors import UsageError
-from authentiscan.core.preprocess import Preprocess
 from authentiscan.core.types import Prediction
 from authentiscan.explain.base import Heatmap
 from authentiscan.explain.faithfulness import Faithfulness, faithfulness, summarise
 from authentiscan.explain.sanity import randomised_similarity, rank_correlation
+from authentiscan.images.preprocess import Preprocess
 from authentiscan.inference import load_detector
-from authentiscan.inference.bundle import sigmoid
+from authentiscan.metrics.calibration import sigmoid
 
 
 class RedDetector:

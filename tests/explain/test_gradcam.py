@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from authentiscan.core.preprocess import Preprocess
 from authentiscan.core.types import DecodedImage, ImageFacts
 from authentiscan.explain import explain, heatmap
 from authentiscan.explain.base import Heatmap, enlarge, stitch
+from authentiscan.images.preprocess import Preprocess
 from authentiscan.inference import Detector, Network, Term, load_detector
 from authentiscan.models import create, names
 

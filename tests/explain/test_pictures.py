@@ -87,7 +87,7 @@ def test_flat_pictures_have_no_residual_and_no_error_level():
 
 
 def test_error_level_stands_out_where_history_differs(photos):
-    from authentiscan.core.images import decode, encode
+    from authentiscan.images.decode import decode, encode
 
     photo = photos["chelsea"]
     once = decode(encode(photo, "JPEG", quality=90)).pixels.copy()

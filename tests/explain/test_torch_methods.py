@@ -60,7 +60,7 @@ def test_methods_by_name(tiny_bundle, photos):
 
 
 def test_integrated_gradients_refuse_a_model_that_counts_pixels(tmp_path):
-    from authentiscan.core.preprocess import Preprocess
+    from authentiscan.images.preprocess import Preprocess
     from authentiscan.inference.export import save_bundle
     from authentiscan.models import create
 

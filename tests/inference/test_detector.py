@@ -46,7 +46,7 @@ def test_every_kind_of_source_gives_the_same_score(detector, photos):
 
 
 def test_paths_and_bytes_are_decoded(detector, photos, tmp_path):
-    pytest.importorskip("authentiscan.core.images")
+    pytest.importorskip("authentiscan.images.decode")
     path = tmp_path / "photo.png"
     Image.fromarray(photos["chelsea"]).save(path)
     expected = detector.predict(photos["chelsea"])

@@ -18,13 +18,13 @@ from authentiscan.core.errors import (
     BundleVersionError,
     UsageError,
 )
-from authentiscan.core.images import encode
 from authentiscan.explain import explain
 from authentiscan.explain.base import stitch
+from authentiscan.images.decode import encode
 from authentiscan.inference import EnsembleSpec, load_detector, read_spec
-from authentiscan.inference.bundle import Calibration
 from authentiscan.inference.ensemble import save_ensemble
 from authentiscan.inference.update import update_spec
+from authentiscan.metrics.calibration import Calibration
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +32,7 @@ def other_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A detector that crops in another way and has maps of another size."""
     import torch
 
-    from authentiscan.core.preprocess import Preprocess
+    from authentiscan.images.preprocess import Preprocess
     from authentiscan.inference.export import save_bundle
     from authentiscan.models import create
 

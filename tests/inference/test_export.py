@@ -10,11 +10,12 @@ import pytest
 import torch
 
 from authentiscan.core.errors import BundleError, UsageError
-from authentiscan.core.preprocess import Preprocess
+from authentiscan.images.preprocess import Preprocess
 from authentiscan.inference import export, load_detector, read_spec
-from authentiscan.inference.bundle import Calibration, Decision, Threshold
 from authentiscan.inference.export import export_onnx, save_bundle
 from authentiscan.inference.update import update_spec
+from authentiscan.metrics.calibration import Calibration
+from authentiscan.metrics.thresholds import Decision, Threshold
 from authentiscan.models import create, names
 
 SMALL = {"front": "npr", "widths": [8, 16], "depths": [1, 1]}

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from authentiscan.data.catalog.samples import lay_out
+from authentiscan.datasets.catalog.samples import lay_out
 from authentiscan.pipeline.config import PipelineConfig, load_config
 
 MakeConfig = Callable[..., PipelineConfig]

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from authentiscan.core.errors import TrainingError
-from authentiscan.core.manifest import Manifest
+from authentiscan.manifest.table import Manifest
 from authentiscan.pipeline.config import PipelineConfig
 from authentiscan.pipeline.data import DataPart, prepare, prepared
 from authentiscan.training.run import Quiet

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from authentiscan.core.errors import ImageLimitError
-from authentiscan.core.images import Limits, decode, encode
+from authentiscan.images.decode import Limits, decode, encode
 from authentiscan.scan.sources import find
 
 PICTURE = encode(np.full((8, 8, 3), 99, np.uint8), "PNG")

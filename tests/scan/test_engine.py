@@ -11,7 +11,7 @@ import pytest
 
 from authentiscan.analysis import analyze
 from authentiscan.core.errors import UsageError
-from authentiscan.core.images import decode, encode
+from authentiscan.images.decode import decode, encode
 from authentiscan.inference import Detector, load_detector
 from authentiscan.scan import Item, Options, find, scan
 from authentiscan.scan.engine import THUMBNAIL_SIDE

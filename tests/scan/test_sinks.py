@@ -13,8 +13,8 @@ import pytest
 
 from authentiscan.analysis import Report
 from authentiscan.core.errors import UsageError
-from authentiscan.core.images import encode
 from authentiscan.core.types import Verdict
+from authentiscan.images.decode import encode
 from authentiscan.scan import Item, Scanned, Sinks, open_sink
 from authentiscan.scan.resume import done, repair, without
 from authentiscan.scan.sinks import CSV_COLUMNS, Csv

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from authentiscan.core.errors import UnreadableFileError
-from authentiscan.core.images import read_source
+from authentiscan.images.decode import read_source
 from authentiscan.scan.sources import count, find, shown
 
 

@@ -10,8 +10,8 @@ import pyarrow as pa
 import pytest
 from PIL import Image
 
-from authentiscan.core.images import encode
-from authentiscan.core.manifest import Manifest
+from authentiscan.images.decode import encode
+from authentiscan.manifest.table import Manifest
 from authentiscan.training.recipe import Recipe
 from authentiscan.training.recipe_file import parse_recipe
 

@@ -13,10 +13,10 @@ import pytest
 import torch
 
 from authentiscan.core.errors import BundleError, RecipeError, TrainingError, UsageError
-from authentiscan.core.images import encode
-from authentiscan.core.manifest import Manifest
+from authentiscan.images.decode import encode
 from authentiscan.inference import load_detector, read_spec
 from authentiscan.inference.update import update_spec
+from authentiscan.manifest.table import Manifest
 from authentiscan.training.before_after import MARKDOWN_FILE, Change, table_of
 from authentiscan.training.continual import continued, start_model
 from authentiscan.training.feeding import figures, share_weights

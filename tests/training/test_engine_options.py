@@ -16,9 +16,9 @@ from torch import nn
 
 from authentiscan import models
 from authentiscan.core.errors import TrainingError
-from authentiscan.core.images import decode
-from authentiscan.core.manifest import Manifest
+from authentiscan.images.decode import decode
 from authentiscan.inference import load_detector
+from authentiscan.manifest.table import Manifest
 from authentiscan.training.layers import kept_statistics
 from authentiscan.training.recipe import Recipe
 from authentiscan.training.run import Quiet, Result, train

@@ -14,12 +14,12 @@ from typer.testing import CliRunner
 
 from authentiscan.cli import app
 from authentiscan.core.errors import MetricError, UsageError
-from authentiscan.core.images import encode
-from authentiscan.core.manifest import Manifest
-from authentiscan.core.preprocess import Preprocess
 from authentiscan.evaluation.slices import Options
+from authentiscan.images.decode import encode
+from authentiscan.images.preprocess import Preprocess
 from authentiscan.inference import EnsembleSpec, load_detector, read_spec
 from authentiscan.inference.export import save_bundle
+from authentiscan.manifest.table import Manifest
 from authentiscan.models import create
 from authentiscan.training.ensemble import fit_shares, make_ensemble
 
@@ -180,7 +180,7 @@ def test_from_the_command_line(tiny_bundle, crops, tmp_path):
 def test_making_one_needs_no_torch(tiny_bundle, noise_bundle, crops, tmp_path):
     code = (
         "import sys; from pathlib import Path;"
-        "from authentiscan.core.manifest import Manifest;"
+        "from authentiscan.manifest.table import Manifest;"
         "from authentiscan.training.ensemble import make_ensemble;"
         f"val = Manifest.read({str(crops)!r}).where(split='val');"
         f"make_ensemble([{str(tiny_bundle)!r}, {str(noise_bundle)!r}],"

@@ -10,10 +10,10 @@ import pytest
 import torch
 
 from authentiscan.core.errors import UsageError
-from authentiscan.core.manifest import Manifest
-from authentiscan.data.loaders import Draw
 from authentiscan.inference import load_detector
+from authentiscan.manifest.table import Manifest
 from authentiscan.training.fixed import FeatureRows, collate
+from authentiscan.training.loaders import Draw
 from authentiscan.training.recipe import Recipe
 from authentiscan.training.run import train
 

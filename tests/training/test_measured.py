@@ -13,9 +13,9 @@ from PIL import Image
 from sklearn.metrics import classification_report as reference
 
 from authentiscan.core.errors import MetricError
-from authentiscan.evaluation.metrics import Confusion, confusion
 from authentiscan.evaluation.scores import ScoreTable
 from authentiscan.inference import read_spec
+from authentiscan.metrics.ranking import Confusion, confusion
 from authentiscan.training.measured import classification_report, write_part
 
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from authentiscan.core.errors import TrainingError
-from authentiscan.data.split import exact_counts
+from authentiscan.manifest.split import exact_counts
 from authentiscan.training.recipe import Sampling
 from authentiscan.training.sampling import EpochBatches, EpochPlan
 

@@ -17,9 +17,9 @@ from authentiscan.analysis.report import (
     Stability,
     crops_of,
 )
-from authentiscan.core import images
 from authentiscan.core.errors import AuthentiscanError
 from authentiscan.core.types import DecodedImage, Prediction
+from authentiscan.images import decode as images
 from authentiscan.provenance import Provenance, TrustList
 from authentiscan.provenance import inspect as inspect_provenance
 

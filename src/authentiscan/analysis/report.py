@@ -10,20 +10,17 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 from pydantic.json_schema import SkipJsonSchema
 
+from authentiscan.core.records import Record
 from authentiscan.core.types import ImageFacts, Prediction, Verdict
 from authentiscan.provenance.records import Provenance
 
 SCHEMA_VERSION = 1
 
 
-class _Record(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Crop(_Record):
+class Crop(Record):
     """A crop's place in pixels of the upright image and its score, P(generated) in [0, 1]."""
 
     left: int
@@ -33,14 +30,14 @@ class Crop(_Record):
     score: float = Field(ge=0, le=1)
 
 
-class ReportWarning(_Record):
+class ReportWarning(Record):
     """What makes the verdict less reliable; ``code`` is stable, ``message`` is for people."""
 
     code: str
     message: str
 
 
-class StabilityTrial(_Record):
+class StabilityTrial(Record):
     """The score of the image after one change, and the verdict its pixels would get then."""
 
     change: str
@@ -48,7 +45,7 @@ class StabilityTrial(_Record):
     verdict: Verdict
 
 
-class Stability(_Record):
+class Stability(Record):
     """What the score does when the same image is stored or scaled differently.
 
     flips: changes after which the pixels say the opposite (real instead of generated or reversed).
@@ -68,7 +65,7 @@ class Stability(_Record):
         return not self.flips
 
 
-class ImageInfo(_Record):
+class ImageInfo(Record):
     """Facts of the image file; see `authentiscan.core.types.ImageFacts`."""
 
     format: str
@@ -89,7 +86,7 @@ class ImageInfo(_Record):
         return cls(**{name: getattr(facts, name) for name in cls.model_fields})
 
 
-class ModelInfo(_Record):
+class ModelInfo(Record):
     """Which detector gave the score; ``sha256`` of its graph, or of all its networks."""
 
     name: str
@@ -98,7 +95,7 @@ class ModelInfo(_Record):
     sha256: str | None = None
 
 
-class Report(_Record):
+class Report(Record):
     """The verdict on one image and everything it rests on.
 
     path: what the caller gave, or the name given for bytes.

@@ -13,8 +13,8 @@ import numpy as np
 from PIL import Image
 
 from authentiscan.analysis.report import Stability, StabilityTrial
-from authentiscan.core import images
 from authentiscan.core.types import Prediction, RGBImage, Verdict
+from authentiscan.images import decode as images
 
 BUDGET_SECONDS = 10.0
 """After this long no further trial is begun, so that one image cannot hold up a batch."""

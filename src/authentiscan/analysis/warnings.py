@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from authentiscan.analysis import content
 from authentiscan.analysis.content import Content
 from authentiscan.analysis.report import ReportWarning
-from authentiscan.core import figures
-from authentiscan.core.preprocess import Preprocess
 from authentiscan.core.types import DecodedImage, ImageFacts, RGBImage
+from authentiscan.images import figures
+from authentiscan.images.preprocess import Preprocess
 from authentiscan.provenance import Provenance, State, programs
 
 LEAST_SIDE = 16

@@ -110,9 +110,9 @@ def compare(
 
 
 def _print(found: Comparisons) -> None:
-    from authentiscan.evaluation.bootstrap import Estimate
     from authentiscan.evaluation.compare_page import SUMMARY
     from authentiscan.evaluation.words import WORDS
+    from authentiscan.metrics.bootstrap import Estimate
 
     for place in found.data:
         parts = found.of(place)

@@ -44,8 +44,8 @@ def list_data_sets(
 
     from rich.table import Table
 
-    from authentiscan.data.catalog import CATALOG
-    from authentiscan.data.download import presence
+    from authentiscan.datasets.catalog import CATALOG
+    from authentiscan.datasets.download import presence
 
     present = {n: "" if e.layout else presence(e, root / n) for n, e in CATALOG.items()}
     if as_json:
@@ -105,8 +105,8 @@ def download(
 
     Example: authentiscan data download cifake --from hub
     """
-    from authentiscan.data import catalog
-    from authentiscan.data.download import fetch, manual_steps
+    from authentiscan.datasets import catalog
+    from authentiscan.datasets.download import fetch, manual_steps
 
     entry = catalog.find(name)
     if check is not None:
@@ -123,7 +123,7 @@ def download(
 def _check_archives(folder: Path, *, quick: bool) -> None:
     from rich.table import Table
 
-    from authentiscan.data.archives import check_archives
+    from authentiscan.datasets.archives import check_archives
 
     with _progress("archives") as bar:
         task = bar.add_task("testing", total=None)
@@ -200,9 +200,9 @@ def organize(  # noqa: PLR0917  (options of a command)
 
     Example: authentiscan data organize raw/ web.parquet --out all.parquet --hold-out generator=flux
     """
-    from authentiscan.data.organize import Input
-    from authentiscan.data.organize import organize as make
-    from authentiscan.data.split import parse_hold_outs
+    from authentiscan.datasets.organize import Input
+    from authentiscan.datasets.organize import organize as make
+    from authentiscan.manifest.split import parse_hold_outs
 
     options = {"dataset": dataset, "generator": generator, "labels": _labels(label or [])}
     sources = [Input.parse(text, layout=layout, **options) for text in inputs]
@@ -257,8 +257,8 @@ def select(
     Example: authentiscan data select all.parquet --where split=test --where generator=flux
     --where generator=camera --out flux.parquet
     """
-    from authentiscan.data import select as room
-    from authentiscan.data.verify import open_manifest, write_manifest
+    from authentiscan.checks.verify import open_manifest, write_manifest
+    from authentiscan.manifest import select as room
 
     chosen = room.select(open_manifest(manifest), room.parse_wheres(where or []))
     if sample is not None:
@@ -295,8 +295,8 @@ def shard(
 
     Example: authentiscan data shard all.parquet --out shards/
     """
-    from authentiscan.core.manifest import Manifest
-    from authentiscan.data.shards import pack
+    from authentiscan.manifest.table import Manifest
+    from authentiscan.training.shards import pack
 
     with _progress("images") as bar:
         task = bar.add_task("packing", total=None)
@@ -318,8 +318,8 @@ app.command()(audit)
 def _print_counts(path: Path) -> None:
     from rich.table import Table
 
-    from authentiscan.core.manifest import SPLITS
-    from authentiscan.data.counts import count_rows
+    from authentiscan.manifest.counts import count_rows
+    from authentiscan.manifest.table import SPLITS
 
     rows = count_rows(path)
     table = Table(title=str(path))

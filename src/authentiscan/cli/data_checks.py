@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from authentiscan.data.audit import Audit
-    from authentiscan.data.verify import Verification
+    from authentiscan.checks.audit import Audit
+    from authentiscan.checks.verify import Verification
 
 MANIFEST = typer.Argument(
     help="A manifest (data organize), or a Parquet table with images and a label column.",
@@ -54,7 +54,7 @@ def verify(
 
     Example: authentiscan data verify data.parquet --html verify.html --fix clean.parquet
     """
-    from authentiscan.data import verify as room
+    from authentiscan.checks import verify as room
 
     opened = room.open_manifest(manifest)
     with _bars() as bar:
@@ -119,8 +119,8 @@ def audit(
 
     Example: authentiscan data audit data.parquet --after jpeg:quality=90 --html audit.html
     """
-    from authentiscan.data import audit as room
-    from authentiscan.data.verify import open_manifest, write_manifest
+    from authentiscan.checks import audit as room
+    from authentiscan.checks.verify import open_manifest, write_manifest
 
     opened = open_manifest(manifest)
     with _bars() as bar:

@@ -150,7 +150,7 @@ def _threads() -> str:
 def _formats() -> str:
     import numpy as np
 
-    from authentiscan.core.images import decode, encode
+    from authentiscan.images.decode import decode, encode
 
     square = np.zeros((16, 16, 3), np.uint8)
     names = [name for name in ("JPEG", "PNG", "WEBP", "AVIF") if decode(encode(square, name))]

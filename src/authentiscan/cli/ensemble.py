@@ -21,8 +21,8 @@ from authentiscan.cli.evaluate import (
 )
 
 if TYPE_CHECKING:
-    from authentiscan.core.manifest import Manifest
     from authentiscan.evaluation.harness import Progress
+    from authentiscan.manifest.table import Manifest
     from authentiscan.training.ensemble import Ensembled, Weights
 
 

@@ -145,9 +145,9 @@ def evaluate(
 
 def print_evaluation(evaluation: Evaluation, parts: Sequence[str] = ()) -> None:
     """The protocols side by side, tables of ``parts``, and the warnings, on the terminal."""
-    from authentiscan.evaluation.bootstrap import Estimate
     from authentiscan.evaluation.evaluation_page import short_slices_table, verdicts_table
     from authentiscan.evaluation.words import PARTS, WORDS
+    from authentiscan.metrics.bootstrap import Estimate
 
     title = f"{evaluation.detector.name} on {evaluation.data.name}: %, with 95 % intervals"
     rows: list[list[str]] = []

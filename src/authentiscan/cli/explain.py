@@ -194,9 +194,9 @@ def explain_compare(
     from rich.progress import Progress
     from rich.table import Table
 
-    from authentiscan.core.manifest import Manifest
     from authentiscan.explain.compare import compare
     from authentiscan.inference import load_detector
+    from authentiscan.manifest.table import Manifest
 
     detectors = {
         name: load_detector(path, threads=threads) for name, path in _named(models).items()
@@ -229,9 +229,9 @@ def explain_compare(
 
 
 def _explained(detector: Detector, path: Path, wishes: _Wishes) -> tuple[RGBImage, Heatmap]:
-    from authentiscan.core.images import decode
     from authentiscan.explain import explain as explain_image
     from authentiscan.explain.methods import method
+    from authentiscan.images.decode import decode
 
     pixels = decode(path).pixels
     by = method(wishes.method)
@@ -256,7 +256,7 @@ def _drawn(detector: Detector, pixels: RGBImage, found: Heatmap, wishes: _Wishes
 def _saved(drawn: RGBImage, source: Path, save: Path, *, many: bool, written: set[Path]) -> Path:
     """Write the picture to ``save``, or into it where it is a folder; no picture twice."""
     from authentiscan.core.errors import UsageError
-    from authentiscan.core.images import encode
+    from authentiscan.images.decode import encode
 
     if many or save.is_dir() or not save.suffix:
         save.mkdir(parents=True, exist_ok=True)

@@ -40,7 +40,7 @@ def provenance(
     Example: authentiscan provenance picture.png --trust-list C2PA-TRUST-LIST.pem
     """
     from authentiscan.core.errors import DecodeError
-    from authentiscan.core.images import read_source
+    from authentiscan.images.decode import read_source
     from authentiscan.provenance import TrustList, inspect
 
     trust = TrustList.read(trust_list) if trust_list else TrustList.default()

@@ -21,23 +21,24 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from authentiscan.core.csv_cells import restored
 from authentiscan.core.errors import MetricError, UsageError
-from authentiscan.core.manifest import Manifest
-from authentiscan.core.preprocess import Preprocess
+from authentiscan.core.records import Record
 from authentiscan.core.types import RGBImage
-from authentiscan.evaluation.calibration import apply
 from authentiscan.evaluation.harness import BundleScorer, Scorer
-from authentiscan.evaluation.metrics import Floats
 from authentiscan.evaluation.scores import ScoreTable, blank_columns
-from authentiscan.inference.bundle import SPEC_FILE, Calibration, DetectorSpec, file_sha256
+from authentiscan.images.preprocess import Preprocess
+from authentiscan.inference.bundle import SPEC_FILE, DetectorSpec, file_sha256
+from authentiscan.manifest.table import Manifest
+from authentiscan.metrics.calibration import Calibration, apply
+from authentiscan.metrics.ranking import Floats
 
 _CLIP = 1e-12
 
 
-class OnnxSpec(BaseModel):
+class OnnxSpec(Record):
     """How to run somebody's ONNX classifier: JSON beside the file.
 
     onnx: its file, relative to the JSON. preprocess: as in a bundle's detector.json (size, resize,
@@ -45,8 +46,6 @@ class OnnxSpec(BaseModel):
     is: ``logit`` or ``probability`` of generated (N,) or (N, 1), or ``logits`` of several classes
     (N, K), of which ``generated_index`` is the generated one. threshold: a score in [0, 1].
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     onnx: str
     name: str = ""

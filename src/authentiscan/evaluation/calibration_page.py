@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from authentiscan.evaluation import plots
-from authentiscan.evaluation.page import Page, Picture, Section, Table
 from authentiscan.evaluation.recalibrate import CalibrationResult
+from authentiscan.report import plots
+from authentiscan.report.page import Page, Picture, Section, Table
 
 
 def write_calibration_report(result: CalibrationResult, name: str, folder: Path) -> Path:

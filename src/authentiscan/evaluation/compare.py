@@ -11,17 +11,20 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from authentiscan.core.errors import MetricError, UsageError
-from authentiscan.core.manifest import Manifest
-from authentiscan.evaluation import curves
+from authentiscan.core.records import Record
 from authentiscan.evaluation.adapters import Candidate, read_scores
-from authentiscan.evaluation.bootstrap import Estimate
-from authentiscan.evaluation.curves import Curve
 from authentiscan.evaluation.evaluate import data_facts
 from authentiscan.evaluation.harness import Progress, manifest_pool, score_panel
 from authentiscan.evaluation.protocol import Treatment, named
-from authentiscan.evaluation.records import DataFacts, Record, Settings, Slice
+from authentiscan.evaluation.records import DataFacts, Settings, Slice
 from authentiscan.evaluation.scores import ScoreTable
-from authentiscan.evaluation.significance import (
+from authentiscan.evaluation.slices import Measuring, Options, Slicer, no_intervals
+from authentiscan.evaluation.sources import DataSource
+from authentiscan.manifest.table import Manifest
+from authentiscan.metrics import curves
+from authentiscan.metrics.bootstrap import Estimate
+from authentiscan.metrics.curves import Curve
+from authentiscan.metrics.significance import (
     Difference,
     Ranks,
     critical_difference,
@@ -29,8 +32,6 @@ from authentiscan.evaluation.significance import (
     holm,
     paired_bootstrap,
 )
-from authentiscan.evaluation.slices import Measuring, Options, Slicer, no_intervals
-from authentiscan.evaluation.sources import DataSource
 
 TESTED = ("roc_auc", "balanced_accuracy", "tpr_at_fpr_5")
 UNIT_IMAGES = 10  # a generator needs so many images to be a unit of the ranking

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from authentiscan.evaluation import plots
-from authentiscan.evaluation.bootstrap import Estimate
 from authentiscan.evaluation.compare import (
     TESTED,
     UNIT_IMAGES,
@@ -14,11 +12,13 @@ from authentiscan.evaluation.compare import (
     Comparisons,
     PairTest,
 )
-from authentiscan.evaluation.metrics import METRICS
-from authentiscan.evaluation.page import Page, Picture, Section, Table
 from authentiscan.evaluation.report import file_name
-from authentiscan.evaluation.significance import Difference
 from authentiscan.evaluation.words import PROTOCOLS, WORDS
+from authentiscan.metrics.bootstrap import Estimate
+from authentiscan.metrics.ranking import METRICS
+from authentiscan.metrics.significance import Difference
+from authentiscan.report import plots
+from authentiscan.report.page import Page, Picture, Section, Table
 
 SUMMARY = ("balanced_accuracy", "roc_auc", "tpr_at_fpr_5")
 

@@ -16,16 +16,17 @@ import numpy as np
 
 from authentiscan.core.csv_cells import defused_row
 from authentiscan.core.errors import UsageError
+from authentiscan.core.records import Record
 from authentiscan.evaluation.adapters import Candidate
-from authentiscan.evaluation.bootstrap import Estimate, Resampler, interval, replicates
 from authentiscan.evaluation.evaluate import data_facts, worst_mistakes
 from authentiscan.evaluation.harness import Progress, manifest_pool, score_panel
-from authentiscan.evaluation.metrics import Floats, Ranking
 from authentiscan.evaluation.protocol import named
-from authentiscan.evaluation.records import DataFacts, Mistake, Record, Settings
+from authentiscan.evaluation.records import DataFacts, Mistake, Settings
 from authentiscan.evaluation.scores import ScoreTable
 from authentiscan.evaluation.slices import Measuring, Options
 from authentiscan.evaluation.sources import DataSource
+from authentiscan.metrics.bootstrap import Estimate, Resampler, interval, replicates
+from authentiscan.metrics.ranking import Floats, Ranking
 
 GAP_METRICS = ("roc_auc", "balanced_accuracy", "accuracy")
 

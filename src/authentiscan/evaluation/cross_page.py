@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from authentiscan.core.manifest import Manifest
-from authentiscan.evaluation import plots
-from authentiscan.evaluation.bootstrap import Estimate
 from authentiscan.evaluation.cross_dataset import Cell, CrossEvaluation
-from authentiscan.evaluation.page import Page, Picture, Section, Table, Thumb, thumbnail
 from authentiscan.evaluation.words import PROTOCOLS, WORDS
+from authentiscan.manifest.table import Manifest
+from authentiscan.metrics.bootstrap import Estimate
+from authentiscan.report import plots
+from authentiscan.report.page import Page, Picture, Section, Table, Thumb, thumbnail
 
 _SHOWN = ("roc_auc", "balanced_accuracy", "real_accuracy", "generated_accuracy", "tpr_at_fpr_5")
 _MAPPED = ("roc_auc", "balanced_accuracy")

@@ -13,14 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from authentiscan.core.errors import MetricError
-from authentiscan.core.manifest import Manifest
-from authentiscan.evaluation import curves
-from authentiscan.evaluation.bootstrap import (
-    Estimate,
-    Resampler,
-    interval,
-    replicates,
-)
 from authentiscan.evaluation.harness import (
     Progress,
     Scorer,
@@ -28,7 +20,6 @@ from authentiscan.evaluation.harness import (
     manifest_pool,
     score_treatments,
 )
-from authentiscan.evaluation.metrics import Ranking
 from authentiscan.evaluation.protocol import NAMES, Treatment, named
 from authentiscan.evaluation.records import (
     DataFacts,
@@ -41,10 +32,19 @@ from authentiscan.evaluation.records import (
 )
 from authentiscan.evaluation.scores import ScoreTable
 from authentiscan.evaluation.slices import Measuring, Options, count_groups, no_intervals
-from authentiscan.evaluation.thresholds import share_interval, verdicts
 from authentiscan.evaluation.words import WORDS
 from authentiscan.inference.bundle import DetectorSpec
 from authentiscan.inference.detector import Detector
+from authentiscan.manifest.table import Manifest
+from authentiscan.metrics import curves
+from authentiscan.metrics.bootstrap import (
+    Estimate,
+    Resampler,
+    interval,
+    replicates,
+)
+from authentiscan.metrics.ranking import Ranking
+from authentiscan.metrics.thresholds import share_interval, verdicts
 
 _COMPARED = ("roc_auc", "balanced_accuracy")
 _PER_ORIGIN = 2

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from authentiscan.core.manifest import Manifest
-from authentiscan.evaluation import plots
-from authentiscan.evaluation.bootstrap import Estimate
-from authentiscan.evaluation.metrics import METRICS, Confusion
-from authentiscan.evaluation.page import Page, Picture, Section, Table, Thumb, thumbnail
 from authentiscan.evaluation.records import Evaluation, ProtocolResult, Slice
 from authentiscan.evaluation.words import PARTS, PROTOCOLS, WORDS
+from authentiscan.manifest.table import Manifest
+from authentiscan.metrics.bootstrap import Estimate
+from authentiscan.metrics.ranking import METRICS, Confusion
+from authentiscan.report import plots
+from authentiscan.report.page import Page, Picture, Section, Table, Thumb, thumbnail
 
 SLICE_METRICS = (
     "real_accuracy",

@@ -1,6 +1,6 @@
 """The harness: a manifest streamed through a detector exactly as it ships.
 
-bytes -> core.images.decode -> treatment -> the bundle's Preprocess -> ONNX -> pooled logit
+bytes -> images.decode -> treatment -> the bundle's Preprocess -> ONNX -> pooled logit
       -> calibrated score
 
 One thread reads (in the order rows lie on disk), a few decode and infer; at most a few images are
@@ -22,16 +22,16 @@ from typing import Any, Protocol, TypeAlias
 import numpy as np
 
 from authentiscan.core.errors import AuthentiscanError
-from authentiscan.core.images import decode
-from authentiscan.core.manifest import Manifest
 from authentiscan.core.types import DecodedImage, ImageFacts, RGBImage
-from authentiscan.data.augment import needs_history
-from authentiscan.data.degrade import Chain, image_rng
-from authentiscan.evaluation.calibration import apply
-from authentiscan.evaluation.metrics import Floats
 from authentiscan.evaluation.protocol import RAW, Treatment, encoding_pool
 from authentiscan.evaluation.scores import ScoreTable, blank_columns
+from authentiscan.images.decode import decode
+from authentiscan.images.degrade import Chain, image_rng
+from authentiscan.images.history import needs_history
 from authentiscan.inference.detector import Detector
+from authentiscan.manifest.table import Manifest
+from authentiscan.metrics.calibration import apply
+from authentiscan.metrics.ranking import Floats
 
 Progress: TypeAlias = Callable[[int, int], None]
 """Called with images done and images in all."""

@@ -29,12 +29,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from authentiscan.core.errors import DecodeError, UsageError
-from authentiscan.core.jpeg import read_header
 from authentiscan.core.types import RGBImage
-from authentiscan.data import degrade
-from authentiscan.data.augment import NEARLY_LOSSLESS
-from authentiscan.data.degrade.codecs import jpeg
-from authentiscan.evaluation.metrics import Floats
+from authentiscan.images import degrade
+from authentiscan.images.degrade.codecs import jpeg
+from authentiscan.images.history import NEARLY_LOSSLESS
+from authentiscan.images.jpeg import read_header
+from authentiscan.metrics.ranking import Floats
 
 QUALITY = 90
 NAMES = ("raw", "matched", "history")

@@ -15,15 +15,21 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from authentiscan.core.errors import MetricError, UsageError
-from authentiscan.evaluation import curves
-from authentiscan.evaluation.bootstrap import estimates
-from authentiscan.evaluation.calibration import Method, apply, fit
-from authentiscan.evaluation.curves import Histogram, ReliabilityBin
-from authentiscan.evaluation.metrics import Floats, measure
-from authentiscan.evaluation.records import Evaluation, Record, Verdicts
+from authentiscan.core.records import Record
+from authentiscan.evaluation.records import Evaluation
 from authentiscan.evaluation.scores import ScoreTable
-from authentiscan.evaluation.thresholds import (
+from authentiscan.inference.bundle import read_spec
+from authentiscan.inference.update import update_spec
+from authentiscan.metrics import curves
+from authentiscan.metrics.bootstrap import estimates
+from authentiscan.metrics.calibration import Calibration, Method, apply, fit
+from authentiscan.metrics.curves import Histogram, ReliabilityBin
+from authentiscan.metrics.ranking import Floats, measure
+from authentiscan.metrics.thresholds import (
     Costs,
+    Decision,
+    Threshold,
+    Verdicts,
     at_fpr,
     cheapest_threshold,
     choose_decision,
@@ -31,8 +37,6 @@ from authentiscan.evaluation.thresholds import (
     score_interval,
     verdicts,
 )
-from authentiscan.inference.bundle import Calibration, Decision, Threshold, read_spec
-from authentiscan.inference.update import update_spec
 
 Choice: TypeAlias = Method | Literal["auto"]
 FOLDS = 5

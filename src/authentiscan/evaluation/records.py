@@ -5,16 +5,12 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-from authentiscan.evaluation.bootstrap import Estimate
-from authentiscan.evaluation.curves import Curve, Histogram, ReliabilityBin
-
-
-class Record(BaseModel):
-    """Frozen, unknown keys refused."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
+from authentiscan.core.records import Record
+from authentiscan.metrics.bootstrap import Estimate
+from authentiscan.metrics.curves import Curve, Histogram, ReliabilityBin
+from authentiscan.metrics.thresholds import Verdicts
 
 
 class Slice(Record):
@@ -42,13 +38,6 @@ class ThresholdCheck(Record):
     stated_fpr: float
     fpr: Estimate
     tpr: Estimate
-
-
-class Verdicts(Record):
-    """How many images of each class got each verdict."""
-
-    real: dict[str, int]
-    generated: dict[str, int]
 
 
 class ProtocolResult(Record):

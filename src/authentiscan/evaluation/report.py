@@ -12,17 +12,17 @@ from pydantic import ValidationError
 
 from authentiscan.core.csv_cells import defused_row
 from authentiscan.core.errors import UsageError
-from authentiscan.core.manifest import Manifest
-from authentiscan.evaluation.bootstrap import Estimate
 from authentiscan.evaluation.cross_dataset import CrossEvaluation
 from authentiscan.evaluation.cross_page import cross_sections
 from authentiscan.evaluation.evaluate import Result
 from authentiscan.evaluation.evaluation_page import evaluation_page
-from authentiscan.evaluation.metrics import METRICS
-from authentiscan.evaluation.page import Section
 from authentiscan.evaluation.records import Evaluation
 from authentiscan.evaluation.robustness import Robustness
 from authentiscan.evaluation.robustness_page import robustness_sections
+from authentiscan.manifest.table import Manifest
+from authentiscan.metrics.bootstrap import Estimate
+from authentiscan.metrics.ranking import METRICS
+from authentiscan.report.page import Section
 
 
 def write_report(

@@ -15,8 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from authentiscan.core.errors import UsageError
-from authentiscan.core.manifest import Manifest
-from authentiscan.evaluation.bootstrap import Estimate
+from authentiscan.core.records import Record
 from authentiscan.evaluation.evaluate import data_facts, detector_facts
 from authentiscan.evaluation.harness import (
     Progress,
@@ -26,11 +25,13 @@ from authentiscan.evaluation.harness import (
     score_treatments,
 )
 from authentiscan.evaluation.protocol import Treatment, named
-from authentiscan.evaluation.records import DataFacts, DetectorFacts, Record, Settings
+from authentiscan.evaluation.records import DataFacts, DetectorFacts, Settings
 from authentiscan.evaluation.scores import ScoreTable
 from authentiscan.evaluation.slices import Measuring, Options
-from authentiscan.evaluation.thresholds import share_interval
 from authentiscan.inference.detector import Detector
+from authentiscan.manifest.table import Manifest
+from authentiscan.metrics.bootstrap import Estimate
+from authentiscan.metrics.thresholds import share_interval
 
 BASE = "base"
 REPORTED = (

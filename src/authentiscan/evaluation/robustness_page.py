@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from authentiscan.evaluation import plots
-from authentiscan.evaluation.page import Page, Picture, Section, Table
 from authentiscan.evaluation.robustness import (
     AXES,
     PAIR_NAMES,
@@ -15,6 +13,8 @@ from authentiscan.evaluation.robustness import (
     jpeg_csv,
 )
 from authentiscan.evaluation.words import WORDS
+from authentiscan.report import plots
+from authentiscan.report.page import Page, Picture, Section, Table
 
 _SHOWN = ("balanced_accuracy", "real_accuracy", "generated_accuracy", "roc_auc", "tpr_at_fpr_5")
 

@@ -14,10 +14,9 @@ from numpy.typing import NDArray
 
 from authentiscan.core.csv_cells import defused_row
 from authentiscan.core.errors import MetricError, MissingExtraError
-from authentiscan.core.manifest import Manifest
-from authentiscan.evaluation.calibration import apply
-from authentiscan.evaluation.metrics import Floats
-from authentiscan.inference.bundle import Calibration
+from authentiscan.manifest.table import Manifest
+from authentiscan.metrics.calibration import Calibration, apply
+from authentiscan.metrics.ranking import Floats
 
 SIZE_EDGES = (64, 128, 256, 512, 1024, 2048)
 QUALITY_EDGES = (60, 75, 85, 90, 95, 98)

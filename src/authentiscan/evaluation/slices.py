@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from authentiscan.evaluation.bootstrap import LEVEL, ROUNDS, Estimate, estimates
-from authentiscan.evaluation.metrics import METRICS, Floats
 from authentiscan.evaluation.protocol import matched_weights
 from authentiscan.evaluation.records import Settings, Slice
 from authentiscan.evaluation.scores import ScoreTable
-from authentiscan.evaluation.thresholds import share_interval
+from authentiscan.metrics.bootstrap import LEVEL, ROUNDS, Estimate, estimates
+from authentiscan.metrics.ranking import METRICS, Floats
+from authentiscan.metrics.thresholds import share_interval
 
 PARTS = ("dataset", "generator", "source", "style", "format", "size_band", "jpeg_band")
 _AGAINST_ALL = ("dataset", "generator", "source", "style")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from authentiscan.core.errors import ManifestError
-from authentiscan.core.manifest import SPLITS, Manifest
+from authentiscan.manifest.table import SPLITS, Manifest
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ def named_source(text: str, *, split: str | None = None, cache: Path | None = No
 
 def read_data(path: Path | str, *, split: str | None = None, cache: Path | None = None) -> Manifest:
     """The manifest at ``path``, or one made of the folder or zip there (``real/`` and ``fake/`` and
-    the other layouts that `data.organize` knows).
+    the other layouts that `datasets.organize` knows).
 
     split: keep only its rows; None or ``all`` keeps every row. cache: folder for the manifest made
     of a folder; a temporary one without it. Raises ManifestError where nothing is left.
@@ -60,7 +60,7 @@ def data_name(path: Path | str, split: str | None = None) -> str:
 
 
 def _organized(source: Path, cache: Path | None) -> Manifest:
-    from authentiscan.data.organize import organize
+    from authentiscan.datasets.organize import organize
 
     if not source.exists():
         raise ManifestError(f"no manifest, folder or zip at {source}")

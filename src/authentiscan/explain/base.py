@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from authentiscan.core.preprocess import Preprocess, Tensor
 from authentiscan.core.types import Box, DecodedImage, Prediction, Reading, RGBImage
+from authentiscan.images.preprocess import Preprocess, Tensor
 
 Target: TypeAlias = Literal["generated", "real"]
 """Which way the evidence points that a map shows."""

@@ -16,13 +16,13 @@ from numpy.typing import NDArray
 
 from authentiscan.core.csv_cells import defused
 from authentiscan.core.errors import DecodeError, UsageError
-from authentiscan.core.images import decode, encode
-from authentiscan.core.manifest import Manifest
 from authentiscan.core.types import RGBImage
 from authentiscan.explain.base import Explainable, Heatmap, Target, enlarge
 from authentiscan.explain.colours import coloured
 from authentiscan.explain.gradcam import explain
 from authentiscan.explain.overlay import Panel, figure, labelled_matrix, overlay
+from authentiscan.images.decode import decode, encode
+from authentiscan.manifest.table import Manifest
 
 SIDES: tuple[Target, Target] = ("generated", "real")
 GRID = 64

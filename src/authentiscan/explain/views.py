@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from authentiscan.core.errors import UsageError
-from authentiscan.core.images import decode, encode
 from authentiscan.core.types import RGBImage
+from authentiscan.images.decode import decode, encode
 
 _LUMA = np.asarray([0.299, 0.587, 0.114], np.float32)
 

@@ -21,8 +21,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, TypeVar
 
-import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from authentiscan.core.errors import (
     BundleError,
@@ -30,8 +29,10 @@ from authentiscan.core.errors import (
     BundleNotFoundError,
     BundleVersionError,
 )
-from authentiscan.core.preprocess import Preprocess
-from authentiscan.core.types import Verdict
+from authentiscan.core.records import Record
+from authentiscan.images.preprocess import Preprocess
+from authentiscan.metrics.calibration import Calibration
+from authentiscan.metrics.thresholds import Decision, Threshold
 
 SPEC_FILE = "detector.json"
 ONNX_FILE = "model.onnx"
@@ -45,11 +46,7 @@ MOST_NESTED = 3
 _MEMBER_FOLDER = rf"^{MEMBERS}/[A-Za-z0-9][A-Za-z0-9._-]*$"
 
 
-class _Record(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Architecture(_Record):
+class Architecture(Record):
     """Which model family, built with which arguments (see `authentiscan.models.create`)."""
 
     name: str
@@ -57,58 +54,7 @@ class Architecture(_Record):
     parameters: int = Field(ge=0)
 
 
-class Calibration(_Record):
-    """How a pooled logit becomes the calibrated score.
-
-    ``platt``: sigmoid(slope * logit + intercept) (temperature scaling where intercept is 0).
-    ``isotonic``: linear interpolation of ``scores`` over increasing ``logits``.
-    """
-
-    kind: Literal["platt", "isotonic"] = "platt"
-    slope: float = 1.0
-    intercept: float = 0.0
-    logits: tuple[float, ...] = ()
-    scores: tuple[float, ...] = ()
-
-    def __call__(self, logit: float) -> float:
-        """Calibrated P(generated) in [0, 1] of one logit."""
-        if self.kind == "isotonic":
-            return float(np.interp(logit, self.logits, self.scores))
-        return sigmoid(self.slope * logit + self.intercept)
-
-
-class Threshold(_Record):
-    """A score at or above which an image is called generated, and what that costs.
-
-    fpr: share of real photographs at or above it on the validation data named in ``measured_on``.
-    fpr_interval: its 95 % interval. tpr: share of generated images at or above it.
-    """
-
-    name: str
-    score: float = Field(ge=0, le=1)
-    fpr: float = Field(ge=0, le=1)
-    fpr_interval: tuple[float, float]
-    tpr: float = Field(ge=0, le=1)
-    measured_on: str
-
-
-class Decision(_Record):
-    """The rule from score to verdict.
-
-    At or above ``generated`` is generated, below ``real_below`` is real, between them inconclusive.
-    """
-
-    generated: Threshold
-    real_below: float = Field(ge=0, le=1)
-
-    def __call__(self, score: float) -> Verdict:
-        """The verdict of a calibrated score in [0, 1]."""
-        if score >= self.generated.score:
-            return Verdict.GENERATED
-        return Verdict.REAL if score < self.real_below else Verdict.INCONCLUSIVE
-
-
-class DataUse(_Record):
+class DataUse(Record):
     """A manifest that training read: its hash and how many images each split had."""
 
     name: str
@@ -117,7 +63,7 @@ class DataUse(_Record):
     licence: str | None = None
 
 
-class Ancestor(_Record):
+class Ancestor(Record):
     """A detector whose weights this one began from; ``sha256`` is its `identity`."""
 
     name: str
@@ -126,10 +72,10 @@ class Ancestor(_Record):
     sha256: str
 
 
-class DetectorSpec(_Record):
+class DetectorSpec(Record):
     """What every detector states of itself; a `NetworkSpec` or an `EnsembleSpec`.
 
-    typical: per figure of `authentiscan.core.figures` a range, empty where not measured; 99 % of
+    typical: per figure of `authentiscan.images.figures` a range, empty where not measured; 99 % of
     the training images lie inside all, one outside any is far from what the detector knows.
     lineage: the detectors it was trained on from, oldest first.
     """
@@ -227,7 +173,7 @@ class NetworkSpec(DetectorSpec):
         return ONNX_FILE, WEIGHTS_FILE
 
 
-class Member(_Record):
+class Member(Record):
     """A detector in an ensemble.
 
     folder: of its bundle, below the ensemble's. weight: factor on its logit, at least 0, so that
@@ -288,24 +234,6 @@ class PlacedTerm(NamedTuple):
 
 AnySpec = TypeVar("AnySpec", bound=DetectorSpec)
 _KINDS: dict[str, type[DetectorSpec]] = {"network": NetworkSpec, "ensemble": EnsembleSpec}
-
-
-def sigmoid(logit: float) -> float:
-    """Probability of a logit, without overflow."""
-    return float(1.0 / (1.0 + np.exp(-np.clip(logit, -60.0, 60.0))))
-
-
-def unmeasured_decision(score: float = 0.5) -> Decision:
-    """The rule of a detector nobody has measured: a cut at ``score``, with the weakest claims."""
-    threshold = Threshold(
-        name="unmeasured",
-        score=score,
-        fpr=1.0,
-        fpr_interval=(0.0, 1.0),
-        tpr=0.0,
-        measured_on="nothing yet: these are bounds, not measurements",
-    )
-    return Decision(generated=threshold, real_below=score)
 
 
 def read_spec(bundle: Path | str, *, verify: bool = True) -> DetectorSpec:

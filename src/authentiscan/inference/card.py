@@ -6,8 +6,9 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from authentiscan.core.preprocess import Preprocess
-from authentiscan.inference.bundle import Ancestor, DetectorSpec, EnsembleSpec, Threshold
+from authentiscan.images.preprocess import Preprocess
+from authentiscan.inference.bundle import Ancestor, DetectorSpec, EnsembleSpec
+from authentiscan.metrics.thresholds import Threshold
 
 _USE = """```python
 import authentiscan

@@ -15,7 +15,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from authentiscan.core.errors import BundleNotFoundError, UsageError
-from authentiscan.core.preprocess import Preprocess, Tensor
 from authentiscan.core.types import (
     Box,
     CropScore,
@@ -25,13 +24,9 @@ from authentiscan.core.types import (
     RGBImage,
     Verdict,
 )
-from authentiscan.inference.bundle import (
-    SPEC_FILE,
-    DetectorSpec,
-    NetworkSpec,
-    read_spec,
-    sigmoid,
-)
+from authentiscan.images.preprocess import Preprocess, Tensor
+from authentiscan.inference.bundle import SPEC_FILE, DetectorSpec, NetworkSpec, read_spec
+from authentiscan.metrics.calibration import sigmoid
 
 ImageSource: TypeAlias = DecodedImage | RGBImage | Path | str | bytes
 """A decoded image, pixels (H, W, 3) uint8, a path, or encoded bytes."""
@@ -262,6 +257,6 @@ def _pixels(source: ImageSource) -> RGBImage:
                 f"pixels have shape {source.shape}, type {source.dtype}; expected (H, W, 3) uint8"
             )
         return source
-    from authentiscan.core.images import decode
+    from authentiscan.images.decode import decode
 
     return decode(source).pixels

@@ -17,12 +17,12 @@ from authentiscan.inference.bundle import (
     EnsembleSpec,
     Member,
     read_spec,
-    unmeasured_decision,
     write_spec,
 )
 from authentiscan.inference.card import model_card
 from authentiscan.inference.folder import replaced_bundle
 from authentiscan.inference.versions import library_versions
+from authentiscan.metrics.thresholds import unmeasured_decision
 
 
 def save_ensemble(

@@ -15,25 +15,23 @@ import torch
 from torch import Tensor, nn
 
 from authentiscan.core.errors import BundleError, MissingExtraError
-from authentiscan.core.preprocess import Preprocess
+from authentiscan.images.preprocess import Preprocess
 from authentiscan.inference.bundle import (
     CARD_FILE,
     ONNX_FILE,
     WEIGHTS_FILE,
     Ancestor,
     Architecture,
-    Calibration,
     DataUse,
-    Decision,
     NetworkSpec,
-    Threshold,
-    unmeasured_decision,
     write_spec,
 )
 from authentiscan.inference.card import model_card
 from authentiscan.inference.folder import replaced_bundle
 from authentiscan.inference.onnx_backend import OnnxBackend
 from authentiscan.inference.versions import library_versions
+from authentiscan.metrics.calibration import Calibration
+from authentiscan.metrics.thresholds import Decision, Threshold, unmeasured_decision
 from authentiscan.models.base import ImageClassifier
 
 OPSET = 18

@@ -9,7 +9,7 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 
 from authentiscan.core.errors import BundleError
-from authentiscan.core.preprocess import Tensor
+from authentiscan.images.preprocess import Tensor
 from authentiscan.inference.bundle import ONNX_FILE
 
 _PROVIDERS = ("CUDAExecutionProvider", "CPUExecutionProvider")

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from authentiscan.core.errors import BundleError, MissingExtraError
-from authentiscan.core.preprocess import Tensor
+from authentiscan.images.preprocess import Tensor
 from authentiscan.inference.bundle import WEIGHTS_FILE, NetworkSpec
 
 if TYPE_CHECKING:

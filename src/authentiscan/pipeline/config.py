@@ -10,10 +10,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
-from pydantic import model_validator as validator
+from pydantic import Field, StringConstraints, field_validator, model_validator
 
 from authentiscan.core.errors import RecipeError, UsageError
+from authentiscan.core.records import Record
 from authentiscan.evaluation.protocol import named
 from authentiscan.training.recipe import Checkpoints, DataSource, Recipe, SplitPlan
 from authentiscan.training.recipe_file import load_recipe, shipped
@@ -27,11 +27,7 @@ STEPS_BETWEEN_CHECKPOINTS = 200
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
 
 
-class _Settings(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class DataSet(_Settings):
+class DataSet(Record):
     """Where a data set lies: a folder, zip, Parquet table or manifest; a path alone will do.
 
     where: only rows whose column equals the value or one of the values.
@@ -40,13 +36,13 @@ class DataSet(_Settings):
     path: str = Field(min_length=1)
     where: dict[str, str | int | list[str | int]] = Field(default_factory=dict)
 
-    @validator(mode="before")
+    @model_validator(mode="before")
     @classmethod
     def _path_alone(cls, value: Any) -> Any:
         return {"path": value} if isinstance(value, str) else value
 
 
-class Baseline(_Settings):
+class Baseline(Record):
     """How a data set's own detector is trained.
 
     recipe: a file or a shipped recipe's name; ``<data set>-baseline`` where left out. set: changes
@@ -57,7 +53,7 @@ class Baseline(_Settings):
     set: dict[str, Any] = Field(default_factory=dict)
 
 
-class Combined(_Settings):
+class Combined(Record):
     """How the model for all data sets is trained.
 
     shares: of every data set in an epoch, relative to each other; those of the recipe where left
@@ -69,7 +65,7 @@ class Combined(_Settings):
     set: dict[str, Any] = Field(default_factory=dict)
 
 
-class CrossSettings(_Settings):
+class CrossSettings(Record):
     """Every detector on the test part of every data set.
 
     protocols: ``raw``, ``matched``, ``history`` or degradation chains; one matrix each. bootstrap:
@@ -94,14 +90,14 @@ class CrossSettings(_Settings):
         return texts
 
 
-class GradcamSettings(_Settings):
+class GradcamSettings(Record):
     """samples: images of every data set's test part, half of each class, for every detector."""
 
     samples: int = Field(default=20, ge=1, le=10_000)
     seed: int = Field(default=0, ge=0)
 
 
-class PipelineConfig(_Settings):
+class PipelineConfig(Record):
     """A whole pipeline. See the fields' own records for what they mean.
 
     output: folder of everything it makes. data: name -> where it lies. split: one for all data sets

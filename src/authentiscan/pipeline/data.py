@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from authentiscan.core.errors import TrainingError
-from authentiscan.core.manifest import SPLITS, Manifest
+from authentiscan.manifest.table import SPLITS, Manifest
 from authentiscan.pipeline.config import PipelineConfig
 from authentiscan.training.feeding import Reporter
 from authentiscan.training.leavings import write_json

@@ -11,13 +11,13 @@ from pathlib import Path
 import numpy as np
 
 from authentiscan import models
-from authentiscan.core.manifest import Manifest
 from authentiscan.evaluation.harness import score_manifest
 from authentiscan.evaluation.protocol import named
 from authentiscan.explain.compare import compare
 from authentiscan.inference import load_detector
 from authentiscan.inference.detector import Detector
 from authentiscan.inference.export import save_bundle
+from authentiscan.manifest.table import Manifest
 from authentiscan.pipeline.data import DataPart
 from authentiscan.pipeline.steps import CrossStep, GradcamStep, State, Step, TrainingStep
 from authentiscan.training.feeding import Reporter

@@ -13,9 +13,9 @@ from statistics import median
 from typing import Any, Literal, Protocol
 
 from authentiscan.core.errors import TrainingError
-from authentiscan.core.manifest import Manifest
 from authentiscan.evaluation.report import file_name
 from authentiscan.inference.bundle import SPEC_FILE, read_spec
+from authentiscan.manifest.table import Manifest
 from authentiscan.pipeline.config import CrossSettings, GradcamSettings
 from authentiscan.pipeline.data import DataPart
 from authentiscan.training.feeding import Reporter

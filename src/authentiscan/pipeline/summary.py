@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from statistics import fmean
 
+from authentiscan.core.records import Record
 from authentiscan.evaluation.cross_dataset import CrossEvaluation
-from authentiscan.evaluation.records import Record
 from authentiscan.inference.bundle import ONNX_FILE
 from authentiscan.pipeline.config import COMBINED, PipelineConfig
 from authentiscan.pipeline.data import DataPart

@@ -7,14 +7,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from authentiscan.core.images import decode, encode
-from authentiscan.data.degrade import image_rng, parse
 from authentiscan.evaluation.cross_page import gap_table, heatmap_picture, matrix_table
-from authentiscan.evaluation.page import Page, Pixels, Section, Table, Thumb
 from authentiscan.evaluation.words import PROTOCOLS
 from authentiscan.explain.compare import CHANCE_IOU
+from authentiscan.images.decode import decode, encode
+from authentiscan.images.degrade import image_rng, parse
 from authentiscan.pipeline.steps import CrossStep, GradcamStep, Step
 from authentiscan.pipeline.summary import METRIC, DetectorRecord, Summary
+from authentiscan.report.page import Page, Pixels, Section, Table, Thumb
 from authentiscan.training.leavings import write_text
 from authentiscan.training.runs import history_of
 from authentiscan.training.runs_page import curves_picture, duration, megabytes

@@ -5,7 +5,9 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from authentiscan.core.records import Record
 
 MAX_TEXT = 500
 """Longest text kept of one metadata value, in characters."""
@@ -43,7 +45,7 @@ class Claim(StrEnum):
 Kind = Literal["c2pa", "exif", "xmp", "iptc", "generator", "container"]
 
 
-class Finding(BaseModel):
+class Finding(Record):
     """One thing the file says, where it says it and how far that can be believed.
 
     kind: the standard it was read from.
@@ -55,8 +57,6 @@ class Finding(BaseModel):
     details: further facts, texts cut to 500 characters.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
     kind: Kind
     state: State
     claim: Claim = Claim.NONE
@@ -67,7 +67,7 @@ class Finding(BaseModel):
     details: dict[str, str] = Field(default_factory=dict)
 
 
-class Provenance(BaseModel):
+class Provenance(Record):
     """All findings of one file.
 
     c2pa: the C2PA state, ``absent`` where there is no manifest.
@@ -76,8 +76,6 @@ class Provenance(BaseModel):
     notes: what could not be read, and limits that were reached.
     milliseconds: time this took.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     c2pa: State = State.ABSENT
     claim: Claim = Claim.NONE

@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO
 
 from authentiscan.core.errors import CorruptImageError, DecodeError, ImageLimitError
-from authentiscan.core.images import Limits
+from authentiscan.images.decode import Limits
 from authentiscan.scan.sources import IMAGE_SUFFIXES, Item, shown
 
 SEPARATOR = "::"

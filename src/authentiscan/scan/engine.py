@@ -20,8 +20,8 @@ from PIL import Image
 
 from authentiscan.analysis import Report, analyze
 from authentiscan.core.errors import AuthentiscanError, UsageError
-from authentiscan.core.images import DEFAULT_LIMITS, Limits, decode, encode, read_source
 from authentiscan.core.types import RGBImage
+from authentiscan.images.decode import DEFAULT_LIMITS, Limits, decode, encode, read_source
 from authentiscan.scan.sources import Item
 
 if TYPE_CHECKING:

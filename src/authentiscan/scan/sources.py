@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
-from authentiscan.core.images import DEFAULT_LIMITS, Limits
+from authentiscan.images.decode import DEFAULT_LIMITS, Limits
 
 STDIN = "-"
 IMAGE_SUFFIXES = frozenset(

@@ -15,15 +15,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from authentiscan.core.manifest import Manifest
 from authentiscan.core.types import CAMERA
 from authentiscan.evaluation.harness import manifest_pool, score_manifest
-from authentiscan.evaluation.metrics import measure
 from authentiscan.evaluation.protocol import named
 from authentiscan.evaluation.scores import ScoreTable
-from authentiscan.evaluation.thresholds import share_interval
 from authentiscan.inference import Detector, load_detector
 from authentiscan.inference.card import table as markdown_table
+from authentiscan.manifest.table import Manifest
+from authentiscan.metrics.ranking import measure
+from authentiscan.metrics.thresholds import share_interval
 from authentiscan.training.leavings import write_text
 from authentiscan.training.parts import SOURCE, Parts
 from authentiscan.training.recipe import Recipe

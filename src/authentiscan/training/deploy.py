@@ -13,19 +13,19 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from authentiscan.core import figures
 from authentiscan.core.errors import DecodeError, ManifestError
-from authentiscan.core.images import decode
-from authentiscan.core.manifest import Manifest
-from authentiscan.evaluation.calibration import fit_platt
 from authentiscan.evaluation.harness import manifest_pool, score_manifest
-from authentiscan.evaluation.metrics import measure
 from authentiscan.evaluation.protocol import named
 from authentiscan.evaluation.scores import ScoreTable
-from authentiscan.evaluation.thresholds import at_fpr, choose_decision
+from authentiscan.images import figures
+from authentiscan.images.decode import decode
 from authentiscan.inference import load_detector
 from authentiscan.inference.bundle import DetectorSpec
 from authentiscan.inference.update import update_spec
+from authentiscan.manifest.table import Manifest
+from authentiscan.metrics.calibration import fit_platt
+from authentiscan.metrics.ranking import measure
+from authentiscan.metrics.thresholds import at_fpr, choose_decision
 from authentiscan.training.continual import lineage
 from authentiscan.training.parts import Parts
 from authentiscan.training.recipe import Deployment, Recipe, portable, recipe_sha256

@@ -23,7 +23,6 @@ from lightning.fabric.loggers.tensorboard import TensorBoardLogger
 from torch import Tensor
 
 from authentiscan.core.errors import TrainingError
-from authentiscan.data.loaders import Batch
 from authentiscan.models.base import ImageClassifier
 from authentiscan.training.feeding import (
     Feeder,
@@ -42,6 +41,7 @@ from authentiscan.training.layers import (
     make_optimizer,
 )
 from authentiscan.training.leavings import write_history
+from authentiscan.training.loaders import Batch
 from authentiscan.training.recipe import Recipe, recipe_sha256
 from authentiscan.training.sampling import EpochBatches
 from authentiscan.training.state import (

@@ -23,9 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from authentiscan.core.errors import MetricError, MissingExtraError, UsageError
-from authentiscan.core.manifest import Manifest
 from authentiscan.evaluation.adapters import Candidate
-from authentiscan.evaluation.calibration import fit_platt
 from authentiscan.evaluation.compare import Comparison, compare_tables
 from authentiscan.evaluation.harness import (
     BundleScorer,
@@ -36,11 +34,13 @@ from authentiscan.evaluation.harness import (
 from authentiscan.evaluation.protocol import Treatment, named
 from authentiscan.evaluation.recalibrate import FOLDS, group_folds
 from authentiscan.evaluation.scores import ScoreTable
-from authentiscan.evaluation.significance import Difference
 from authentiscan.evaluation.slices import Options
 from authentiscan.inference import Detector, DetectorSpec, default_bundle, load_detector
 from authentiscan.inference.ensemble import save_ensemble
 from authentiscan.inference.update import update_spec
+from authentiscan.manifest.table import Manifest
+from authentiscan.metrics.calibration import fit_platt
+from authentiscan.metrics.significance import Difference
 from authentiscan.training.deploy import calibrate
 from authentiscan.training.recipe import Deployment
 

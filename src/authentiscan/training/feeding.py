@@ -14,10 +14,10 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from authentiscan.core.errors import TrainingError
-from authentiscan.core.manifest import Manifest
-from authentiscan.data.loaders import Batch
-from authentiscan.evaluation.metrics import METRICS, measure
+from authentiscan.manifest.table import Manifest
+from authentiscan.metrics.ranking import METRICS, measure
 from authentiscan.models.base import ImageClassifier
+from authentiscan.training.loaders import Batch
 from authentiscan.training.parts import SOURCE
 from authentiscan.training.recipe import Recipe
 from authentiscan.training.sampling import EpochPlan

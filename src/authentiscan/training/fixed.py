@@ -18,10 +18,10 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
 from authentiscan.core.errors import UsageError
-from authentiscan.core.manifest import Manifest
-from authentiscan.data.loaders import Batch, Draw, Sample
+from authentiscan.manifest.table import Manifest
 from authentiscan.models.base import ImageClassifier
 from authentiscan.training.feeding import Feeder, Reporter, Rows, TrainingData
+from authentiscan.training.loaders import Batch, Draw, Sample
 
 
 class Features(NamedTuple):

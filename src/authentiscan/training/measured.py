@@ -11,12 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from authentiscan.core.errors import MetricError
-from authentiscan.core.manifest import Manifest
-from authentiscan.evaluation import curves, plots
-from authentiscan.evaluation.bootstrap import Estimate, estimates
 from authentiscan.evaluation.evaluate import Result, measure_tables
 from authentiscan.evaluation.harness import Progress, as_scorer, manifest_pool, score_manifest
-from authentiscan.evaluation.metrics import METRICS, Confusion, confusion
 from authentiscan.evaluation.protocol import named
 from authentiscan.evaluation.records import Evaluation
 from authentiscan.evaluation.report import write_report
@@ -24,6 +20,11 @@ from authentiscan.evaluation.scores import ScoreTable
 from authentiscan.evaluation.slices import Options
 from authentiscan.inference import Detector, load_detector
 from authentiscan.inference.bundle import DetectorSpec
+from authentiscan.manifest.table import Manifest
+from authentiscan.metrics import curves
+from authentiscan.metrics.bootstrap import Estimate, estimates
+from authentiscan.metrics.ranking import METRICS, Confusion, confusion
+from authentiscan.report import plots
 from authentiscan.training.feeding import Reporter
 from authentiscan.training.leavings import write_bytes, write_text
 from authentiscan.training.recipe import Recipe

@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from authentiscan.core.errors import ManifestError, TrainingError, UsageError
-from authentiscan.core.manifest import REQUIRED, SPLITS, Manifest
-from authentiscan.data.organize import organize
-from authentiscan.data.split import assign_splits, no_match, parse_hold_outs, split_code
+from authentiscan.datasets.organize import organize
 from authentiscan.inference.bundle import DataUse
+from authentiscan.manifest.split import assign_splits, no_match, parse_hold_outs, split_code
+from authentiscan.manifest.table import REQUIRED, SPLITS, Manifest
 from authentiscan.training.recipe import DataSource, Recipe
 
 _LOG = logging.getLogger(__name__)

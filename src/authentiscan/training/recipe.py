@@ -12,13 +12,14 @@ import re
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from authentiscan.core.errors import UsageError
-from authentiscan.core.preprocess import Preprocess
-from authentiscan.data.augment import AugmentSettings
+from authentiscan.core.records import Record
 from authentiscan.evaluation.protocol import named
-from authentiscan.evaluation.thresholds import Costs
+from authentiscan.images.preprocess import Preprocess
+from authentiscan.metrics.thresholds import Costs
+from authentiscan.training.augment import AugmentSettings
 
 Monitor: TypeAlias = Literal[
     "val_loss", "val_roc_auc", "val_balanced_accuracy", "val_accuracy", "val_tpr_at_fpr_5"
@@ -26,18 +27,14 @@ Monitor: TypeAlias = Literal[
 """Figures on the validation part: the loss is better low, the others are better high."""
 
 
-class _Settings(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class ModelChoice(_Settings):
+class ModelChoice(Record):
     """Which architecture of `authentiscan.models`, and the arguments it is created with."""
 
     name: str = Field(min_length=1)
     arguments: dict[str, Any] = Field(default_factory=dict)
 
 
-class SplitPlan(_Settings):
+class SplitPlan(Record):
     """How rows without a split get one; rows that have one keep it. Groups are never divided.
 
     fractions: of train, val and test, within every data set, generator and class. hold_out: texts
@@ -61,7 +58,7 @@ class SplitPlan(_Settings):
         return fractions
 
 
-class Start(_Settings):
+class Start(Record):
     """A bundle whose weights training begins from, instead of random or pretrained ones.
 
     sha256: its `DetectorSpec.identity`; a bundle with other weights is refused.
@@ -71,7 +68,7 @@ class Start(_Settings):
     sha256: str
 
 
-class DataSource(_Settings):
+class DataSource(Record):
     """A data set to learn from.
 
     path: a manifest (Parquet), a table with an ``image`` column, or a folder that the catalog of
@@ -102,7 +99,7 @@ class DataSource(_Settings):
         return self.role != "learn"
 
 
-class Phase(_Settings):
+class Phase(Record):
     """A stretch of training with its own trained layers, learning rate and epochs.
 
     A later phase starts from the best weights so far. trained: ``all``, ``head``, or ``last N``:
@@ -130,7 +127,7 @@ class Phase(_Settings):
         return 0 if self.trained == "head" else int(self.trained.split()[1])
 
 
-class Optimizer(_Settings):
+class Optimizer(Record):
     """weight_decay: on weights, not on biases and norms. head_l2: adds head_l2 * sum(w^2) of the
     head's linear layers to the loss, as Keras' kernel_regularizer does. backbone_lr: factor on the
     backbone's learning rate.
@@ -144,7 +141,7 @@ class Optimizer(_Settings):
     backbone_lr: float = Field(default=1.0, gt=0)
 
 
-class Scheduler(_Settings):
+class Scheduler(Record):
     """plateau: lr times ``factor`` after ``patience`` epochs without a better validation loss.
     cosine: from lr down to ``min_lr``, after a linear rise over ``warmup`` (share of the phase).
     """
@@ -156,7 +153,7 @@ class Scheduler(_Settings):
     warmup: float = Field(default=0.0, ge=0, le=0.9)
 
 
-class Loss(_Settings):
+class Loss(Record):
     """bce on the logit; cross-entropy of the two classes with logits -z/2 and z/2, which is the
     same number. label_smoothing: both targets are drawn this far towards 0.5 (0.1: 0.05 and 0.95).
     """
@@ -165,7 +162,7 @@ class Loss(_Settings):
     label_smoothing: float = Field(default=0.0, ge=0, lt=1)
 
 
-class Sampling(_Settings):
+class Sampling(Record):
     """Which images make an epoch. Drawn without repeats until a class's images are used up.
 
     balance_classes: as many real as generated ones from each data set. within: ``natural`` by
@@ -180,14 +177,14 @@ class Sampling(_Settings):
     epoch_size: int | None = Field(default=None, ge=1)
 
 
-class EarlyStopping(_Settings):
+class EarlyStopping(Record):
     """Ends a phase after ``patience`` epochs without a better ``monitor`` of the recipe."""
 
     patience: int = Field(default=5, ge=1)
     min_delta: float = Field(default=0.0, ge=0)
 
 
-class Checkpoints(_Settings):
+class Checkpoints(Record):
     """``last`` is written after every epoch and every ``every_steps`` steps; a numbered one that is
     kept every ``every_epochs`` epochs.
     """
@@ -196,7 +193,7 @@ class Checkpoints(_Settings):
     every_steps: int | None = Field(default=None, ge=1)
 
 
-class Deployment(_Settings):
+class Deployment(Record):
     """What is measured on the validation part after training, with the finished bundle.
 
     treatment: done to validation images first: ``raw``, ``history`` (both classes get one encoding
@@ -228,7 +225,7 @@ class Deployment(_Settings):
         return text
 
 
-class Recipe(_Settings):
+class Recipe(Record):
     """A training run, complete. See the fields' own records for what they mean.
 
     batch_size: images a step over all devices together. accumulate: steps whose gradients are added

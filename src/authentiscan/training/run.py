@@ -30,7 +30,6 @@ from torch.distributed import is_torchelastic_launched
 
 from authentiscan import models
 from authentiscan.core.errors import TrainingError
-from authentiscan.data.loaders import Collate, TrainingImages, ValidationImages, observe_history
 from authentiscan.inference.bundle import DetectorSpec, read_spec
 from authentiscan.inference.update import update_spec
 from authentiscan.models.base import ImageClassifier
@@ -48,6 +47,7 @@ from authentiscan.training.leavings import (
     write_json,
     write_text,
 )
+from authentiscan.training.loaders import Collate, TrainingImages, ValidationImages, observe_history
 from authentiscan.training.measured import measure_test, metrics_text, write_part
 from authentiscan.training.parts import SOURCE, Parts, check_paths, gather
 from authentiscan.training.recipe import Recipe

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict
 
-from authentiscan.evaluation.page import Page, Picture, Section, Table
-from authentiscan.evaluation.plots import COLOURS
+from authentiscan.report.page import Page, Picture, Section, Table
+from authentiscan.report.plots import COLOURS
 from authentiscan.training.runs import (
     FIGURES,
     MEASURED,

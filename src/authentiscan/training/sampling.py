@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from torch.utils.data import Sampler
 
 from authentiscan.core.errors import TrainingError
-from authentiscan.data.loaders import Draw
-from authentiscan.data.split import exact_counts
+from authentiscan.manifest.split import exact_counts
+from authentiscan.training.loaders import Draw
 from authentiscan.training.recipe import Sampling
 
 _GOLDEN = (5**0.5 - 1) / 2

@@ -1,0 +1,1 @@
+"""Checks of a manifest before anyone trains on it: verify, audit, duplicates."""

@@ -1,0 +1,31 @@
+"""Can a model cheat? How well facts that must not matter tell the label, and what removes them.
+
+audited = Auditor(after=["jpeg:quality=90"], matched=True)(open_manifest("data.parquet"))
+audited.report.findings      # in plain words
+audited.matched              # a manifest in which the facts are the same for both classes
+"""
+
+from __future__ import annotations
+
+from authentiscan.checks.audit.features import FILE_GROUPS, GROUPS, PIXEL_GROUPS
+from authentiscan.checks.audit.page import html
+from authentiscan.checks.audit.plot import picture
+from authentiscan.checks.audit.records import Audit, Finding, Matching, Measured, Shortcut, Suspect
+from authentiscan.checks.audit.run import LIMIT, Audited, Auditor
+
+__all__ = [
+    "FILE_GROUPS",
+    "GROUPS",
+    "LIMIT",
+    "PIXEL_GROUPS",
+    "Audit",
+    "Audited",
+    "Auditor",
+    "Finding",
+    "Matching",
+    "Measured",
+    "Shortcut",
+    "Suspect",
+    "html",
+    "picture",
+]

@@ -1,1 +1,0 @@
-"""Data sets: get them, organize them, check them, degrade and load them."""

@@ -1,0 +1,66 @@
+"""140K Real and Fake Faces: FFHQ photographs against StyleGAN, 256x256 JPEG."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from authentiscan.core.types import RGBImage
+from authentiscan.datasets.catalog.base import (
+    DataSet,
+    KaggleSource,
+    Parts,
+    Place,
+    own_split,
+    place_of,
+)
+from authentiscan.datasets.catalog.samples import lay_out
+
+GENERATOR = "stylegan"
+
+
+def place(parts: Parts) -> Place | None:
+    """``real_vs_fake/real-vs-fake/{train,valid,test}/{real,fake}/name.jpg``.
+
+    Real ones are named after their FFHQ number, which becomes the group: FFHQ photographs recur in
+    other data sets.
+    """
+    if len(parts) < 4 or parts[-2] not in ("real", "fake") or "real-vs-fake" not in parts:
+        return None
+    stem = Path(parts[-1]).stem
+    generated = parts[-2] == "fake"
+    group = f"ffhq:{stem}" if not generated and stem.isdigit() else None
+    return place_of(int(generated), GENERATOR, own_split(parts), group)
+
+
+def sample(folder: Path, photos: Mapping[str, RGBImage]) -> Path:
+    """Sixteen images in the published layout."""
+    files = [
+        (f"real_vs_fake/real-vs-fake/{split}/{kind}/{name}.jpg", kind == "fake")
+        for split, count in (("train", 4), ("valid", 2), ("test", 2))
+        for kind in ("real", "fake")
+        for name in (
+            f"{ord(split[0]) * 100 + i:05d}" if kind == "real" else f"{split.upper()}{i:05d}X"
+            for i in range(count)
+        )
+    ]
+    return lay_out(folder, photos, files)
+
+
+FACES = DataSet(
+    name="faces",
+    title="140K Real and Fake Faces: FFHQ and StyleGAN, 256x256",
+    images=140_000,
+    generators=(GENERATOR,),
+    licence="none stated for the collection; FFHQ: CC BY-NC-SA 4.0",
+    home="https://www.kaggle.com/datasets/xhlulu/140k-real-and-fake-faces",
+    place=place,
+    rooted=True,
+    sample=sample,
+    kaggle=KaggleSource("xhlulu/140k-real-and-fake-faces"),
+    manual=(
+        "1. Open {home} in a browser, sign in and press Download (one zip).\n"
+        "2. Unpack it, so that {folder}/real_vs_fake/real-vs-fake holds train, valid and test.\n"
+        "3. authentiscan data organize {folder} --out faces.parquet"
+    ),
+)

@@ -1,0 +1,71 @@
+"""ForenSynths, the data of CNNDetection (Wang et al., CVPR 2020, arXiv 1912.11035)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from authentiscan.core.types import RGBImage
+from authentiscan.datasets.catalog.base import (
+    SPLIT_NAMES,
+    DataSet,
+    Parts,
+    Place,
+    own_split,
+    place_of,
+    slug,
+)
+from authentiscan.datasets.catalog.samples import lay_out
+
+LABELS = {"0_real": 0, "1_fake": 1}
+TEST_GENERATORS = (
+    "progan", "stylegan", "biggan", "cyclegan", "stargan", "gaugan", "crn", "imle",
+    "seeingdark", "san", "deepfake", "stylegan2", "whichfaceisreal",
+)  # fmt: skip
+
+
+def place(parts: Parts) -> Place | None:
+    """``[{train,val,test}/]<generator>[/<class>]/{0_real,1_fake}/name``.
+
+    The training and validation folders hold ProGAN only and name no generator: a folder below
+    ``train`` or ``val`` that is no known generator is one of ProGAN's object classes.
+    """
+    if len(parts) < 2 or parts[-2] not in LABELS:
+        return None
+    split = own_split(parts)
+    above = [p for p in parts[:-2] if p.lower() not in SPLIT_NAMES]
+    known = next((slug(p) for p in above if slug(p) in TEST_GENERATORS), None)
+    if known is None:
+        known = "progan" if split in ("train", "val") else slug(above[0]) if above else None
+    if known is None:
+        return None
+    return place_of(LABELS[parts[-2]], known, split)
+
+
+def sample(folder: Path, photos: Mapping[str, RGBImage]) -> Path:
+    """A training class, a test generator with classes and one without."""
+    places = ("train/airplane", "train/cat", "test/stylegan/car", "test/biggan")
+    files = [
+        (f"{place}/{kind}/{i:05d}.png", kind == "1_fake")
+        for place in places
+        for kind in LABELS
+        for i in range(2)
+    ]
+    return lay_out(folder, photos, files)
+
+
+FORENSYNTHS = DataSet(
+    name="forensynths",
+    title="ForenSynths (CNNDetection): ProGAN for training, 13 generators for testing",
+    images=None,
+    generators=TEST_GENERATORS,
+    licence="see home page",
+    home="https://github.com/PeterWang512/CNNDetection",
+    place=place,
+    sample=sample,
+    manual=(
+        "1. Open {home}, section (3) Dataset; download the test, training and validation zips.\n"
+        "2. Unpack them into {folder}/test, {folder}/train and {folder}/val.\n"
+        "3. authentiscan data organize {folder} --as forensynths --out forensynths.parquet"
+    ),
+)

@@ -1,0 +1,384 @@
+"""Parquet tables, CSV lists and manifests as sources: what columns mean, rows in chunks.
+
+Images stay where they are: the manifest points at the table by path and row.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from hashlib import blake2b
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from authentiscan.core.errors import (
+    AuthentiscanError,
+    DatasetError,
+    ManifestError,
+    MissingExtraError,
+)
+from authentiscan.datasets.catalog.base import SPLIT_NAMES, label_of
+from authentiscan.datasets.facts import FACTS, MORE_FACTS, Entry, Failure, manifest_path
+from authentiscan.images.decode import read_source
+from authentiscan.manifest.stores import ImageStore, image_column, open_store
+from authentiscan.manifest.table import COLUMNS
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+CHUNK_ROWS = 2000
+READ_ROWS = 256
+# What a column is called in tables met in the wild; the first that is there counts.
+ROLES: Mapping[str, tuple[str, ...]] = {
+    "path": ("path", "file", "file_name", "filename", "filepath", "image_path"),
+    "row": ("row",),
+    "label": ("label", "labels", "is_generated", "is_fake", "is_ai", "class", "target"),
+    "generator": ("generator", "model", "generator_name", "model_name"),
+    "dataset": ("dataset",),
+    "split": ("split",),
+    "group": ("group", "group_id"),
+    "licence": ("licence", "license"),
+    "confidence": ("confidence",),
+    "name": ("name",),
+}
+_RESERVED = frozenset({*FACTS, *MORE_FACTS, *COLUMNS, "held_out"})
+
+
+@dataclass(frozen=True, slots=True)
+class TableFacts:
+    """What all rows of a table share.
+
+    place: how the manifest names the table, or, where rows name files, the manifest's folder.
+    roles: role -> column. kept: own column -> its name in the manifest. names: column -> names of
+    its integer classes. labels: the user's own reading of label values, as (value, 0 or 1). split:
+    the split that the file's name says.
+    """
+
+    source: str
+    place: str
+    dataset: str
+    generator: str | None
+    licence: str | None
+    roles: Mapping[str, str]
+    names: Mapping[str, tuple[str, ...]]
+    kept: Mapping[str, str]
+    labels: tuple[tuple[str, int], ...] = ()
+    image: str | None = None
+    split: str | None = None
+
+    def label(self, value: Any) -> int:
+        """0 or 1. Raises DatasetError for a value that does not say real or generated."""
+        named = self.class_name("label", value)
+        for text, label in self.labels:
+            if text in (str(value), str(named)):
+                return label
+        if isinstance(named, str):
+            found = label_of(named)
+            if found is None and named in ("0", "1"):
+                found = int(named)
+            if found is not None:
+                return found
+        elif named in (0, 1):
+            return int(named)
+        raise DatasetError(
+            f"{self.source}: label {named!r} does not say real or generated; "
+            f"tell with --label '{named}=real' or --label '{named}=generated'"
+        )
+
+    def class_name(self, role: str, value: Any) -> Any:
+        """The name of an integer class where the file gives names, else the value as it is."""
+        names = self.names.get(self.roles.get(role, ""), ())
+        return names[value] if isinstance(value, int) and 0 <= value < len(names) else value
+
+    def entry(self, row: Mapping[str, Any], path: str, number: int | None) -> Entry:
+        """The Entry of one row, without its bytes."""
+        said = {role: row.get(column) for role, column in self.roles.items()}
+        label = self.label(said.get("label"))
+        generator = self.class_name("generator", said.get("generator")) or self.generator
+        split = str(said.get("split") or self.split or "").lower()
+        return Entry(
+            path=path,
+            row=number,
+            name=str(said.get("name") or said.get("path") or f"{Path(path).name}#{number}"),
+            label=label,
+            generator=str(generator or "unknown"),
+            dataset=str(self.class_name("dataset", said.get("dataset")) or self.dataset),
+            data=ManifestError("not read"),
+            split=SPLIT_NAMES.get(split),
+            group=_text(said.get("group")),
+            licence=_text(said.get("licence")) or self.licence,
+            confidence=_text(said.get("confidence")),
+            extras={name: row.get(column) for column, name in self.kept.items()},
+        )
+
+
+def kept_columns(columns: Iterable[str], used: Collection[str | None]) -> dict[str, str]:
+    """A table's own columns that the manifest keeps, and what they are called there.
+
+    Facts are read from the bytes, so a table's own are dropped; its ``format`` is kept as
+    ``source_format``, for tables that store images otherwise than they were found.
+    """
+    own = [c for c in columns if c not in used and not c.startswith("__")]
+    kept = {c: c for c in own if c not in _RESERVED}
+    if "format" in own and "source_format" not in own:
+        kept["format"] = "source_format"
+    return kept
+
+
+@dataclass(frozen=True, slots=True)
+class RowGroupChunk:
+    """One row group of a Parquet table that holds its images."""
+
+    facts: TableFacts
+    group: int
+    first: int
+    rows: int
+    stamp: tuple[int, int]
+    types: Mapping[str, Any] = field(repr=False)
+
+    @property
+    def key(self) -> str:
+        """Hash of the file's size and time, the row group and how it is read."""
+        return _digest(self)
+
+    def extra_types(self) -> dict[str, pa.DataType]:
+        """The table's scalar columns that are kept."""
+        return dict(self.types)
+
+    def entries(self) -> Iterator[Entry | Failure]:
+        """The rows in order; a few hundred images are in memory at a time."""
+        number = self.first
+        try:
+            for row in self._rows():
+                yield self._entry(row, number)
+                number += 1
+        except (OSError, ValueError) as error:
+            why = f"row group {self.group} of the table is damaged: {error}"
+            for rest in range(number, self.first + self.rows):
+                yield Failure(self.facts.place, rest, why)
+
+    def _rows(self) -> Iterator[dict[str, Any]]:
+        columns = [*self.facts.roles.values(), *self.facts.kept, self.facts.image]
+        for batch in _table(self.facts.source).iter_batches(
+            READ_ROWS, row_groups=[self.group], columns=columns, use_threads=False
+        ):
+            yield from batch.to_pylist()
+
+    def _entry(self, row: dict[str, Any], number: int) -> Entry | Failure:
+        facts = self.facts
+        image = row.pop(facts.image or "image")
+        if row.get(facts.roles["label"]) is None:
+            return Failure(facts.place, number, "the row has no label")
+        entry = facts.entry(row, facts.place, number)
+        if isinstance(image, dict):
+            if image.get("path") and "name" not in facts.roles:
+                entry.name = str(image["path"])
+            image = image.get("bytes")
+        entry.data = image if image is not None else ManifestError("the row holds no image")
+        return entry
+
+
+@dataclass(frozen=True, slots=True)
+class ListChunk:
+    """Rows that name files (a CSV list, a table of paths) or rows of tables (a manifest)."""
+
+    facts: TableFacts
+    rows: tuple[Mapping[str, Any], ...]
+    stamp: tuple[int, int]
+    types: Mapping[str, Any] = field(repr=False)
+
+    @property
+    def key(self) -> str:
+        """Hash of the list's size and time and of the rows. A changed image file goes unnoticed."""
+        return _digest(self)
+
+    def extra_types(self) -> dict[str, pa.DataType]:
+        """The list's own columns."""
+        return dict(self.types)
+
+    def entries(self) -> Iterator[Entry | Failure]:
+        """The rows in order."""
+        root = Path(self.facts.source).parent
+        for row in self.rows:
+            said = row.get(self.facts.roles["path"])
+            if not said or row.get(self.facts.roles["label"]) is None:
+                lacks = "the row lacks a path or a label"
+                yield Failure(str(said or self.facts.source), None, lacks)
+                continue
+            try:
+                yield self._entry(row, root / str(said))
+            except ValueError as error:  # a row that is no number, a path no system can have
+                yield Failure(str(said), None, str(error))
+
+    def _entry(self, row: Mapping[str, Any], target: Path) -> Entry:
+        said = row.get(self.facts.roles.get("row", ""))
+        number = None if said in (None, "") else int(said)
+        path = manifest_path(target, Path(self.facts.place))
+        entry = self.facts.entry(row, path, number)
+        try:
+            entry.data = read_source(target) if number is None else _store(str(target)).read(number)
+        except AuthentiscanError as error:
+            entry.data = error
+        return entry
+
+
+@lru_cache(maxsize=8)
+def _store(path: str) -> ImageStore:
+    return open_store(Path(path))
+
+
+@lru_cache(maxsize=2)
+def _table(path: str) -> Any:
+    import pyarrow.parquet as pq
+
+    # Not mapped: the pages of a large table would all count as this process's memory.
+    return pq.ParquetFile(path)
+
+
+def is_table(path: Path) -> bool:
+    """True for the endings of Parquet tables and CSV lists."""
+    return path.suffix.lower() in {".parquet", ".csv"}
+
+
+def table_chunks(
+    path: Path,
+    manifest_folder: Path,
+    dataset: str,
+    *,
+    generator: str | None = None,
+    licence: str | None = None,
+    labels: Mapping[str, int] | None = None,
+) -> Iterator[RowGroupChunk | ListChunk]:
+    """The rows of a Parquet table, a CSV list or a manifest: a row group or 2,000 rows at a time.
+
+    Raises DatasetError where the columns do not tell images or labels.
+    """
+    shared: dict[str, Any] = {
+        "source": str(path),
+        "dataset": dataset,
+        "generator": generator,
+        "licence": licence,
+        "labels": tuple(sorted((labels or {}).items())),
+    }
+    stat = path.stat()
+    stamp = (stat.st_size, stat.st_mtime_ns)
+    if path.suffix.lower() == ".csv":
+        yield from _csv_chunks(path, manifest_folder, shared, stamp)
+        return
+    try:
+        table = _table(str(path))
+    except ImportError as error:
+        raise MissingExtraError("reading Parquet tables", "data") from error
+    except (OSError, ValueError) as error:
+        raise DatasetError(f"{path} is no readable Parquet table: {error}") from error
+    schema = table.schema_arrow
+    image = image_column(schema)
+    roles = _roles(path, schema.names, "image bytes" if image else None)
+    scalars = _scalars(schema)
+    kept = kept_columns(scalars, {*roles.values(), image})
+    types = {name: scalars[column] for column, name in kept.items()}
+    facts = TableFacts(
+        **shared,
+        place=manifest_path(path, manifest_folder) if image else str(manifest_folder),
+        roles=roles,
+        names=_class_names(schema),
+        kept=kept,
+        image=image,
+        split=_split_of_file(path),
+    )
+    if image:
+        first = 0
+        for group in range(table.num_row_groups):
+            rows = table.metadata.row_group(group).num_rows
+            yield RowGroupChunk(facts, group, first, rows, stamp, types)
+            first += rows
+        return
+    columns = [*roles.values(), *kept]
+    for batch in table.iter_batches(CHUNK_ROWS, columns=columns):
+        yield ListChunk(facts, tuple(batch.to_pylist()), stamp, types)
+
+
+def _csv_chunks(
+    path: Path, manifest_folder: Path, shared: Mapping[str, Any], stamp: tuple[int, int]
+) -> Iterator[ListChunk]:
+    import pyarrow as pa
+
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as stream:
+            reader = csv.DictReader(stream)
+            header = list(reader.fieldnames or [])
+            roles = _roles(path, header, None)
+            kept = kept_columns(header, roles.values())
+            facts = TableFacts(
+                **shared, place=str(manifest_folder), roles=roles, names={}, kept=kept
+            )
+            types = dict.fromkeys(kept.values(), pa.string())
+            rows = ({k: v or None for k, v in row.items() if k is not None} for row in reader)
+            while batch := tuple(islice(rows, CHUNK_ROWS)):
+                yield ListChunk(facts, batch, stamp, types)
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise DatasetError(f"{path}: not a UTF-8 CSV: {error}") from error
+
+
+def _roles(path: Path, columns: list[str], images: str | None) -> dict[str, str]:
+    lower = {c.lower(): c for c in reversed(columns)}
+    roles = {
+        role: next(lower[n] for n in names if n in lower)
+        for role, names in ROLES.items()
+        if any(n in lower for n in names)
+    }
+    if images:
+        roles.pop("row", None)
+        if "path" in roles and "name" not in roles:
+            roles["name"] = roles.pop("path")
+        roles.pop("path", None)
+    missing = [r for r in (("label",) if images else ("path", "label")) if r not in roles]
+    if missing:
+        wanted = "; ".join(f"{r}: one of {', '.join(ROLES[r])}" for r in missing)
+        raise DatasetError(f"{path} lacks a column ({wanted}); it has {', '.join(columns)}")
+    return roles
+
+
+def _scalars(schema: pa.Schema) -> dict[str, pa.DataType]:
+    """The columns of numbers, truth values and texts, with dictionaries as their values."""
+    import pyarrow as pa
+
+    types: dict[str, pa.DataType] = {}
+    for column in schema:
+        kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
+        if pa.types.is_large_string(kind):
+            kind = pa.string()
+        tests = (pa.types.is_boolean, pa.types.is_integer, pa.types.is_floating, pa.types.is_string)
+        if any(test(kind) for test in tests):
+            types[column.name] = kind
+    return types
+
+
+def _class_names(schema: pa.Schema) -> dict[str, tuple[str, ...]]:
+    """Names of integer classes, as the `datasets` library leaves them in a Parquet file."""
+    try:
+        said = json.loads((schema.metadata or {})[b"huggingface"])["info"]["features"]
+        return {
+            column: tuple(map(str, feature["names"]))
+            for column, feature in said.items()
+            if isinstance(feature, dict) and "names" in feature
+        }
+    except (KeyError, TypeError, ValueError):
+        return {}
+
+
+def _split_of_file(path: Path) -> str | None:
+    """``train-00000-of-00003.parquet`` says train; other names say nothing."""
+    return SPLIT_NAMES.get(path.stem.split("-")[0].lower())
+
+
+def _text(value: Any) -> str | None:
+    return None if value in (None, "") else str(value)
+
+
+def _digest(chunk: RowGroupChunk | ListChunk) -> str:
+    return blake2b(repr(chunk).encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()

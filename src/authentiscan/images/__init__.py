@@ -1,0 +1,1 @@
+"""Images: safe decoding, what their containers hold, the preprocessing contract, degradations."""

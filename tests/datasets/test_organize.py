@@ -1,0 +1,295 @@
+"""From inputs to a manifest: facts, failures, resuming, order, merging."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from authentiscan.core.errors import DatasetError, ManifestError, UsageError
+from authentiscan.datasets import folders
+from authentiscan.datasets.catalog import CATALOG
+from authentiscan.datasets.catalog.samples import tiles
+from authentiscan.datasets.organize import Input, organize
+from authentiscan.images.decode import encode
+from authentiscan.manifest.split import HoldOut
+from authentiscan.manifest.table import COLUMNS, Manifest
+
+Photos = dict[str, np.ndarray]
+
+
+@pytest.fixture
+def raw(tmp_path: Path, photos: Photos) -> Path:
+    """Twenty reals (JPEG) and twenty fakes (PNG)."""
+    root = tmp_path / "raw"
+    for i, pixels in zip(range(40), tiles(photos), strict=False):
+        kind, ending = (("real", "jpg"), ("fake", "png"))[i % 2]
+        target = root / kind / f"{i:02d}.{ending}"
+        target.parent.mkdir(parents=True, exist_ok=True)
+        format = "JPEG" if ending == "jpg" else "PNG"
+        target.write_bytes(encode(pixels, format, **({"quality": 83} if format == "JPEG" else {})))
+    return root
+
+
+def splits(manifest: Manifest) -> dict[str, str]:
+    return dict(zip(manifest.column("name"), manifest.column("split"), strict=True))
+
+
+def test_facts_are_those_of_the_files(raw: Path, tmp_path: Path) -> None:
+    made = organize([raw], tmp_path / "m.parquet")
+    manifest = made.manifest()
+    assert (made.rows, made.failed, made.failures) == (40, 0, None)
+    assert list(COLUMNS) == manifest.table.column_names[: len(COLUMNS)]
+    for i in range(40):
+        row = {n: manifest.column(n)[i] for n in manifest.table.column_names}
+        data = (tmp_path / row["path"]).read_bytes()
+        assert manifest.image_bytes(i) == data
+        assert row["sha256"] == hashlib.sha256(data).hexdigest()
+        assert (row["width"], row["height"], row["bytes"]) == (48, 48, len(data))
+        assert row["format"] == ("JPEG" if row["label"] == 0 else "PNG")
+        assert row["jpeg_quality"] == (83 if row["label"] == 0 else None)
+        assert row["dataset"] == "raw"
+    assert not list(tmp_path.glob("*.parts"))
+
+
+def test_same_manifest_whatever_the_file_order_or_processes(
+    raw: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = organize([raw], tmp_path / "one.parquet", processes=1).manifest()
+    copy = tmp_path / "copy" / "raw"
+    for path in sorted(raw.rglob("*.*"), reverse=True):  # created in another order
+        target = copy / path.relative_to(raw)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(path, target)
+    monkeypatch.setattr(folders, "CHUNK_IMAGES", 7)
+    other = organize([copy], tmp_path / "copy" / "other.parquet", processes=2).manifest()
+    assert one.sha256() == other.sha256()
+
+
+def test_rows_of_a_shuffled_table_keep_their_splits(tmp_path: Path, photos: Photos) -> None:
+    source = CATALOG["parquet"].sample(tmp_path, photos)
+    table = pq.read_table(source).drop_columns("group")
+    table = table.append_column("name", pa.array([f"n{i}" for i in range(len(table))]))
+    pq.write_table(table, tmp_path / "a.parquet")
+    order = np.random.default_rng(1).permutation(len(table))
+    pq.write_table(table.take(order), tmp_path / "b.parquet")
+    one, other = (
+        organize([Input(tmp_path / f"{n}.parquet", dataset="x")], tmp_path / f"{n}.m.parquet")
+        for n in "ab"
+    )
+    assert splits(one.manifest()) == splits(other.manifest())
+
+
+def test_unreadable_files_are_listed_and_left_out(raw: Path, tmp_path: Path) -> None:
+    (raw / "real" / "empty.jpg").write_bytes(b"")
+    (raw / "real" / "text.jpg").write_text("no image")
+    whole = (raw / "fake" / "01.png").read_bytes()
+    (raw / "fake" / "cut.png").write_bytes(whole[: len(whole) // 2])
+    made = organize([raw], tmp_path / "m.parquet")
+    assert (made.rows, made.failed) == (40, 3)
+    assert made.failures is not None
+    listed = [json.loads(line) for line in made.failures.read_text().splitlines()]
+    told = {Path(f["path"]).name: f["error"].split(":")[0] for f in listed}
+    assert told == {
+        "empty.jpg": "EmptyFileError",
+        "text.jpg": "UnsupportedFormatError",
+        "cut.png": "CorruptImageError",
+    }
+
+
+def test_interrupted_work_is_taken_up_again(
+    raw: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(folders, "CHUNK_IMAGES", 8)
+    out = tmp_path / "m.parquet"
+    whole = organize([raw], out, processes=1).manifest().sha256()
+    out.unlink()
+
+    def interrupt(seen: int, _: int | None) -> None:
+        if seen >= 24:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        organize([raw], out, processes=1, progress=interrupt)
+    parts = tmp_path / "m.parquet.parts"
+    before = {p.name: p.stat().st_mtime_ns for p in parts.glob("*.parquet")}
+    assert len(before) == 3
+    assert not out.exists()
+    (parts / "part-000001.json").unlink()  # as if it had been cut off before it was whole
+    written: list[str] = []
+    real = organize.__globals__["write_part"]
+    monkeypatch.setitem(
+        organize.__globals__, "write_part", lambda c, t, k: written.append(t.name) or real(c, t, k)
+    )
+    assert organize([raw], out, processes=1).manifest().sha256() == whole
+    assert written == ["part-000001.parquet", "part-000003.parquet", "part-000004.parquet"]
+
+
+def test_interrupting_the_command_keeps_finished_parts(tmp_path: Path, photos: Photos) -> None:
+    source = CATALOG["parquet"].sample(tmp_path, photos)
+    table = pa.concat_tables([pq.read_table(source)] * 600)
+    pq.write_table(table, tmp_path / "big.parquet", row_group_size=200)
+    out = tmp_path / "m.parquet"
+    command = [
+        sys.executable,
+        "-c",
+        "from authentiscan.cli import main; main()",
+        "data",
+        "organize",
+    ]
+    command += [str(tmp_path / "big.parquet"), "--out", str(out)]
+    running = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    parts = tmp_path / "m.parquet.parts"
+    for _ in range(3000):
+        if len(list(parts.glob("*.json"))) >= 2:
+            break
+        time.sleep(0.02)
+    running.send_signal(signal.SIGINT)
+    _, errors = running.communicate(timeout=120)
+    assert running.returncode == 130
+    assert "Traceback" not in errors
+    before = len(list(parts.glob("*.json")))
+    assert 2 <= before < 30
+    seen: list[int] = []
+    made = organize(
+        [tmp_path / "big.parquet"], out, processes=1, progress=lambda n, _: seen.append(n)
+    )
+    assert made.rows == 6_000
+    assert len(seen) == 30
+
+
+def test_changed_files_are_read_again_on_resuming(
+    raw: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(folders, "CHUNK_IMAGES", 8)
+
+    def interrupt(seen: int, _: int | None) -> None:
+        if seen >= 16:
+            raise KeyboardInterrupt
+
+    out = tmp_path / "m.parquet"
+    with pytest.raises(KeyboardInterrupt):
+        organize([raw], out, processes=1, progress=interrupt)
+    changed = raw / "fake" / "01.png"
+    changed.write_bytes((raw / "fake" / "03.png").read_bytes())
+    manifest = organize([raw], out, processes=1).manifest()
+    index = manifest.column("name").index("fake/01.png")
+    assert manifest.column("sha256")[index] == hashlib.sha256(changed.read_bytes()).hexdigest()
+
+
+def test_several_inputs_in_one_manifest(raw: Path, tmp_path: Path, photos: Photos) -> None:
+    hub = CATALOG["huggingface"].sample(tmp_path / "hub", photos)
+    listing = CATALOG["csv"].sample(tmp_path / "csv", photos)
+    made = organize(
+        [raw, Input(hub, dataset="hub"), listing],
+        tmp_path / "all.parquet",
+        hold_out=[HoldOut("dataset", "hub")],
+        processes=1,
+    )
+    manifest = made.manifest()
+    assert set(manifest.column("dataset")) == {"raw", "hub", "list"}
+    held = manifest.where(dataset="hub")
+    assert set(held.column("split")) == {"test"}
+    assert set(held.column("held_out")) == {True}
+    assert "photographer" in manifest.table.column_names
+    again = organize(
+        [tmp_path / "all.parquet"], tmp_path / "sub" / "again.parquet", processes=1
+    ).manifest()
+    assert again.column("sha256") == manifest.column("sha256")
+    assert again.column("photographer") == manifest.column("photographer")
+    assert [again.image_bytes(i) for i in (0, 41, 47)] == [
+        manifest.image_bytes(i) for i in (0, 41, 47)
+    ]
+
+
+def test_equal_images_share_split_and_group(raw: Path, tmp_path: Path) -> None:
+    for i in range(0, 40, 2):
+        shutil.copy(raw / "real" / f"{i:02d}.jpg", raw / "real" / f"copy{i:02d}.jpg")
+    listing = tmp_path / "list.csv"
+    rows = [f"raw/real/{p.name},real,g-{p.stem}" for p in sorted((raw / "real").iterdir())]
+    listing.write_text("\n".join(["path,label,group", *rows]))
+    made = organize([listing], tmp_path / "m.parquet")
+    manifest = made.manifest()
+    assert made.joined == 20
+    found: dict[str, set[tuple[str, str]]] = {}
+    columns = (manifest.column(n) for n in ("sha256", "split", "group"))
+    for sha, split, group in zip(*columns, strict=True):
+        found.setdefault(sha, set()).add((split, group))
+    assert all(len(places) == 1 for places in found.values())
+
+
+def test_own_split(tmp_path: Path, photos: Photos) -> None:
+    source = CATALOG["faces"].sample(tmp_path / "faces", photos)
+    manifest = organize([source], tmp_path / "m.parquet", own_split=True).manifest()
+    for name, split in splits(manifest).items():
+        assert {"train": "train", "valid": "val", "test": "test"}[name.split("/")[2]] == split
+
+
+def test_zip_organizes_like_its_folder(tmp_path: Path, photos: Photos) -> None:
+    source = CATALOG["cifake"].sample(tmp_path / "c", photos)
+    shutil.make_archive(str(tmp_path / "zips" / "train"), "zip", source)
+    one = organize([source], tmp_path / "one.parquet").manifest()
+    other = organize([tmp_path / "zips"], tmp_path / "other.parquet").manifest()
+    assert splits(one) == splits(other)
+    assert [other.image_bytes(i) for i in range(12)] == [one.image_bytes(i) for i in range(12)]
+
+
+def test_archive_in_parts_must_be_joined_first(tmp_path: Path, photos: Photos) -> None:
+    source = CATALOG["folders"].sample(tmp_path / "c", photos)
+    shutil.make_archive(str(tmp_path / "zips" / "all"), "zip", source)
+    (tmp_path / "zips" / "all.z01").write_bytes(b"PK\x07\x08")
+    with pytest.raises(ManifestError, match=r"join them first: zip -s 0 all\.zip"):
+        organize([tmp_path / "zips"], tmp_path / "m.parquet")
+
+
+def test_paths_are_relative_to_the_manifest(raw: Path, tmp_path: Path) -> None:
+    manifest = organize([raw], tmp_path / "out" / "m.parquet").manifest()
+    assert manifest.column("path")[0].startswith("../raw/")
+
+
+@pytest.mark.parametrize(
+    ("inputs", "out", "error", "message"),
+    [
+        ([], "m.parquet", UsageError, "no inputs"),
+        (["nowhere"], "m.parquet", DatasetError, "there is no nowhere"),
+        (["."], "m.csv", UsageError, "must end in .parquet"),
+    ],
+)
+def test_wrong_calls_say_what_to_do(
+    inputs: list[str],
+    out: str,
+    error: type[Exception],
+    message: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(error, match=message):
+        organize(inputs, tmp_path / out)
+
+
+def test_nothing_readable_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "d" / "real").mkdir(parents=True)
+    (tmp_path / "d" / "real" / "1.jpg").write_text("no image")
+    with pytest.raises(DatasetError, match=r"no image could be read.*UnsupportedFormatError"):
+        organize([tmp_path / "d"], tmp_path / "m.parquet")
+
+
+def test_shared_tables(shared_data: Path, tmp_path: Path) -> None:
+    table = pq.ParquetFile(shared_data / "faces.parquet").read_row_group(0)
+    pq.write_table(table, tmp_path / "faces.parquet")
+    manifest = organize([tmp_path / "faces.parquet"], tmp_path / "m.parquet").manifest()
+    assert manifest.column("group") == table["group"].to_pylist()
+    assert manifest.column("source") == table["source"].to_pylist()
+    assert manifest.column("width") == table["width"].to_pylist()
+    assert {"stored", "style", "source_width", "source_format"} <= set(manifest.table.column_names)
