@@ -14,11 +14,24 @@ from authentiscan.core.errors import AuthentiscanError
 
 if TYPE_CHECKING:
     from authentiscan.analysis import Report, analyze
-    from authentiscan.inference import load_detector
+    from authentiscan.images.inputs import ImageInput
+    from authentiscan.inference import Detector, load_detector
 
-__all__ = ["AuthentiscanError", "Report", "analyze", "load_detector"]
+    __version__: str
+
+__all__ = [
+    "AuthentiscanError",
+    "Detector",
+    "ImageInput",
+    "Report",
+    "__version__",
+    "analyze",
+    "load_detector",
+]
 
 _HOMES = {
+    "Detector": "authentiscan.inference",
+    "ImageInput": "authentiscan.images.inputs",
     "Report": "authentiscan.analysis",
     "analyze": "authentiscan.analysis",
     "load_detector": "authentiscan.inference",
@@ -27,6 +40,10 @@ _HOMES = {
 
 def __getattr__(name: str) -> Any:
     """Import a public name's room on first use, so that ``import authentiscan`` stays light."""
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("authentiscan")
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from authentiscan.analysis.pipeline import (
-    Source,
     analyze,
     analyze_many,
     assemble,
@@ -13,7 +12,6 @@ from authentiscan.analysis.report import Report, json_schema
 
 __all__ = [
     "Report",
-    "Source",
     "analyze",
     "analyze_many",
     "assemble",

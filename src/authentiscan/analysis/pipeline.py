@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, TypeAlias
+from typing import TYPE_CHECKING
 
 from authentiscan.analysis import rules, stability, warnings
 from authentiscan.analysis.report import (
@@ -19,15 +19,13 @@ from authentiscan.analysis.report import (
 )
 from authentiscan.core.errors import AuthentiscanError
 from authentiscan.core.types import DecodedImage, Prediction
-from authentiscan.images import decode as images
+from authentiscan.images.inputs import ImageInput, load_image
 from authentiscan.provenance import Provenance, TrustList
 from authentiscan.provenance import inspect as inspect_provenance
 
 if TYPE_CHECKING:
     from authentiscan.inference import Detector
     from authentiscan.inference.bundle import DetectorSpec
-
-Source: TypeAlias = Path | str | bytes | BinaryIO | DecodedImage
 
 _default_lock = threading.Lock()
 _default: list[Detector] = []
@@ -44,7 +42,7 @@ def default_detector() -> Detector:
 
 
 def analyze(
-    source: Source,
+    source: ImageInput,
     detector: Detector | None = None,
     *,
     name: str | None = None,
@@ -55,8 +53,8 @@ def analyze(
 ) -> Report:
     """Judge one image and say why.
 
-    source: a file, its encoded bytes, an open binary file, or an image decoded before (which has no
-        metadata left, so no provenance).
+    source: a file, its encoded bytes or an open binary file; or pixels alone (an array (H, W, 3)
+        uint8, a Pillow image, an image decoded before), which have no provenance.
     detector: what scores the pixels; None for the packaged one, loaded once.
     name: the report's ``path``; None for the file's own path.
     stability: score changed copies too and let a flip make the verdict inconclusive; five more
@@ -70,7 +68,7 @@ def analyze(
     started = time.perf_counter()
     timings: dict[str, float] = {}
     label = name if name is not None else _label(source)
-    image, content = _decoded(source)
+    image, content = load_image(source)
     timings["decode_ms"] = _since(started)
     judge = detector or default_detector()
     mark = time.perf_counter()
@@ -101,7 +99,7 @@ def analyze(
 
 
 def analyze_many(
-    sources: Iterable[Source],
+    sources: Iterable[ImageInput],
     detector: Detector | None = None,
     *,
     stability: bool = False,
@@ -186,15 +184,7 @@ def _stability(image: DecodedImage, prediction: Prediction, judge: Detector) -> 
     return stability.check(image.pixels, prediction.score, judge)
 
 
-def _decoded(source: Source) -> tuple[DecodedImage, bytes | None]:
-    """The image and its encoded bytes, which are None where it came decoded."""
-    if isinstance(source, DecodedImage):
-        return source, None
-    content = images.read_source(source)
-    return images.decode(content), content
-
-
-def _label(source: Source) -> str:
+def _label(source: ImageInput) -> str:
     if isinstance(source, str | Path):
         return str(source)
     named = getattr(source, "name", None)

@@ -1,9 +1,15 @@
 """From a bundle to scores: `load_detector` gives a `Detector`, torch-free on ONNX Runtime."""
 
-from authentiscan.inference.bundle import DetectorSpec, EnsembleSpec, NetworkSpec, read_spec
+from authentiscan.inference.bundle import (
+    Architecture,
+    DetectorSpec,
+    EnsembleSpec,
+    NetworkSpec,
+    read_spec,
+)
 from authentiscan.inference.detector import (
+    Backend,
     Detector,
-    ImageSource,
     Network,
     Term,
     default_bundle,
@@ -11,10 +17,11 @@ from authentiscan.inference.detector import (
 )
 
 __all__ = [
+    "Architecture",
+    "Backend",
     "Detector",
     "DetectorSpec",
     "EnsembleSpec",
-    "ImageSource",
     "Network",
     "NetworkSpec",
     "Term",

@@ -18,18 +18,14 @@ from authentiscan.core.errors import BundleNotFoundError, UsageError
 from authentiscan.core.types import (
     Box,
     CropScore,
-    DecodedImage,
     Prediction,
     Reading,
-    RGBImage,
     Verdict,
 )
+from authentiscan.images.inputs import ImageInput, load_image
 from authentiscan.images.preprocess import Preprocess, Tensor
 from authentiscan.inference.bundle import SPEC_FILE, DetectorSpec, NetworkSpec, read_spec
 from authentiscan.metrics.calibration import sigmoid
-
-ImageSource: TypeAlias = DecodedImage | RGBImage | Path | str | bytes
-"""A decoded image, pixels (H, W, 3) uint8, a path, or encoded bytes."""
 
 BackendName: TypeAlias = Literal["onnx", "torch"]
 Target: TypeAlias = Literal["generated", "real"]
@@ -118,6 +114,14 @@ class Detector:
         self.spec = spec
         self.terms = tuple(terms)
 
+    def __repr__(self) -> str:
+        rule = self.spec.decision
+        return (
+            f"<Detector {self.spec.name!r} version {self.spec.version}: "
+            f"{self.spec.architecture_name}, generated from {rule.generated.score:.3f}, "
+            f"real below {rule.real_below:.3f}>"
+        )
+
     @property
     def network(self) -> Network:
         """The only network; UsageError where there are several."""
@@ -128,11 +132,11 @@ class Detector:
             )
         return self.terms[0].network
 
-    def predict(self, source: ImageSource) -> Prediction:
+    def predict(self, source: ImageInput) -> Prediction:
         """Score one image; decoding errors of a path or of bytes are raised as `DecodeError`."""
         return next(self.predict_many([source]))
 
-    def predict_many(self, sources: Iterable[ImageSource]) -> Iterator[Prediction]:
+    def predict_many(self, sources: Iterable[ImageInput]) -> Iterator[Prediction]:
         """Score many images, in order; crops of several images share a batch, which is faster.
 
         ``sources`` is read lazily, one batch ahead. The first unreadable image raises; to go on
@@ -140,16 +144,16 @@ class Detector:
         """
         return map(self.prediction, self.read_many(sources))
 
-    def logits(self, sources: Iterable[ImageSource]) -> NDArray[np.float64]:
+    def logits(self, sources: Iterable[ImageInput]) -> NDArray[np.float64]:
         """Uncalibrated logit (N,) of each image, positive for generated."""
         return np.asarray([self.pooled(readings) for readings in self.read_many(sources)])
 
-    def read_many(self, sources: Iterable[ImageSource]) -> Iterator[tuple[Reading, ...]]:
+    def read_many(self, sources: Iterable[ImageInput]) -> Iterator[tuple[Reading, ...]]:
         """What each network says of each image, in the order of ``terms``; lazily, in batches."""
         waiting: list[list[Cropped]] = []
         held = 0
         for source in sources:
-            pixels = _pixels(source)
+            pixels = load_image(source)[0].pixels
             waiting.append([term.network.preprocess.crops(pixels) for term in self.terms])
             held += max(len(boxes) for _, boxes in waiting[-1])
             if held >= min(term.network.batch for term in self.terms):
@@ -246,17 +250,3 @@ def _backend(name: str, folder: Path, spec: NetworkSpec, threads: int | None) ->
 
         return TorchBackend(folder, spec, threads=threads)
     raise UsageError(f"unknown backend {name!r}; allowed: onnx, torch")
-
-
-def _pixels(source: ImageSource) -> RGBImage:
-    if isinstance(source, DecodedImage):
-        return source.pixels
-    if isinstance(source, np.ndarray):
-        if source.dtype != np.uint8 or source.ndim != 3 or source.shape[2] != 3 or not source.size:
-            raise UsageError(
-                f"pixels have shape {source.shape}, type {source.dtype}; expected (H, W, 3) uint8"
-            )
-        return source
-    from authentiscan.images.decode import decode
-
-    return decode(source).pixels
