@@ -4,6 +4,7 @@ AuthentiscanError                 exit 1   HTTP 500
 ├── UsageError                    exit 2   HTTP 400   arguments that cannot work
 │   └── RecipeError               exit 2   HTTP 400   all mistakes of a recipe or config file
 ├── MissingExtraError             exit 2   HTTP 501   an optional dependency is not installed
+├── OutputError                   exit 2   HTTP 507   full, read-only or missing place of an output
 ├── DecodeError                   exit 1   HTTP 422   bytes that are not an image we can trust
 │   ├── UnreadableFileError       exit 1   HTTP 404   missing, a folder, no permission
 │   ├── EmptyFileError            exit 1   HTTP 422   zero bytes
@@ -26,12 +27,18 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from authentiscan.core.text import printable
+
 
 class AuthentiscanError(Exception):
     """Root of all errors raised on purpose; catch this to catch them all."""
 
     exit_code: ClassVar[int] = 1
     http_status: ClassVar[int] = 500
+
+    def __str__(self) -> str:
+        """The message, fit for any terminal and any file: names in it come from strangers."""
+        return printable(super().__str__())
 
 
 class UsageError(AuthentiscanError):
@@ -54,6 +61,13 @@ class MissingExtraError(AuthentiscanError):
     def __init__(self, what: str, extra: str) -> None:
         super().__init__(f"{what} needs the '{extra}' extra: pip install 'authentiscan[{extra}]'")
         self.extra = extra
+
+
+class OutputError(AuthentiscanError):
+    """What was made cannot be written: a full disk, a read-only or missing place."""
+
+    exit_code = 2
+    http_status = 507
 
 
 class DecodeError(AuthentiscanError):
