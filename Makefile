@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test test-all check lint install install-dev schema clean help
+.PHONY: demo test test-all check lint install install-dev coverage imports wheel clean help
 
 help: ## Show what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -44,6 +44,24 @@ test-all: lint ## The same with the slow tests
 
 check: lint ## The quick local subset: lint, types, contracts, tests of the light rooms
 	$(BIN)/pytest -m "not slow" tests/core tests/scan tests/provenance tests/analysis tests/evaluation
+
+imports: install ## Import every module with the base install alone
+	$(BIN)/python tools/import_all.py
+
+coverage: install-dev ## The share of lines and branches that the tests run, as text and as build/coverage/index.html
+	$(BIN)/python -m coverage run -m pytest -m "not slow"
+	-$(BIN)/python -m coverage combine --quiet
+	$(BIN)/python -m coverage report --skip-covered --sort=cover
+	$(BIN)/python -m coverage html --directory build/coverage
+
+wheel: install ## Build a wheel and scan the examples with it in an empty environment
+	rm -rf build/wheel build/wheel-env
+	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir build/wheel .
+	$(PYTHON) -m venv build/wheel-env
+	build/wheel-env/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt build/wheel/*.whl
+	cd build && wheel-env/bin/authentiscan scan ../examples/photographs
+	cd build && wheel-env/bin/python -c "import authentiscan; print(authentiscan.__version__)"
+	ls -l build/wheel
 
 clean: ## Remove what was built (not .venv)
 	rm -rf build dist src/*.egg-info .mypy_cache .ruff_cache .hypothesis
