@@ -11,8 +11,13 @@ import numpy as np
 import pytest
 from PIL import Image, PngImagePlugin
 
-from authentiscan.analysis import analyze, analyze_many, assemble, pipeline
-from authentiscan.core.errors import CorruptImageError, EmptyFileError, UnreadableFileError
+from authentiscan.analysis import analyze, analyze_many, assemble, open_image, pipeline
+from authentiscan.core.errors import (
+    CorruptImageError,
+    EmptyFileError,
+    ImageLimitError,
+    UnreadableFileError,
+)
 from authentiscan.core.types import RGBImage, Verdict
 from authentiscan.images import decode as images
 from authentiscan.inference import Detector, load_detector
@@ -104,6 +109,24 @@ def test_unreadable_images_raise(
 ) -> None:
     with pytest.raises(error):
         analyze(content, detector)
+
+
+def test_limits_are_kept_whatever_else_is_asked_for(detector: Detector, photo: bytes) -> None:
+    few = images.Limits(pixels=1000)
+    for heatmap in (False, True):
+        with pytest.raises(ImageLimitError, match="at most 1,000 are allowed"):
+            analyze(photo, detector, heatmap=heatmap, limits=few)
+    (row,) = analyze_many([photo], detector, limits=few)
+    assert row.error_kind == "ImageLimitError"
+
+
+def test_an_image_opened_before_is_judged_as_its_file(detector: Detector, photo: bytes) -> None:
+    opened = open_image(photo, name="a.jpg")
+    first, second = analyze(opened, detector), analyze(photo, detector, name="a.jpg")
+    changing = {"timings": True, "provenance": {"milliseconds"}}
+    assert first.model_dump(exclude=changing) == second.model_dump(exclude=changing)
+    assert first.timings["decode_ms"] == opened.milliseconds
+    assert first.timings["total_ms"] >= opened.milliseconds
 
 
 def test_many_go_on_past_a_broken_one(detector: Detector, photo: bytes, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from authentiscan.analysis import stability
 from authentiscan.core.types import Prediction, RGBImage, Verdict
+from authentiscan.images import decode as images
 from authentiscan.inference import load_detector
 
 
@@ -72,3 +73,21 @@ def test_changes_keep_the_contract(photos: dict[str, RGBImage]) -> None:
         assert changed.dtype == np.uint8
         assert changed.ndim == 3
         assert changed.shape[2] == 3
+
+
+def test_the_crop_is_the_middle_and_off_the_grid_of_jpeg_blocks() -> None:
+    rows, columns = np.mgrid[:250, :333]
+    places = np.stack([rows, columns // 2, columns % 2], axis=2).astype(np.uint8)
+    cropped = stability.TRIALS["cropping to 80 %"](places)
+    assert cropped.shape == (200, 266, 3)
+    assert tuple(cropped[0, 0]) == (27, 17, 1)  # row 27, column 35: 24 + 3 and 32 + 3
+    assert (cropped == places[27:227, 35:301]).all()
+
+
+@pytest.mark.parametrize("quality", [90, 70])
+def test_the_jpeg_trials_are_what_a_file_saved_so_decodes_to(
+    photos: dict[str, RGBImage], quality: int
+) -> None:
+    changed = stability.TRIALS[f"JPEG quality {quality}"](photos["coffee"])
+    stored = images.encode(photos["coffee"], "JPEG", quality=quality)
+    assert (changed == images.decode(stored).pixels).all()

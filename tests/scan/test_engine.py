@@ -11,7 +11,8 @@ import pytest
 
 from authentiscan.analysis import analyze
 from authentiscan.core.errors import UsageError
-from authentiscan.images.decode import decode, encode
+from authentiscan.core.types import DecodedImage
+from authentiscan.images.decode import Limits, decode, encode
 from authentiscan.inference import Detector, load_detector
 from authentiscan.scan import Item, Options, find, scan
 from authentiscan.scan.engine import THUMBNAIL_SIDE
@@ -142,6 +143,41 @@ def test_stability_and_provenance_as_asked(folder: Path, detector: Detector) -> 
     assert both.report.provenance is not None
     assert none.report.stability is None
     assert none.report.provenance is None
+
+
+@pytest.mark.parametrize("thumbnails", [False, True])
+@pytest.mark.parametrize(
+    ("limits", "told"),
+    [
+        (Limits(pixels=1000), "at most 1,000 are allowed"),
+        (Limits(bytes=500), "at most 500 bytes are allowed"),
+    ],
+)
+def test_limits_hold_with_and_without_thumbnails(
+    folder: Path, detector: Detector, limits: Limits, told: str, *, thumbnails: bool
+) -> None:
+    path = folder / "coffee.jpg"
+    items = [Item("file", path=path), Item("member", content=path.read_bytes())]
+    for result in scan(items, detector, options=Options(thumbnails=thumbnails, limits=limits)):
+        assert result.report.error_kind == "ImageLimitError"
+        assert told in str(result.report.error)
+        assert result.thumbnail is None
+
+
+def test_an_image_is_decoded_once_for_verdict_and_thumbnail(
+    folder: Path, detector: Detector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decoded: list[int] = []
+
+    def counting(content: bytes, *, limits: Limits) -> DecodedImage:
+        decoded.append(len(content))
+        return decode(content, limits=limits)
+
+    monkeypatch.setattr("authentiscan.images.inputs.decode", counting)
+    path = folder / "coffee.jpg"
+    (result,) = scan([Item("a", path=path)], detector, options=Options(thumbnails=True))
+    assert result.thumbnail is not None
+    assert decoded == [path.stat().st_size]
 
 
 @pytest.mark.parametrize("workers", [0, -1])

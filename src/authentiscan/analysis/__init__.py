@@ -7,6 +7,7 @@ from authentiscan.analysis.pipeline import (
     analyze_many,
     assemble,
     default_detector,
+    open_image,
 )
 from authentiscan.analysis.report import Report, json_schema
 
@@ -17,4 +18,5 @@ __all__ = [
     "assemble",
     "default_detector",
     "json_schema",
+    "open_image",
 ]

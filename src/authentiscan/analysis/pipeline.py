@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,7 @@ from authentiscan.analysis.report import (
 )
 from authentiscan.core.errors import AuthentiscanError
 from authentiscan.core.types import DecodedImage, Prediction
+from authentiscan.images.decode import DEFAULT_LIMITS, Limits
 from authentiscan.images.inputs import ImageInput, load_image
 from authentiscan.provenance import Provenance, TrustList
 from authentiscan.provenance import inspect as inspect_provenance
@@ -41,8 +43,33 @@ def default_detector() -> Detector:
         return _default[0]
 
 
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """An image read and decoded once, for all that is done with it.
+
+    content: its encoded bytes, None where only pixels were given. milliseconds: reading took.
+    """
+
+    name: str
+    image: DecodedImage
+    content: bytes | None
+    milliseconds: float
+
+
+def open_image(
+    source: ImageInput, *, name: str | None = None, limits: Limits = DEFAULT_LIMITS
+) -> Opened:
+    """Read and decode ``source`` within ``limits``, ready for `analyze`.
+
+    name: the report's ``path``; None for the file's own path. Raises as `analyze` does.
+    """
+    started = time.perf_counter()
+    image, content = load_image(source, limits=limits)
+    return Opened(_label(source) if name is None else name, image, content, _since(started))
+
+
 def analyze(
-    source: ImageInput,
+    source: ImageInput | Opened,
     detector: Detector | None = None,
     *,
     name: str | None = None,
@@ -50,28 +77,29 @@ def analyze(
     provenance: bool = True,
     heatmap: bool = False,
     trust: TrustList | None = None,
+    limits: Limits = DEFAULT_LIMITS,
 ) -> Report:
     """Judge one image and say why.
 
     source: a file, its encoded bytes or an open binary file; or pixels alone (an array (H, W, 3)
-        uint8, a Pillow image, an image decoded before), which have no provenance.
+        uint8, a Pillow image, an image decoded before), which have no provenance; or what
+        `open_image` gave, which has a name and was held to limits then.
     detector: what scores the pixels; None for the packaged one, loaded once.
     name: the report's ``path``; None for the file's own path.
     stability: score changed copies too and let a flip make the verdict inconclusive; five more
         predictions.
     provenance: read the file's metadata. heatmap: also compute `Report.heatmap`.
     trust: whose C2PA signatures count; None for the list named by AUTHENTISCAN_TRUST_LIST.
+    limits: of bytes, pixels, frames and metadata, beyond which the image is not decoded.
 
     Safe to call from several threads. Raises a DecodeError subclass where the image cannot be read,
     a BundleError subclass where the packaged detector cannot be loaded.
     """
-    started = time.perf_counter()
-    timings: dict[str, float] = {}
-    label = name if name is not None else _label(source)
-    image, content = load_image(source)
-    timings["decode_ms"] = _since(started)
+    opened = source if isinstance(source, Opened) else open_image(source, name=name, limits=limits)
+    image = opened.image
+    started = mark = time.perf_counter()
+    timings = {"decode_ms": opened.milliseconds}
     judge = detector or default_detector()
-    mark = time.perf_counter()
     update: dict[str, object] = {}
     if heatmap:
         from authentiscan.explain import gradcam
@@ -84,17 +112,17 @@ def analyze(
         prediction = judge.predict(image)
     timings["model_ms"] = _since(mark)
     findings = None
-    if provenance and content is not None:
-        findings = inspect_provenance(content, trust)
+    if provenance and opened.content is not None:
+        findings = inspect_provenance(opened.content, trust)
         timings["provenance_ms"] = findings.milliseconds
     steady = None
     if stability:
         steady = _stability(image, prediction, judge)
         timings["stability_ms"] = steady.milliseconds
     report = assemble(
-        image, prediction, judge.spec, name=label, provenance=findings, stability=steady
+        image, prediction, judge.spec, name=opened.name, provenance=findings, stability=steady
     )
-    timings["total_ms"] = _since(started)
+    timings["total_ms"] = round(opened.milliseconds + _since(started), 3)
     return report.model_copy(update={"timings": timings, **update})
 
 
@@ -106,6 +134,7 @@ def analyze_many(
     provenance: bool = True,
     heatmap: bool = False,
     trust: TrustList | None = None,
+    limits: Limits = DEFAULT_LIMITS,
 ) -> Iterator[Report]:
     """Reports of many images, in order; one that cannot be judged gives `Report.failed`.
 
@@ -121,6 +150,7 @@ def analyze_many(
                 provenance=provenance,
                 heatmap=heatmap,
                 trust=trust,
+                limits=limits,
             )
         except AuthentiscanError as error:
             yield Report.failed(_label(source), error)

@@ -7,14 +7,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Protocol
-
-import numpy as np
-from PIL import Image
 
 from authentiscan.analysis.report import Stability, StabilityTrial
 from authentiscan.core.types import Prediction, RGBImage, Verdict
-from authentiscan.images import decode as images
+from authentiscan.images.degrade import codecs, geometry
 
 BUDGET_SECONDS = 10.0
 """After this long no further trial is begun, so that one image cannot hold up a batch."""
@@ -35,36 +33,22 @@ class Scores(Protocol):
         ...
 
 
-def _jpeg(quality: int) -> Callable[[RGBImage], RGBImage]:
-    def change(pixels: RGBImage) -> RGBImage:
-        return images.decode(images.encode(pixels, "JPEG", quality=quality)).pixels
-
-    return change
-
-
-def _resized(scale: float) -> Callable[[RGBImage], RGBImage]:
-    def change(pixels: RGBImage) -> RGBImage:
-        height, width = pixels.shape[:2]
-        size = (max(1, round(width * scale)), max(1, round(height * scale)))
-        return np.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.LANCZOS))
-
-    return change
-
-
 def _cropped(pixels: RGBImage) -> RGBImage:
     """The middle 80 % of each side, its corner off the 8-pixel grid of JPEG blocks."""
-    height, width = pixels.shape[:2]
-    top, left = (round(side * 0.1) // 8 * 8 + 3 for side in (height, width))
-    return np.ascontiguousarray(
-        pixels[top : top + round(height * 0.8), left : left + round(width * 0.8)]
-    )
+    y, x = (_off_grid(side) for side in pixels.shape[:2])
+    return geometry.crop(pixels, keep=0.8, x=x, y=y)
+
+
+def _off_grid(side: int) -> float:
+    """Where 80 % of ``side`` begin, as a share of what is cut off."""
+    return (round(side * 0.1) // 8 * 8 + 3) / max(1, side - round(side * 0.8))
 
 
 TRIALS: dict[str, Callable[[RGBImage], RGBImage]] = {
-    "JPEG quality 90": _jpeg(90),
-    "JPEG quality 70": _jpeg(70),
-    "resizing to 75 %": _resized(0.75),
-    "resizing to 50 %": _resized(0.5),
+    "JPEG quality 90": partial(codecs.jpeg, quality=90, subsampling="4:2:0"),
+    "JPEG quality 70": partial(codecs.jpeg, quality=70, subsampling="4:2:0"),
+    "resizing to 75 %": partial(geometry.resize, scale=0.75, kernel="lanczos"),
+    "resizing to 50 %": partial(geometry.resize, scale=0.5, kernel="lanczos"),
     "cropping to 80 %": _cropped,
 }
 

@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
-from authentiscan.analysis import Report, analyze
+from authentiscan.analysis import Report, analyze, open_image
 from authentiscan.core.errors import AuthentiscanError, UsageError
 from authentiscan.core.types import RGBImage
-from authentiscan.images.decode import DEFAULT_LIMITS, Limits, decode, encode, read_source
+from authentiscan.images.decode import DEFAULT_LIMITS, Limits, encode
 from authentiscan.scan.sources import Item
 
 if TYPE_CHECKING:
@@ -86,16 +86,16 @@ def judge(item: Item, detector: Detector, options: Options) -> Scanned:
     try:
         if item.error is not None:
             raise item.error
-        content = read_source(item.path or item.content or b"", options.limits)
+        source = item.path or item.content or b""
+        opened = open_image(source, name=item.name, limits=options.limits)
         report = analyze(
-            content,
+            opened,
             detector,
-            name=item.name,
             stability=options.stability,
             provenance=options.provenance,
             heatmap=options.thumbnails,
         )
-        return _pictured(report, content, options) if options.thumbnails else Scanned(report)
+        return _pictured(report, opened.image.pixels) if options.thumbnails else Scanned(report)
     except (AuthentiscanError, OSError) as error:
         return Scanned(Report.failed(item.name, error))
     except Exception as error:  # one image must never end a batch
@@ -124,8 +124,8 @@ def _ordered(items: Iterable[Item], work: partial[Scanned], threads: int) -> Ite
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _pictured(report: Report, content: bytes, options: Options) -> Scanned:
-    small = _shrunk(decode(content, limits=options.limits).pixels)
+def _pictured(report: Report, pixels: RGBImage) -> Scanned:
+    small = _shrunk(pixels)
     thumbnail = encode(small, "JPEG", quality=75)
     if report.heatmap is None:
         return Scanned(report, thumbnail)
