@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from authentiscan.core.errors import UsageError
 from authentiscan.evaluation.protocol import (
-    FALLBACK_HISTORY,
     MATCHED,
     RAW,
-    encoding_pool,
-    history,
+    Treatment,
     matched_weights,
     named,
 )
+from authentiscan.images import degrade
 from authentiscan.images.decode import decode, encode
 from authentiscan.images.degrade import image_rng
+from authentiscan.images.history import JpegHistory
+from authentiscan.manifest.table import Manifest
+
+
+def history(*settings: tuple[int, str]) -> Treatment:
+    """The history protocol that draws from these settings."""
+    return replace(named("history"), history=JpegHistory(settings, (1,) * len(settings)))
 
 
 @pytest.fixture
@@ -39,7 +48,7 @@ def test_matched_is_one_jpeg_for_every_image(photo) -> None:
 
 
 def test_history_gives_lossless_images_one_compression_more(photo) -> None:
-    treatment = history([(60, "4:2:0")])
+    treatment = history((60, "4:2:0"))
     rng = image_rng(0, "photo")
     lossless = treatment(photo, True, rng)
     compressed = treatment(jpeg(photo, 60), False, image_rng(0, "photo"))
@@ -49,7 +58,7 @@ def test_history_gives_lossless_images_one_compression_more(photo) -> None:
 
 
 def test_history_moves_the_grid_of_both_classes(photo) -> None:
-    treatment = history([(75, "4:2:0")])
+    treatment = history((75, "4:2:0"))
     once = jpeg(photo, 75)
     aligned = jpeg(once, 90)
     moved = [treatment(once, False, image_rng(0, str(i))) for i in range(24)]
@@ -57,7 +66,7 @@ def test_history_moves_the_grid_of_both_classes(photo) -> None:
 
 
 def test_history_is_seeded_and_draws_alike_whatever_the_format(photo) -> None:
-    treatment = history([(60, "4:2:0"), (80, "4:4:4"), (95, "4:2:0")])
+    treatment = history((60, "4:2:0"), (80, "4:4:4"), (95, "4:2:0"))
     first = treatment(photo, True, image_rng(7, "x"))
     assert np.array_equal(first, treatment(photo, True, image_rng(7, "x")))
     rngs = image_rng(7, "x"), image_rng(7, "x")
@@ -69,25 +78,30 @@ def test_history_is_seeded_and_draws_alike_whatever_the_format(photo) -> None:
 @pytest.mark.parametrize("shape", [(1, 1), (3, 9), (8, 8), (32, 32)])
 def test_history_keeps_tiny_sizes(shape) -> None:
     pixels = np.full((*shape, 3), 90, dtype=np.uint8)
-    assert history([])(pixels, True, image_rng(0)).shape == pixels.shape
+    assert named("history")(pixels, True, image_rng(0)).shape == pixels.shape
 
 
-def test_encoding_pool_keeps_the_mix_and_skips_what_is_no_history(photo) -> None:
+def test_history_draws_from_the_images_at_hand(photo) -> None:
     data = [encode(photo, "JPEG", quality=75)] * 30
     data += [encode(photo, "JPEG", quality=92, subsampling="4:4:4")] * 10
-    data += [encode(photo, "PNG"), encode(photo, "JPEG", quality=99), b"\xff\xd8broken"]
-    pool = encoding_pool(data)
-    assert set(pool) == {(75, "4:2:0"), (92, "4:4:4")}
-    assert pool.count((75, "4:2:0")) == 30
-    assert encoding_pool(data[:5]) == ()
-    assert history(encoding_pool(data[:5])).first == FALLBACK_HISTORY
-    assert len(encoding_pool(data * 20)) <= 101
+    kinds = {"label": [0] * 40, "generator": ["camera"] * 40, "dataset": ["d"] * 40}
+    table = pa.table({"image": data, **kinds, "group": [str(i) for i in range(40)]})
+    found = named("history", Manifest(table)).history
+    assert found == JpegHistory(((75, "4:2:0"), (92, "4:4:4")), (30, 10))
+    few = named("history", Manifest(table.slice(0, 19)))
+    assert few.key == named("history").key
+    assert named("raw", Manifest(table)) is RAW
+
+
+def test_keys_of_stored_scores_stay_what_they_were() -> None:
+    listed = "(75, '4:2:0'), (80, '4:2:0'), (85, '4:2:0'), (90, '4:2:0'), (92, '4:2:0'), "
+    assert named("history").key == f"{degrade.Chain()};first=({listed}(95, '4:2:0'))"
+    assert RAW.key == f"{degrade.Chain()};first=()"
 
 
 def test_names_and_chains() -> None:
     assert named("raw") is RAW
     assert named("matched") is MATCHED
-    assert named("history", [(75, "4:2:0")] * 2).first == ((75, "4:2:0"),) * 2
     own = named("resize:scale=0.5")
     assert own.size_matched
     assert own.key != MATCHED.key

@@ -25,7 +25,6 @@ from authentiscan.training.loaders import (
     Draw,
     TrainingImages,
     ValidationImages,
-    observe_history,
 )
 from authentiscan.training.pixel_cache import PixelCache
 
@@ -153,14 +152,6 @@ def test_validation_is_the_centre_and_never_changes(photos: dict[str, np.ndarray
     assert np.array_equal(first[0].crop, plain[0].crop)  # row 0 is a JPEG: it keeps its own
 
 
-def test_history_is_observed(photos: dict[str, np.ndarray]) -> None:
-    manifest = inline_manifest(encoded(photos))
-    assert observe_history(manifest).settings == ((80, "4:2:0"),)
-    stated = manifest.with_column("jpeg_quality", [66, None] * 6)
-    stated = stated.with_column("jpeg_subsampling", ["4:4:4", None] * 6)
-    assert observe_history(stated).settings == ((66, "4:4:4"),)
-
-
 def test_cache_stops_at_its_budget() -> None:
     cache = PixelCache(4, 2 * 300)
     image = np.arange(300, dtype=np.uint8).reshape(10, 10, 3)
@@ -186,5 +177,5 @@ def test_workers_fill_one_cache(photos: dict[str, np.ndarray]) -> None:
 
 @pytest.mark.parametrize("module", ["augment", "pixel_cache"])
 def test_torch_stays_out(module: str) -> None:
-    code = f"import sys, authentiscan.data.{module}; assert 'torch' not in sys.modules"
+    code = f"import sys, authentiscan.training.{module}; assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True, env={**os.environ})

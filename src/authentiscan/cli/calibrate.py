@@ -69,7 +69,7 @@ def calibrate(
 
     Example: authentiscan calibrate runs/baseline/bundle --data web.parquet --fpr 0.01,0.05
     """
-    from authentiscan.evaluation.harness import manifest_pool, score_manifest
+    from authentiscan.evaluation.harness import score_manifest
     from authentiscan.evaluation.protocol import named
     from authentiscan.evaluation.recalibrate import parse_costs, recalibrate, write_calibration
     from authentiscan.evaluation.sources import data_name, read_data
@@ -79,10 +79,9 @@ def calibrate(
     detector = load_detector(bundle, threads=1)
     cache = output / "scores" if output else None
     manifest = read_data(data, split=split, cache=cache)
-    pool = manifest_pool(manifest) if protocol == "history" else ()
     with progress_bar("scoring") as progress:
         table = score_manifest(
-            detector, manifest, named(protocol, pool), progress, cache=cache, workers=workers
+            detector, manifest, named(protocol, manifest), progress, cache=cache, workers=workers
         )
     name = f"{data_name(data, split)}, {protocol}"
     result = recalibrate(

@@ -14,7 +14,7 @@ from authentiscan.core.errors import MetricError, UsageError
 from authentiscan.core.records import Record
 from authentiscan.evaluation.adapters import Candidate, read_scores
 from authentiscan.evaluation.evaluate import data_facts
-from authentiscan.evaluation.harness import Progress, manifest_pool, score_panel
+from authentiscan.evaluation.harness import Progress, score_panel
 from authentiscan.evaluation.protocol import Treatment, named
 from authentiscan.evaluation.records import DataFacts, Settings, Slice
 from authentiscan.evaluation.scores import ScoreTable
@@ -137,8 +137,7 @@ def compare(
     found: list[Comparison] = []
     tables: Tables = {}
     for source in sources:
-        pool = manifest_pool(source.manifest) if "history" in protocols else ()
-        treatments = [named(text, pool) for text in protocols]
+        treatments = [named(text, source.manifest) for text in protocols]
         report = progress(source.name) if progress else None
         scored = _scored(
             candidates, source.manifest, treatments, report,

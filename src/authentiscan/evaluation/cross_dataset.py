@@ -19,7 +19,7 @@ from authentiscan.core.errors import UsageError
 from authentiscan.core.records import Record
 from authentiscan.evaluation.adapters import Candidate
 from authentiscan.evaluation.evaluate import data_facts, worst_mistakes
-from authentiscan.evaluation.harness import Progress, manifest_pool, score_panel
+from authentiscan.evaluation.harness import Progress, score_panel
 from authentiscan.evaluation.protocol import named
 from authentiscan.evaluation.records import DataFacts, Mistake, Settings
 from authentiscan.evaluation.scores import ScoreTable
@@ -138,11 +138,10 @@ def cross_evaluate(
         scorers.append(c.scorer)
     tables: dict[tuple[str, str], ScoreTable] = {}
     for source in sources:
-        pool = manifest_pool(source.manifest) if protocol == "history" else ()
         scored = score_panel(
             scorers,
             source.manifest,
-            [named(protocol, pool)],
+            [named(protocol, source.manifest)],
             progress(source.name) if progress else None,
             cache=cache,
             workers=workers,

@@ -17,7 +17,6 @@ from authentiscan.evaluation.harness import (
     Progress,
     Scorer,
     as_scorer,
-    manifest_pool,
     score_treatments,
 )
 from authentiscan.evaluation.protocol import NAMES, Treatment, named
@@ -78,8 +77,7 @@ def evaluate(
         raise MetricError(f"{name} holds no images to evaluate")
     opts = options or Options()
     started = time.perf_counter()
-    pool = manifest_pool(manifest) if "history" in protocols else ()
-    treatments = [named(text, pool) for text in protocols]
+    treatments = [named(text, manifest) for text in protocols]
     tables = score_treatments(
         detector, manifest, treatments, progress, cache=cache, workers=workers, seed=opts.seed
     )

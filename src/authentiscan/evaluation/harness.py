@@ -23,7 +23,7 @@ import numpy as np
 
 from authentiscan.core.errors import AuthentiscanError
 from authentiscan.core.types import DecodedImage, ImageFacts, RGBImage
-from authentiscan.evaluation.protocol import RAW, Treatment, encoding_pool
+from authentiscan.evaluation.protocol import RAW, Treatment
 from authentiscan.evaluation.scores import ScoreTable, blank_columns
 from authentiscan.images.decode import decode
 from authentiscan.images.degrade import Chain, image_rng
@@ -135,11 +135,6 @@ def score_panel(
     runs = [_Run(as_scorer(d), manifest, tuple(treatments), cache, seed) for d in detectors]
     _Pass(runs, manifest, tuple(treatments), seed).score(progress, workers)
     return [[run.table(i) for i in range(len(treatments))] for run in runs]
-
-
-def manifest_pool(manifest: Manifest) -> tuple[tuple[int, str], ...]:
-    """`protocol.encoding_pool` of a manifest; unreadable rows are left out."""
-    return encoding_pool(data for _, data in _read_all(manifest) if isinstance(data, bytes))
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,7 +280,7 @@ class _Pass:
         waiting: deque[Future[list[_Scored]]] = deque()
         with ThreadPoolExecutor(workers) as pool:
             try:
-                for index, data in _read_all(self.manifest, todo):
+                for index, data in self.manifest.images(todo.tolist()):
                     waiting.append(pool.submit(self._score_one, index, data))
                     if len(waiting) >= workers * _IN_FLIGHT:
                         yield waiting.popleft().result()
@@ -354,16 +349,3 @@ def _stored_content(manifest: Manifest) -> str:
             continue
         digest.update(f"{path}\n{facts.st_size}\n{facts.st_mtime_ns}\n".encode())
     return digest.hexdigest()
-
-
-def _read_all(
-    manifest: Manifest, rows: np.ndarray[Any, Any] | None = None
-) -> Iterator[tuple[int, bytes | AuthentiscanError]]:
-    """(row, encoded image or error) in the order rows lie on disk, so that tables are read once."""
-    paths, places = manifest.column("path"), manifest.column("row")
-    wanted = range(len(manifest)) if rows is None else (int(i) for i in rows)
-    for index in sorted(wanted, key=lambda i: (paths[i] or "", places[i] or 0, i)):
-        try:
-            yield index, manifest.image_bytes(index)
-        except AuthentiscanError as error:
-            yield index, error

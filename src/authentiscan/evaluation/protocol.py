@@ -22,26 +22,23 @@ resized by different programs, or were compressed more than once before they wer
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from authentiscan.core.errors import DecodeError, UsageError
+from authentiscan.core.errors import UsageError
 from authentiscan.core.types import RGBImage
 from authentiscan.images import degrade
 from authentiscan.images.degrade.codecs import jpeg
-from authentiscan.images.history import NEARLY_LOSSLESS
-from authentiscan.images.jpeg import read_header
+from authentiscan.images.history import JpegHistory
+from authentiscan.manifest.history import observe_history
+from authentiscan.manifest.table import Manifest
 from authentiscan.metrics.ranking import Floats
 
 QUALITY = 90
 NAMES = ("raw", "matched", "history")
-FALLBACK_HISTORY = tuple((quality, "4:2:0") for quality in (75, 80, 85, 90, 92, 95))
-"""Used where the evaluated images hold no JPEG to draw from."""
-
-_MIN_POOL = 20
 _NOTHING = degrade.Chain()
 
 
@@ -49,20 +46,20 @@ _NOTHING = degrade.Chain()
 class Treatment:
     """What is done to every image before it is scored.
 
-    chain: degradations, drawn per image, done last. first: (quality, subsampling) pairs of which
-    images without a compression history get one, before all get quality `QUALITY` on a grid moved
-    at random; empty for neither. size_matched: results weight both classes to the same sizes.
+    chain: degradations, drawn per image, done last. history: images without a JPEG generation get
+    one of it, before all get quality `QUALITY` on a grid moved at random; None for neither.
+    size_matched: results weight both classes to the same sizes.
     """
 
     name: str
     chain: degrade.Chain = _NOTHING
-    first: tuple[tuple[int, str], ...] = ()
+    history: JpegHistory | None = None
     size_matched: bool = False
 
     @property
     def key(self) -> str:
         """Text that is equal exactly where the treatment of pixels is."""
-        return f"{self.chain};first={self.first}"
+        return f"{self.chain};first={self.history.listed() if self.history else ()}"
 
     def then(self, name: str, chain: str) -> Treatment:
         """The same treatment, called ``name``, with the steps of ``chain`` after its own."""
@@ -71,9 +68,9 @@ class Treatment:
 
     def __call__(self, pixels: RGBImage, lossless: bool, rng: np.random.Generator) -> RGBImage:
         """Treat pixels (H, W, 3) uint8; ``lossless`` as `needs_history` says."""
-        if self.first:
+        if self.history is not None:
             # Drawn for every image, used or not: the stream must not depend on the format.
-            quality, subsampling = self.first[int(rng.integers(len(self.first)))]
+            quality, subsampling = self.history.draw(rng)
             x, y = (int(v) for v in rng.integers(0, 8, size=2))
             if lossless:
                 pixels = jpeg(pixels, quality, subsampling)
@@ -88,18 +85,17 @@ MATCHED = Treatment(
 )
 
 
-def history(pool: Sequence[tuple[int, str]]) -> Treatment:
-    """The `history` protocol that draws first compressions from ``pool`` (see `encoding_pool`)."""
-    return Treatment("history", first=tuple(pool) or FALLBACK_HISTORY, size_matched=True)
-
-
-def named(text: str, pool: Sequence[tuple[int, str]] = ()) -> Treatment:
+def named(text: str, manifest: Manifest | None = None) -> Treatment:
     """The treatment called ``raw``, ``matched`` or ``history``, or a degradation chain's text.
 
-    A chain is applied to both classes, with sizes matched. Raises UsageError for anything else.
+    manifest: the evaluated images, whose JPEG generations `history` draws from; the usual ones
+    without it. A chain is applied to both classes, with sizes matched. Raises UsageError for
+    anything else.
     """
     if text == "history":
-        return history(pool)
+        observed = JpegHistory() if manifest is None else observe_history(manifest)
+        # A hundred and one entries: the same mix, a short key.
+        return Treatment("history", history=observed.condensed(), size_matched=True)
     for known in (RAW, MATCHED):
         if text == known.name:
             return known
@@ -107,31 +103,6 @@ def named(text: str, pool: Sequence[tuple[int, str]] = ()) -> Treatment:
         return Treatment(text, degrade.parse(text), size_matched=True)
     except UsageError as error:
         raise UsageError(f"protocol {text!r} is none of {NAMES} and no chain: {error}") from error
-
-
-def encoding_pool(images: Iterable[bytes]) -> tuple[tuple[int, str], ...]:
-    """(quality, subsampling) of the JPEG images below quality 97, sorted; () where there are few.
-
-    Repeats are kept, so that drawing from it follows how common each is.
-    """
-    found: list[tuple[int, str]] = []
-    for data in images:
-        if data[:2] != b"\xff\xd8":
-            continue
-        try:
-            header = read_header(data)
-        except DecodeError:
-            continue
-        quality, subsampling = header.quality, header.subsampling
-        if quality is None or quality >= NEARLY_LOSSLESS:
-            continue
-        found.append((quality, subsampling if subsampling in ("4:4:4", "4:2:2") else "4:2:0"))
-    if len(found) < _MIN_POOL:
-        return ()
-    # At most a hundred and one evenly spaced entries: the same mix, a short key.
-    found.sort()
-    at = np.unique(np.linspace(0, len(found) - 1, 101).round().astype(int))
-    return tuple(found[i] for i in at)
 
 
 def matched_weights(labels: ArrayLike, bands: Sequence[str | None]) -> Floats | None:

@@ -21,7 +21,6 @@ from authentiscan.evaluation.harness import (
     Progress,
     Scorer,
     as_scorer,
-    manifest_pool,
     score_treatments,
 )
 from authentiscan.evaluation.protocol import Treatment, named
@@ -163,7 +162,7 @@ def robustness(
     conditions += PAIRS if pairs else ()
     conditions += [Condition("own", None, chain, label) for label, chain in (extra or {}).items()]
     opts = options or Options()
-    start = named(base, manifest_pool(manifest) if base == "history" else ())
+    start = named(base, manifest)
     treatments = [start, *(start.then(c.label, c.chain) for c in conditions)]
     tables = score_treatments(
         detector, manifest, treatments, progress, cache=cache, workers=workers, seed=opts.seed

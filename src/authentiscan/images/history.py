@@ -2,7 +2,7 @@
 
 An image stored losslessly has been compressed once less than a photograph, and a detector reads
 that. Training and evaluation give such images a first JPEG generation drawn from those that the
-other images carry.
+other images carry. Which those are in a manifest, `authentiscan.manifest.history` tells.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 
@@ -19,6 +20,12 @@ from authentiscan.images.jpeg import JpegHeader, read_header
 
 NEARLY_LOSSLESS = 97
 """JPEG quality from which an image counts as stored without a JPEG generation of its own."""
+
+FEWEST = 20
+"""JPEG images below that quality that it takes to draw from them and not from the usual ones."""
+
+Setting: TypeAlias = tuple[int, str]
+"""JPEG quality 1..100 and chroma subsampling, such as ``4:2:0``."""
 
 _MEAN_STEP_97 = 4.0  # mean luminance step of libjpeg's tables at quality 97 is 3.6, at 96 4.6
 _LOSSLESS_FORMATS = frozenset({"PNG", "BMP", "TIFF", "GIF", "PPM"})
@@ -48,32 +55,47 @@ def _fine_tables(header: JpegHeader) -> bool:
 
 @dataclass(frozen=True)
 class JpegHistory:
-    """The JPEG qualities and subsamplings seen in a training set, with how often.
+    """The JPEG qualities and subsamplings seen in a set of images, with how often.
 
-    ``settings`` are (quality 1..96, subsampling) and ``counts`` belong to them. Both classes' JPEGs
+    ``settings`` are sorted, of quality 1..96, and ``counts`` belong to them. Both classes' JPEGs
     count, so the drawn generation is one that either class may have.
     """
 
-    settings: tuple[tuple[int, str], ...] = _USUAL
+    settings: tuple[Setting, ...] = _USUAL
     counts: tuple[int, ...] = (1,) * len(_USUAL)
 
     @classmethod
     def observe(cls, images: Iterable[tuple[int | None, str | None]]) -> JpegHistory:
         """The history of images with these qualities (1..100) and subsamplings, None for no JPEG.
 
-        Usual web qualities where no image has one below 97.
+        The usual qualities of the web where fewer than `FEWEST` images have one below 97.
         """
         seen = Counter(
             (quality, subsampling if subsampling in _KNOWN else "4:2:0")
             for quality, subsampling in images
             if quality is not None and quality < NEARLY_LOSSLESS
         )
-        if not seen:
+        if seen.total() < FEWEST:
             return cls()
+        return cls._of(seen)
+
+    @classmethod
+    def _of(cls, seen: Counter[Setting]) -> JpegHistory:
         ordered = sorted(seen.items())
         return cls(tuple(s for s, _ in ordered), tuple(n for _, n in ordered))
 
-    def draw(self, rng: np.random.Generator) -> tuple[int, str]:
+    def condensed(self, most: int = 101) -> JpegHistory:
+        """The same mix from at most ``most`` images, evenly spaced in the order of the settings."""
+        total = sum(self.counts)
+        places = np.unique(np.linspace(0, total - 1, most).round().astype(int))
+        which = np.searchsorted(np.cumsum(self.counts), places, side="right")
+        return self._of(Counter(self.settings[i] for i in which.tolist()))
+
+    def listed(self) -> tuple[Setting, ...]:
+        """Every setting as often as it was seen, sorted."""
+        return tuple(s for s, n in zip(self.settings, self.counts, strict=True) for _ in range(n))
+
+    def draw(self, rng: np.random.Generator) -> Setting:
         """Quality and subsampling of one first generation."""
         ends = np.cumsum(self.counts)
         return self.settings[int(np.searchsorted(ends, rng.integers(ends[-1]), side="right"))]

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from authentiscan.core.errors import ManifestError, MissingExtraError
+from authentiscan.core.errors import AuthentiscanError, ManifestError, MissingExtraError
 from authentiscan.manifest.stores import ImageStore, open_store
 
 if TYPE_CHECKING:
@@ -166,6 +166,21 @@ class Manifest:
             return path.read_bytes()
         except OSError as error:
             raise ManifestError(f"row {index}: cannot read {path}: {error.strerror}") from error
+
+    def images(
+        self, rows: Iterable[int] | None = None
+    ) -> Iterator[tuple[int, bytes | AuthentiscanError]]:
+        """(row, encoded image or why there is none) of ``rows``, by default of all.
+
+        In the order in which the images lie, so that every table is read once.
+        """
+        paths, places = self.column("path"), self.column("row")
+        wanted = range(len(self)) if rows is None else rows
+        for index in sorted(wanted, key=lambda i: (paths[i] or "", places[i] or 0, i)):
+            try:
+                yield index, self.image_bytes(index)
+            except AuthentiscanError as error:
+                yield index, error
 
     def take(self, indices: Sequence[int] | NDArray[np.integer[Any]]) -> Manifest:
         """The rows at ``indices``, in that order."""

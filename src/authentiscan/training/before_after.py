@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from authentiscan.core.types import CAMERA
-from authentiscan.evaluation.harness import manifest_pool, score_manifest
+from authentiscan.evaluation.harness import score_manifest
 from authentiscan.evaluation.protocol import named
 from authentiscan.evaluation.scores import ScoreTable
 from authentiscan.inference import Detector, load_detector
@@ -94,8 +94,7 @@ def measure_changes(
     assert recipe.start is not None
     whole = parts.unlearned()
     whole = whole.take(_few(whole, recipe.seed))
-    name = recipe.deployment.treatment
-    treatment = named(name, manifest_pool(parts.val) if name == "history" else ())
+    treatment = named(recipe.deployment.treatment, parts.val)
     detectors = [load_detector(recipe.start.bundle), load_detector(bundle)]
     tables = []
     for number, detector in enumerate(detectors):

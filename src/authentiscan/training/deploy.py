@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from authentiscan.core.errors import DecodeError, ManifestError
-from authentiscan.evaluation.harness import manifest_pool, score_manifest
+from authentiscan.evaluation.harness import score_manifest
 from authentiscan.evaluation.protocol import named
 from authentiscan.evaluation.scores import ScoreTable
 from authentiscan.images import figures
@@ -82,8 +82,7 @@ def measure_typical(
 def _score(
     recipe: Recipe, val: Manifest, folder: Path, progress: Callable[[int, int], None] | None
 ) -> ScoreTable:
-    name = recipe.deployment.treatment
-    treatment = named(name, manifest_pool(val) if name == "history" else ())
+    treatment = named(recipe.deployment.treatment, val)
     return score_manifest(load_detector(folder), val, treatment, progress).scored()
 
 

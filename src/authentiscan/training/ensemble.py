@@ -28,7 +28,6 @@ from authentiscan.evaluation.compare import Comparison, compare_tables
 from authentiscan.evaluation.harness import (
     BundleScorer,
     Progress,
-    manifest_pool,
     score_manifest,
 )
 from authentiscan.evaluation.protocol import Treatment, named
@@ -116,7 +115,7 @@ def make_ensemble(
     sources = [default_bundle() if str(m) == "default" else Path(m) for m in members]
     detectors = [load_detector(source, threads=1) for source in sources]
     names = _names(detectors)
-    treatment = named(protocol, manifest_pool(validation) if protocol == "history" else ())
+    treatment = named(protocol, validation)
 
     def scored(part: Manifest, title: str) -> list[ScoreTable]:
         return _scored(

@@ -133,27 +133,6 @@ class _Images:
         return image.pixels, lossless
 
 
-def observe_history(manifest: Manifest, *, sample: int = 1000, seed: int = 0) -> JpegHistory:
-    """The JPEG qualities and subsamplings of a training set, both classes together.
-
-    Read from the manifest's columns where it has them, else from ``sample`` of its images.
-    Unreadable images are passed over.
-    """
-    qualities, subsamplings = manifest.column("jpeg_quality"), manifest.column("jpeg_subsampling")
-    if any(s is not None for s in subsamplings):
-        return JpegHistory.observe(zip(qualities, subsamplings, strict=True))
-    rng = np.random.default_rng([seed, 0x4A504547])
-    rows = np.sort(rng.permutation(len(manifest))[:sample])  # in table order: one pass over it
-    found: list[tuple[int | None, str | None]] = []
-    for row in rows:
-        try:
-            facts = decode(manifest.image_bytes(int(row))).facts
-        except (DecodeError, ManifestError):
-            continue
-        found.append((facts.jpeg_quality, facts.jpeg_subsampling))
-    return JpegHistory.observe(found)
-
-
 class TrainingImages(Dataset[Sample]):
     """Random crops of a manifest's images, both classes with one encoding history.
 

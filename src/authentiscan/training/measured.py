@@ -12,7 +12,7 @@ from typing import Any
 
 from authentiscan.core.errors import MetricError
 from authentiscan.evaluation.evaluate import Result, measure_tables
-from authentiscan.evaluation.harness import Progress, as_scorer, manifest_pool, score_manifest
+from authentiscan.evaluation.harness import Progress, as_scorer, score_manifest
 from authentiscan.evaluation.protocol import named
 from authentiscan.evaluation.records import Evaluation
 from authentiscan.evaluation.report import write_report
@@ -114,8 +114,7 @@ def score_part(
     """Scores of ``manifest`` by ``detector`` as it ships, after the protocol or chain
     ``treatment``; rows in its order, NaN where an image could not be read.
     """
-    pool = manifest_pool(manifest) if treatment == "history" else ()
-    return score_manifest(detector, manifest, named(treatment, pool), progress)
+    return score_manifest(detector, manifest, named(treatment, manifest), progress)
 
 
 def write_test_report(

@@ -32,6 +32,7 @@ from authentiscan import models
 from authentiscan.core.errors import TrainingError
 from authentiscan.inference.bundle import DetectorSpec, read_spec
 from authentiscan.inference.update import update_spec
+from authentiscan.manifest.history import observe_history
 from authentiscan.models.base import ImageClassifier
 from authentiscan.training.attempt import attempt
 from authentiscan.training.before_after import Change, measure_changes, summary, write_changes
@@ -47,7 +48,7 @@ from authentiscan.training.leavings import (
     write_json,
     write_text,
 )
-from authentiscan.training.loaders import Collate, TrainingImages, ValidationImages, observe_history
+from authentiscan.training.loaders import Collate, TrainingImages, ValidationImages
 from authentiscan.training.measured import measure_test, metrics_text, write_part
 from authentiscan.training.parts import SOURCE, Parts, check_paths, gather
 from authentiscan.training.recipe import Recipe
@@ -301,7 +302,7 @@ def _engine(
     torch.manual_seed(recipe.seed)  # first weights
     with _notices(reporter):
         model = _model(recipe)
-    history = observe_history(parts.train, seed=recipe.seed)
+    history = observe_history(parts.train, sample=1000, seed=recipe.seed)
     shared: dict[str, Any] = {"seed": recipe.seed, "history": history}
     shares = {s.name: s.share for s in recipe.data if s.share is not None}
     data = TrainingData(
