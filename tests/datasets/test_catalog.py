@@ -14,6 +14,7 @@ from authentiscan.datasets.catalog.base import Place
 from authentiscan.datasets.folders import recognize, walk
 from authentiscan.datasets.organize import Input, organize
 from authentiscan.images.decode import decode
+from catalog_samples import sample
 
 Photos = dict[str, np.ndarray]
 
@@ -23,7 +24,7 @@ def test_sample_organizes_without_being_told_its_layout(
     name: str, tmp_path: Path, photos: Photos
 ) -> None:
     entry = CATALOG[name]
-    source = entry.sample(tmp_path / "sample", photos)
+    source = sample(name, tmp_path / "sample", photos)
     made = organize([source], tmp_path / "m.parquet", processes=1)
     manifest = made.manifest()
     assert made.failed == 0
@@ -43,7 +44,7 @@ def test_sample_is_recognized_as_itself_and_fits_whole(
     name: str, tmp_path: Path, photos: Photos
 ) -> None:
     entry = CATALOG[name]
-    source = entry.sample(tmp_path, photos)
+    source = sample(name, tmp_path, photos)
     assert recognize(source).name == name
     assert all(entry.place and entry.place(found.parts) for found in walk(source))
 

@@ -20,6 +20,7 @@ from authentiscan.core.errors import DatasetError, UsageError
 from authentiscan.datasets.catalog import CATALOG
 from authentiscan.datasets.download import fetch, manual_steps, presence
 from authentiscan.datasets.organize import Input, organize
+from catalog_samples import sample
 
 CIFAKE = CATALOG["cifake"]
 COMMIT = "c" * 40
@@ -124,7 +125,7 @@ class Handler(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def server(tmp_path: Path, photos: dict[str, np.ndarray]) -> Iterator[tuple[Files, str]]:
-    source = CIFAKE.sample(tmp_path / "published", photos)
+    source = sample("cifake", tmp_path / "published", photos)
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as out:
         for path in sorted(source.rglob("*.jpg")):
@@ -264,6 +265,6 @@ def test_manual_steps_name_the_folder(name: str, tmp_path: Path) -> None:
 
 def test_presence(tmp_path: Path, photos: dict[str, np.ndarray]) -> None:
     assert presence(CIFAKE, tmp_path / "nowhere") == "no"
-    CIFAKE.sample(tmp_path / "cifake", photos)
+    sample("cifake", tmp_path / "cifake", photos)
     assert presence(CIFAKE, tmp_path / "cifake") == "yes"
     assert presence(CATALOG["genimage"], tmp_path / "cifake") == "no: other images"

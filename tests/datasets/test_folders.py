@@ -14,6 +14,7 @@ from authentiscan.datasets.catalog import CATALOG
 from authentiscan.datasets.facts import Entry, Failure
 from authentiscan.datasets.folders import folder_chunks, recognize, walk
 from authentiscan.images.decode import encode
+from catalog_samples import sample
 
 Photos = dict[str, np.ndarray]
 
@@ -113,7 +114,7 @@ def test_folder_without_images_says_so(tmp_path: Path) -> None:
 
 
 def test_one_generators_folder_can_stand_alone(tmp_path: Path, photos: Photos) -> None:
-    CATALOG["genimage"].sample(tmp_path, photos)
+    sample("genimage", tmp_path, photos)
     root = tmp_path / "Midjourney"
     assert recognize(root).name == "genimage"
     (chunk,) = folder_chunks(root, CATALOG["genimage"], "Midjourney", "genimage")

@@ -18,12 +18,11 @@ import pytest
 
 from authentiscan.core.errors import DatasetError, ManifestError, UsageError
 from authentiscan.datasets import folders
-from authentiscan.datasets.catalog import CATALOG
-from authentiscan.datasets.catalog.samples import tiles
 from authentiscan.datasets.organize import Input, organize
 from authentiscan.images.decode import encode
 from authentiscan.manifest.split import HoldOut
 from authentiscan.manifest.table import COLUMNS, Manifest
+from catalog_samples import sample, tiles
 
 Photos = dict[str, np.ndarray]
 
@@ -77,7 +76,7 @@ def test_same_manifest_whatever_the_file_order_or_processes(
 
 
 def test_rows_of_a_shuffled_table_keep_their_splits(tmp_path: Path, photos: Photos) -> None:
-    source = CATALOG["parquet"].sample(tmp_path, photos)
+    source = sample("parquet", tmp_path, photos)
     table = pq.read_table(source).drop_columns("group")
     table = table.append_column("name", pa.array([f"n{i}" for i in range(len(table))]))
     pq.write_table(table, tmp_path / "a.parquet")
@@ -136,7 +135,7 @@ def test_interrupted_work_is_taken_up_again(
 
 
 def test_interrupting_the_command_keeps_finished_parts(tmp_path: Path, photos: Photos) -> None:
-    source = CATALOG["parquet"].sample(tmp_path, photos)
+    source = sample("parquet", tmp_path, photos)
     table = pa.concat_tables([pq.read_table(source)] * 600)
     pq.write_table(table, tmp_path / "big.parquet", row_group_size=200)
     out = tmp_path / "m.parquet"
@@ -188,8 +187,8 @@ def test_changed_files_are_read_again_on_resuming(
 
 
 def test_several_inputs_in_one_manifest(raw: Path, tmp_path: Path, photos: Photos) -> None:
-    hub = CATALOG["huggingface"].sample(tmp_path / "hub", photos)
-    listing = CATALOG["csv"].sample(tmp_path / "csv", photos)
+    hub = sample("huggingface", tmp_path / "hub", photos)
+    listing = sample("csv", tmp_path / "csv", photos)
     made = organize(
         [raw, Input(hub, dataset="hub"), listing],
         tmp_path / "all.parquet",
@@ -229,14 +228,14 @@ def test_equal_images_share_split_and_group(raw: Path, tmp_path: Path) -> None:
 
 
 def test_own_split(tmp_path: Path, photos: Photos) -> None:
-    source = CATALOG["faces"].sample(tmp_path / "faces", photos)
+    source = sample("faces", tmp_path / "faces", photos)
     manifest = organize([source], tmp_path / "m.parquet", own_split=True).manifest()
     for name, split in splits(manifest).items():
         assert {"train": "train", "valid": "val", "test": "test"}[name.split("/")[2]] == split
 
 
 def test_zip_organizes_like_its_folder(tmp_path: Path, photos: Photos) -> None:
-    source = CATALOG["cifake"].sample(tmp_path / "c", photos)
+    source = sample("cifake", tmp_path / "c", photos)
     shutil.make_archive(str(tmp_path / "zips" / "train"), "zip", source)
     one = organize([source], tmp_path / "one.parquet").manifest()
     other = organize([tmp_path / "zips"], tmp_path / "other.parquet").manifest()
@@ -245,7 +244,7 @@ def test_zip_organizes_like_its_folder(tmp_path: Path, photos: Photos) -> None:
 
 
 def test_archive_in_parts_must_be_joined_first(tmp_path: Path, photos: Photos) -> None:
-    source = CATALOG["folders"].sample(tmp_path / "c", photos)
+    source = sample("folders", tmp_path / "c", photos)
     shutil.make_archive(str(tmp_path / "zips" / "all"), "zip", source)
     (tmp_path / "zips" / "all.z01").write_bytes(b"PK\x07\x08")
     with pytest.raises(ManifestError, match=r"join them first: zip -s 0 all\.zip"):

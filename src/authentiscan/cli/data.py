@@ -1,4 +1,4 @@
-"""`authentiscan data`: list, download, organize, show, shard, and the checks of `data_checks`."""
+"""`authentiscan data`: list, download, organize, show, select, and the checks of `data_checks`."""
 
 from __future__ import annotations
 
@@ -86,22 +86,11 @@ def download(
         str,
         typer.Option("--from", help="kaggle or hub (Hugging Face). Default: kaggle, else hub."),
     ] = "",
-    check: Annotated[
-        Path | None,
-        typer.Option(
-            "--check", help="Check archives that you downloaded by hand into this folder."
-        ),
-    ] = None,
-    quick: Annotated[
-        bool,
-        typer.Option("--quick", help="With --check: names and sizes only, archives are not read."),
-    ] = False,
 ) -> None:
     """Fetch a data set into ROOT/NAME, with your own credentials; run again to resume.
 
     Kaggle takes KAGGLE_API_TOKEN, or KAGGLE_USERNAME and KAGGLE_KEY, or ~/.kaggle/kaggle.json. Data
-    sets that no client can fetch (GenImage) print what to do by hand, and --check then tests what
-    arrived. Exit code 1 where a part is missing or damaged.
+    sets that no client can fetch (GenImage) print what to do by hand.
 
     Example: authentiscan data download cifake --from hub
     """
@@ -109,41 +98,12 @@ def download(
     from authentiscan.datasets.download import fetch, manual_steps
 
     entry = catalog.find(name)
-    if check is not None:
-        _check_archives(check, quick=quick)
-        return
     if entry.kaggle is None and entry.hub is None:
         typer.echo(manual_steps(entry, root / name))
         return
     target = fetch(entry, root / name, source or None)
     typer.echo(f"{name} is in {target}")
     typer.echo(f"next: authentiscan data organize {name}={target} --out {name}.parquet")
-
-
-def _check_archives(folder: Path, *, quick: bool) -> None:
-    from rich.table import Table
-
-    from authentiscan.datasets.archives import check_archives
-
-    with _progress("archives") as bar:
-        task = bar.add_task("testing", total=None)
-        checks = check_archives(
-            folder,
-            read=not quick,
-            progress=lambda done, total: bar.update(task, completed=done, total=total),
-        )
-    table = Table(title=f"Archives in {folder}")
-    for column in ("archive", "parts", "GB", "files", "result"):
-        table.add_column(
-            column, overflow="fold", justify="left" if column in ("archive", "result") else "right"
-        )
-    for found in checks:
-        files = "" if found.files is None else f"{found.files:,}"
-        result = "; ".join(found.problems) or ("names and sizes fit" if quick else "whole")
-        table.add_row(found.name, str(found.parts), f"{found.bytes / 1e9:.2f}", files, result)
-    _console().print(table)
-    if any(found.problems for found in checks):
-        raise typer.Exit(1)
 
 
 @app.command()
@@ -277,38 +237,6 @@ def show(
     Example: authentiscan data show all.parquet
     """
     _print_counts(manifest)
-
-
-@app.command()
-def shard(
-    manifest: Annotated[Path, typer.Argument(help="The manifest to pack.")],
-    folder: Annotated[Path, typer.Option("--out", "-o", help="An empty or new folder.")],
-    row_group_mb: Annotated[
-        int, typer.Option(min=1, max=1024, help="Image bytes in a row group, in MB.")
-    ] = 64,
-    groups_per_file: Annotated[int, typer.Option(min=1, help="Row groups in a file.")] = 8,
-    seed: Annotated[int, typer.Option(min=0, help="Order in which images are shuffled.")] = 0,
-) -> None:
-    """Pack a manifest's images into Parquet files, shuffled, for fast sequential training reads.
-
-    The folder's manifest.parquet is a manifest like any other, in the order of the files.
-
-    Example: authentiscan data shard all.parquet --out shards/
-    """
-    from authentiscan.manifest.table import Manifest
-    from authentiscan.training.shards import pack
-
-    with _progress("images") as bar:
-        task = bar.add_task("packing", total=None)
-        packed = pack(
-            Manifest.read(manifest),
-            folder,
-            row_group_bytes=row_group_mb * 10**6,
-            groups_per_file=groups_per_file,
-            seed=seed,
-            progress=lambda done, total: bar.update(task, completed=done, total=total),
-        )
-    typer.echo(f"{packed.manifest}: {packed.rows:,} images in {packed.files} files")
 
 
 app.command()(verify)

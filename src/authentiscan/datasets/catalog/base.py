@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
-from authentiscan.core.types import CAMERA, RGBImage
+from authentiscan.core.types import CAMERA
 
 REAL_NAMES = frozenset(
     {"real", "reals", "0_real", "nature", "natural", "authentic", "camera", "photo", "photos",
@@ -46,7 +45,6 @@ Parts = tuple[str, ...]
 """A path below the data set's root, split at the separators; the last part is the file's name."""
 
 Placer = Callable[[Parts], Place | None]
-Sampler = Callable[[Path, Mapping[str, RGBImage]], Path]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +70,6 @@ class DataSet:
     generators: the names used in manifests. gigabytes: download size where published, else None.
     place: path parts below the root -> what they say, or None where an image is not part of the
         data set. None for kinds that are tables rather than folders.
-    sample: writes a tiny sample of the data set in its own layout and gives the path to organize;
-        this is what tests run on.
     manual: the steps by hand, shown where no client can fetch it; ``{home}`` and ``{folder}`` are
     filled in.
     rooted: True where the root's own name may be part of the layout, as of one generator's folder.
@@ -84,7 +80,6 @@ class DataSet:
     title: str
     licence: str
     home: str
-    sample: Sampler
     images: int | None = None
     generators: tuple[str, ...] = ()
     gigabytes: float | None = None

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from pathlib import Path
 
-from authentiscan.core.types import RGBImage
 from authentiscan.datasets.catalog.base import (
     DataSet,
     HubSource,
@@ -16,7 +13,6 @@ from authentiscan.datasets.catalog.base import (
     own_split,
     place_of,
 )
-from authentiscan.datasets.catalog.samples import lay_out
 
 GENERATOR = "stable-diffusion-1.4"
 NUMBERED = re.compile(r"\d{1,5}( \(\d+\))?\.jpg")
@@ -29,17 +25,6 @@ def place(parts: Parts) -> Place | None:
     return place_of(int(parts[-2] == "FAKE"), GENERATOR, own_split(parts))
 
 
-def sample(folder: Path, photos: Mapping[str, RGBImage]) -> Path:
-    """Twelve 32x32 images in the published layout."""
-    files = [
-        (f"{split}/{kind}/{i:04d}{' (2)' if i % 2 else ''}.jpg", kind == "FAKE")
-        for split, count in (("train", 4), ("test", 2))
-        for kind in ("REAL", "FAKE")
-        for i in range(count)
-    ]
-    return lay_out(folder, photos, files, size=32)
-
-
 CIFAKE = DataSet(
     name="cifake",
     title="CIFAKE: CIFAR-10 photographs and Stable Diffusion 1.4, 32x32",
@@ -49,7 +34,6 @@ CIFAKE = DataSet(
     licence="MIT (as stated by its publisher)",
     home="https://www.kaggle.com/datasets/birdy654/cifake-real-and-ai-generated-synthetic-images",
     place=place,
-    sample=sample,
     kaggle=KaggleSource("birdy654/cifake-real-and-ai-generated-synthetic-images"),
     hub=HubSource("yanbax/CIFAKE_autotrain_compatible"),
     manual=(

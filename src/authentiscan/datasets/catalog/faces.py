@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 
-from authentiscan.core.types import RGBImage
 from authentiscan.datasets.catalog.base import (
     DataSet,
     KaggleSource,
@@ -14,7 +12,6 @@ from authentiscan.datasets.catalog.base import (
     own_split,
     place_of,
 )
-from authentiscan.datasets.catalog.samples import lay_out
 
 GENERATOR = "stylegan"
 
@@ -33,20 +30,6 @@ def place(parts: Parts) -> Place | None:
     return place_of(int(generated), GENERATOR, own_split(parts), group)
 
 
-def sample(folder: Path, photos: Mapping[str, RGBImage]) -> Path:
-    """Sixteen images in the published layout."""
-    files = [
-        (f"real_vs_fake/real-vs-fake/{split}/{kind}/{name}.jpg", kind == "fake")
-        for split, count in (("train", 4), ("valid", 2), ("test", 2))
-        for kind in ("real", "fake")
-        for name in (
-            f"{ord(split[0]) * 100 + i:05d}" if kind == "real" else f"{split.upper()}{i:05d}X"
-            for i in range(count)
-        )
-    ]
-    return lay_out(folder, photos, files)
-
-
 FACES = DataSet(
     name="faces",
     title="140K Real and Fake Faces: FFHQ and StyleGAN, 256x256",
@@ -56,7 +39,6 @@ FACES = DataSet(
     home="https://www.kaggle.com/datasets/xhlulu/140k-real-and-fake-faces",
     place=place,
     rooted=True,
-    sample=sample,
     kaggle=KaggleSource("xhlulu/140k-real-and-fake-faces"),
     manual=(
         "1. Open {home} in a browser, sign in and press Download (one zip).\n"

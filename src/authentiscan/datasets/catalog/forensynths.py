@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from pathlib import Path
-
-from authentiscan.core.types import RGBImage
 from authentiscan.datasets.catalog.base import (
     SPLIT_NAMES,
     DataSet,
@@ -15,7 +11,6 @@ from authentiscan.datasets.catalog.base import (
     place_of,
     slug,
 )
-from authentiscan.datasets.catalog.samples import lay_out
 
 LABELS = {"0_real": 0, "1_fake": 1}
 TEST_GENERATORS = (
@@ -42,18 +37,6 @@ def place(parts: Parts) -> Place | None:
     return place_of(LABELS[parts[-2]], known, split)
 
 
-def sample(folder: Path, photos: Mapping[str, RGBImage]) -> Path:
-    """A training class, a test generator with classes and one without."""
-    places = ("train/airplane", "train/cat", "test/stylegan/car", "test/biggan")
-    files = [
-        (f"{place}/{kind}/{i:05d}.png", kind == "1_fake")
-        for place in places
-        for kind in LABELS
-        for i in range(2)
-    ]
-    return lay_out(folder, photos, files)
-
-
 FORENSYNTHS = DataSet(
     name="forensynths",
     title="ForenSynths (CNNDetection): ProGAN for training, 13 generators for testing",
@@ -62,7 +45,6 @@ FORENSYNTHS = DataSet(
     licence="see home page",
     home="https://github.com/PeterWang512/CNNDetection",
     place=place,
-    sample=sample,
     manual=(
         "1. Open {home}, section (3) Dataset; download the test, training and validation zips.\n"
         "2. Unpack them into {folder}/test, {folder}/train and {folder}/val.\n"

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from pathlib import Path
-
-from authentiscan.core.types import RGBImage
 from authentiscan.datasets.catalog.base import (
     REAL_NAMES,
     SPLIT_NAMES,
@@ -17,7 +13,6 @@ from authentiscan.datasets.catalog.base import (
     place_of,
     slug,
 )
-from authentiscan.datasets.catalog.samples import lay_out
 
 # Names of real-photograph collections that such data sets use for their real folder.
 REAL_COLLECTIONS = frozenset({"celeba", "celeba-hq", "ffhq", "lsun", "imagenet", "coco", "flickr"})
@@ -35,16 +30,6 @@ def place(parts: Parts) -> Place | None:
     return place_of(int(not real), folder, own_split(parts))
 
 
-def sample(folder: Path, photos: Mapping[str, RGBImage]) -> Path:
-    """Three generators and real photographs, four images each."""
-    files = [
-        (f"{name}/{i:04d}.png", name != "real")
-        for name in ("real", "ProGAN", "StyleGAN2", "BigGAN")
-        for i in range(4)
-    ]
-    return lay_out(folder, photos, files)
-
-
 GAN_ATTRIBUTES = DataSet(
     name="generators",
     title="Any folder with one folder a generator and one called real (GAN attribution)",
@@ -52,5 +37,4 @@ GAN_ATTRIBUTES = DataSet(
     layout=True,
     home="",
     place=place,
-    sample=sample,
 )

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 
-from authentiscan.core.types import RGBImage
 from authentiscan.datasets.catalog.base import DataSet, Parts, Place, place_of
-from authentiscan.datasets.catalog.samples import lay_out
 
 # Every published folder name of a generator contains one of these, with case, blanks and signs
 # taken out: "Stable Diffusion V1.4", "stable_diffusion_v_1_4", "imagenet_ai_0419_sdv4", ...
@@ -63,26 +60,6 @@ def place(parts: Parts) -> Place | None:
     return place_of(0, generator, SPLITS[parts[-3]], f"imagenet:{Path(parts[-1]).stem}")
 
 
-def sample(folder: Path, photos: Mapping[str, RGBImage]) -> Path:
-    """Six images of each of three generators, two of them in the nested form the zips unpack to."""
-    roots = (
-        ("Midjourney", "mj"),
-        ("stable_diffusion_v_1_4/imagenet_ai_0419_sdv4", "sdv4"),
-        ("ADM/imagenet_ai_0508_adm", "adm"),
-    )
-    files = [
-        (f"{root}/{split}/{kind}/{name}", kind == "ai")
-        for root, mark in roots
-        for split, count in (("train", 2), ("val", 1))
-        for kind in ("ai", "nature")
-        for name in (
-            f"{i:03d}_{mark}_{split}.png" if kind == "ai" else f"n01440764_{mark}{split}{i}.JPEG"
-            for i in range(count)
-        )
-    ]
-    return lay_out(folder, photos, files)
-
-
 GENIMAGE = DataSet(
     name="genimage",
     title="GenImage: ImageNet and eight generators",
@@ -92,7 +69,6 @@ GENIMAGE = DataSet(
     home="https://genimage-dataset.github.io",
     place=place,
     rooted=True,
-    sample=sample,
     manual=(
         "GenImage is handed out by its authors as multi-part zips; no client can fetch it.\n"
         "1. Open https://github.com/GenImage-Dataset/GenImage and follow its Google Drive or\n"
@@ -102,10 +78,10 @@ GENIMAGE = DataSet(
         )
         + "2. Download every part of the generators you want into {folder}/<generator>/.\n"
         "   The .zip is the last part and is needed too. One generator takes some 20 GB or more.\n"
-        "3. Check what arrived: authentiscan data download genimage --check {folder}\n"
-        "4. Join and unpack each generator inside its folder:\n"
-        "   zip -s 0 name.zip --out whole.zip && unzip whole.zip\n"
-        "5. authentiscan data organize {folder} --as genimage --out genimage.parquet\n"
+        "3. Join, check and unpack each generator inside its folder:\n"
+        "   zip -s 0 name.zip --out whole.zip && unzip -t whole.zip && unzip whole.zip\n"
+        "   A missing or damaged part is named by the first or the second of these.\n"
+        "4. authentiscan data organize {folder} --as genimage --out genimage.parquet\n"
         "   Some published images are empty or damaged; they are listed and left out."
     ),
 )

@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from pathlib import Path
-
-from authentiscan.core.types import RGBImage
 from authentiscan.datasets.catalog.base import DataSet, Parts, Place, label_of, own_split, place_of
-from authentiscan.datasets.catalog.samples import lay_out
 
 UNKNOWN = "unknown"
 
@@ -20,14 +15,6 @@ def place(parts: Parts) -> Place | None:
     return place_of(label, UNKNOWN, own_split(parts))
 
 
-def sample(folder: Path, photos: Mapping[str, RGBImage]) -> Path:
-    """``raw/real`` and ``raw/fake`` with six images each."""
-    files = [
-        (f"raw/{kind}/{i:03d}.jpg", kind == "fake") for kind in ("real", "fake") for i in range(6)
-    ]
-    return lay_out(folder, photos, files)
-
-
 PLAIN = DataSet(
     name="folders",
     title="Any folder with real/ and fake/ (REAL/FAKE, nature/ai, 0_real/1_fake, raw/real ...)",
@@ -35,5 +22,4 @@ PLAIN = DataSet(
     layout=True,
     home="",
     place=place,
-    sample=sample,
 )
