@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,9 +11,24 @@ import pytest
 from authentiscan.analysis.report import Stability, StabilityTrial
 from authentiscan.analysis.rules import RULES, Evidence, conflict, judge
 from authentiscan.core.types import Verdict
+from authentiscan.metrics.decision import Decision, RealThreshold, Threshold
 from authentiscan.provenance import Claim, Finding, Provenance, State
 
 DOC = Path(__file__).parents[2] / "docs" / "verdict.md"
+RULE = Decision(
+    generated=Threshold(
+        name="fpr_1", score=0.7, fpr=0.01, fpr_interval=(0.0, 0.02), tpr=0.5, measured_on="tests"
+    ),
+    real=RealThreshold(
+        name="miss_5",
+        score=0.3,
+        miss=0.05,
+        miss_interval=(0.02, 0.09),
+        tnr=0.4,
+        measured_on="tests",
+        how="leave-sources-out",
+    ),
+)
 GENERATED, REAL, OPEN = Verdict.GENERATED, Verdict.REAL, Verdict.INCONCLUSIVE
 
 
@@ -35,9 +51,7 @@ def evidence(pixels: Verdict, provenance: Provenance | None = None, **more: obje
     return Evidence(
         score=score,
         pixels=pixels,
-        threshold=0.7,
-        fpr=0.01,
-        real_below=0.3,
+        decision=RULE,
         provenance=provenance,
         **more,  # type: ignore[arg-type]
     )
@@ -51,6 +65,32 @@ def shaky(*flips: str) -> Stability:
 
 
 AI, PART, CAMERA = Claim.AI_GENERATED, Claim.AI_EDITED, Claim.CAMERA
+
+
+def test_the_reason_names_the_error_rate_behind_the_word() -> None:
+    low = judge(evidence(REAL)).reason
+    assert "of generated images of unseen sources, 5.0 % (2.0 to 9.0 %) score this low" in low
+    assert "of real photographs, 1.0 % (0.0 to 2.0 %) score this high" in (
+        judge(evidence(GENERATED)).reason
+    )
+    old = RULE.model_copy(update={"real": RealThreshold(score=0.3)})
+    bare = judge(replace(evidence(REAL), decision=old)).reason
+    assert "no error rate was measured" in bare
+
+
+def test_a_verdict_that_is_never_given_is_said_to_be_so() -> None:
+    never = RULE.model_copy(update={"real": RealThreshold(score=0.0)})
+    assert "never says real" in judge(replace(evidence(OPEN), decision=never)).reason
+    top = RULE.generated.model_copy(update={"score": 1.0})
+    silent = RULE.model_copy(update={"generated": top})
+    assert "never says generated" in judge(replace(evidence(OPEN), decision=silent)).reason
+    mute = never.model_copy(update={"generated": top})
+    assert "not good enough" in judge(replace(evidence(OPEN), decision=mute)).reason
+
+
+def test_a_score_close_to_its_threshold_is_told_apart_from_it() -> None:
+    near = replace(evidence(REAL), score=0.29996)
+    assert "score 0.29996 is below 0.30000" in judge(near).reason
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from authentiscan.inference import export, load_detector, read_spec
 from authentiscan.inference.export import export_onnx, save_bundle
 from authentiscan.inference.update import update_spec
 from authentiscan.metrics.calibration import Calibration
-from authentiscan.metrics.thresholds import Decision, Threshold
+from authentiscan.metrics.decision import Decision, RealThreshold, Threshold
 from authentiscan.models import create, names
 
 SMALL = {"front": "npr", "widths": [8, 16], "depths": [1, 1]}
@@ -85,7 +85,7 @@ def test_update_spec_rewrites_description_and_card_only(bundle):
     spec = update_spec(
         bundle,
         calibration=Calibration(slope=2.0, intercept=-1.0),
-        decision=Decision(generated=threshold, real_below=0.3),
+        decision=Decision(generated=threshold, real=RealThreshold(score=0.3)),
         metrics=metrics,
     )
     assert read_spec(bundle) == spec

@@ -9,10 +9,11 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from authentiscan.core.errors import MetricError
+from authentiscan.metrics.decision import Decision, RealThreshold
 from authentiscan.metrics.thresholds import (
     Costs,
-    Decision,
     at_fpr,
+    at_miss,
     cheapest_threshold,
     choose_decision,
     describe,
@@ -94,7 +95,7 @@ def test_band_is_where_an_answer_costs_more_than_none(scored) -> None:
     assert 0 < decision.real_below < upper.score
     best = mean_cost(s, y, decision, costs)
     for real_below in np.linspace(0, upper.score, 101):
-        other = Decision(generated=upper, real_below=float(real_below))
+        other = Decision(generated=upper, real=RealThreshold(score=float(real_below)))
         assert best <= mean_cost(s, y, other, costs) + 1e-9
 
 
@@ -109,10 +110,26 @@ def test_cheapest_threshold_is_a_minimum(scored) -> None:
     s, y = scored
     costs = Costs()
     found = cheapest_threshold(s, y, costs=costs)
-    best = mean_cost(s, y, Decision(generated=found, real_below=0.0), costs)
+    best = mean_cost(s, y, Decision(generated=found, real=RealThreshold(score=0.0)), costs)
     for score in np.quantile(s, np.linspace(0, 1, 60)):
         other = describe(s, y, float(score), name="x", measured_on="x")
-        assert best <= mean_cost(s, y, Decision(generated=other, real_below=0.0), costs) + 1e-9
+        assert (
+            best
+            <= mean_cost(s, y, Decision(generated=other, real=RealThreshold(score=0.0)), costs)
+            + 1e-9
+        )
+
+
+def test_at_miss_is_the_mirror_image_of_at_fpr(scored) -> None:
+    s, y = scored
+    found = at_miss(s, y, 0.05)
+    generated = s[y == 1]
+    assert found.miss == (generated < found.score).mean() <= 0.05
+    higher = generated[generated >= found.score].min()
+    assert (generated <= higher).mean() > 0.05
+    assert found.tnr == (s[y == 0] < found.score).mean()
+    assert found.miss_interval[0] <= found.miss <= found.miss_interval[1]
+    assert at_miss(s, y, 0.05, highest=0.01).score == 0.01
 
 
 def test_costs_must_make_sense() -> None:

@@ -104,7 +104,9 @@ class Report(Record):
     score: P(generated) of the pixels in [0, 1], calibrated; 0 real, 1 generated.
     threshold: the score at or above which pixels count as generated; fpr: the share of real
         photographs at or above it on the data the detector was measured on.
-    real_below: the score under which pixels count as real.
+    real_below: the score under which pixels count as real; miss: the share of generated images
+        under it on the data the detector was measured on, None where that was never measured.
+    rate: the error rate behind ``pixel_verdict`` as a sentence; empty where it is inconclusive.
     pixel_verdict: what score and thresholds alone say.
     crops, spread: score of every crop, and largest minus smallest.
     stability, provenance: None where they were not asked for.
@@ -124,6 +126,8 @@ class Report(Record):
     threshold: float | None = Field(default=None, ge=0, le=1)
     fpr: float | None = Field(default=None, ge=0, le=1)
     real_below: float | None = Field(default=None, ge=0, le=1)
+    miss: float | None = Field(default=None, ge=0, le=1)
+    rate: str = ""
     pixel_verdict: Verdict | None = None
     spread: float = Field(default=0.0, ge=0, le=1)
     crops: tuple[Crop, ...] = ()

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from authentiscan.analysis.report import Stability
 from authentiscan.core.types import Verdict
+from authentiscan.metrics.decision import Decision
 from authentiscan.provenance.records import Claim, Finding, Provenance, State
 
 SIGNED = (State.TRUSTED,)
@@ -23,15 +24,13 @@ class Evidence:
     """All that a verdict may rest on.
 
     score: P(generated) in [0, 1] of the pixels; pixels: what the thresholds make of it.
-    threshold, fpr: where `generated` begins, and the share of real photographs beyond it.
+    decision: the detector's two thresholds and the error rates behind them.
     warnings: codes of the warnings raised.
     """
 
     score: float
     pixels: Verdict
-    threshold: float
-    fpr: float
-    real_below: float
+    decision: Decision
     warnings: frozenset[str] = frozenset()
     stability: Stability | None = None
     provenance: Provenance | None = None
@@ -116,23 +115,35 @@ def _cite(evidence: Evidence, claims: tuple[Claim, ...], states: tuple[State, ..
 
 
 def _pixels(evidence: Evidence) -> str:
-    """What score and thresholds say, in words."""
-    e = evidence
-    if e.pixels is Verdict.GENERATED:
-        return (
-            f"score {e.score:.2f} is at or above {e.threshold:.2f}, "
-            f"which {_percent(e.fpr)} of the measured real photographs reach"
-        )
-    if e.pixels is Verdict.REAL:
-        return f"score {e.score:.2f} is below {e.real_below:.2f}, where photographs lie"
+    """What score and thresholds say, in words, with the error rate behind it."""
+    score, rule = evidence.score, evidence.decision
+    high, low = rule.generated.score, rule.real.score
+    if evidence.pixels is Verdict.GENERATED:
+        own, limit = _apart(score, high)
+        return f"score {own} is at or above {limit}; {rule.rate(evidence.pixels)}"
+    if evidence.pixels is Verdict.REAL:
+        own, limit = _apart(score, low)
+        return f"score {own} is below {limit}; {rule.rate(evidence.pixels)}"
+    if not rule.gives(Verdict.REAL) and not rule.gives(Verdict.GENERATED):
+        return f"score {score:.2f}, and this detector is not good enough to give a verdict"
+    if not rule.gives(Verdict.REAL):
+        own, limit = _apart(score, high)
+        return f"score {own} is below {limit}, and this detector never says real"
+    if not rule.gives(Verdict.GENERATED):
+        own, limit = _apart(score, low)
+        return f"score {own} is at or above {limit}, and this detector never says generated"
+    own, *limits = _apart(score, low, high)
     return (
-        f"score {e.score:.2f} lies between {e.real_below:.2f} and {e.threshold:.2f}, "
+        f"score {own} lies between {limits[0]} and {limits[1]}, "
         "where photographs and generated images mix"
     )
 
 
-def _percent(share: float) -> str:
-    return f"{100 * share:.1f} %"
+def _apart(score: float, *limits: float) -> list[str]:
+    """Scores as text with as many decimals as it takes to tell the first from the others."""
+    enough = (d for d in range(2, 9) if round(score, d) not in [round(v, d) for v in limits])
+    digits = next(enough, 2)
+    return [f"{value:.{digits}f}" for value in (score, *limits)]
 
 
 def _plain_reason(evidence: Evidence) -> str:

@@ -24,11 +24,10 @@ from authentiscan.metrics import curves
 from authentiscan.metrics.bootstrap import estimates
 from authentiscan.metrics.calibration import Calibration, Method, apply, fit
 from authentiscan.metrics.curves import Histogram, ReliabilityBin
+from authentiscan.metrics.decision import Decision, Threshold
 from authentiscan.metrics.ranking import Floats, measure
 from authentiscan.metrics.thresholds import (
     Costs,
-    Decision,
-    Threshold,
     Verdicts,
     at_fpr,
     cheapest_threshold,

@@ -32,7 +32,7 @@ from authentiscan.core.errors import (
 from authentiscan.core.records import Record
 from authentiscan.images.preprocess import Preprocess
 from authentiscan.metrics.calibration import Calibration
-from authentiscan.metrics.thresholds import Decision, Threshold
+from authentiscan.metrics.decision import Decision, Threshold
 
 SPEC_FILE = "detector.json"
 ONNX_FILE = "model.onnx"

@@ -8,7 +8,7 @@ from typing import Any
 
 from authentiscan.images.preprocess import Preprocess
 from authentiscan.inference.bundle import Ancestor, DetectorSpec, EnsembleSpec
-from authentiscan.metrics.thresholds import Threshold
+from authentiscan.metrics.decision import Threshold
 
 _USE = """```python
 import authentiscan

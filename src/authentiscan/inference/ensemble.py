@@ -22,7 +22,7 @@ from authentiscan.inference.bundle import (
 from authentiscan.inference.card import model_card
 from authentiscan.inference.folder import replaced_bundle
 from authentiscan.inference.versions import library_versions
-from authentiscan.metrics.thresholds import unmeasured_decision
+from authentiscan.metrics.decision import unmeasured_decision
 
 
 def save_ensemble(

@@ -31,7 +31,7 @@ from authentiscan.inference.folder import replaced_bundle
 from authentiscan.inference.onnx_backend import OnnxBackend
 from authentiscan.inference.versions import library_versions
 from authentiscan.metrics.calibration import Calibration
-from authentiscan.metrics.thresholds import Decision, Threshold, unmeasured_decision
+from authentiscan.metrics.decision import Decision, Threshold, unmeasured_decision
 from authentiscan.models.base import ImageClassifier
 
 OPSET = 18

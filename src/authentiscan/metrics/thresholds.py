@@ -16,42 +16,18 @@ from pydantic import Field, model_validator
 
 from authentiscan.core.errors import MetricError
 from authentiscan.core.records import Record
-from authentiscan.core.types import Verdict
 from authentiscan.metrics.bootstrap import Resampler, interval
+from authentiscan.metrics.decision import (
+    VERDICTS,
+    Decision,
+    How,
+    RealThreshold,
+    Threshold,
+    answers,
+)
 from authentiscan.metrics.ranking import Floats
 
 _Z95 = 1.959963984540054
-
-
-class Threshold(Record):
-    """A score at or above which an image is called generated, and what that costs.
-
-    fpr: share of real photographs at or above it on the validation data named in ``measured_on``.
-    fpr_interval: its 95 % interval. tpr: share of generated images at or above it.
-    """
-
-    name: str
-    score: float = Field(ge=0, le=1)
-    fpr: float = Field(ge=0, le=1)
-    fpr_interval: tuple[float, float]
-    tpr: float = Field(ge=0, le=1)
-    measured_on: str
-
-
-class Decision(Record):
-    """The rule from score to verdict.
-
-    At or above ``generated`` is generated, below ``real_below`` is real, between them inconclusive.
-    """
-
-    generated: Threshold
-    real_below: float = Field(ge=0, le=1)
-
-    def __call__(self, score: float) -> Verdict:
-        """The verdict of a calibrated score in [0, 1]."""
-        if score >= self.generated.score:
-            return Verdict.GENERATED
-        return Verdict.REAL if score < self.real_below else Verdict.INCONCLUSIVE
 
 
 class Verdicts(Record):
@@ -81,19 +57,6 @@ class Costs(Record):
                 "an inconclusive answer must cost less than either mistake, else it is never given"
             )
         return self
-
-
-def unmeasured_decision(score: float = 0.5) -> Decision:
-    """The rule of a detector nobody has measured: a cut at ``score``, with the weakest claims."""
-    threshold = Threshold(
-        name="unmeasured",
-        score=score,
-        fpr=1.0,
-        fpr_interval=(0.0, 1.0),
-        tpr=0.0,
-        measured_on="nothing yet: these are bounds, not measurements",
-    )
-    return Decision(generated=threshold, real_below=score)
 
 
 def at_fpr(
@@ -142,12 +105,12 @@ def describe(
     *,
     name: str,
     measured_on: str,
+    how: How = "validation part",
 ) -> Threshold:
     """What the given threshold ``score`` does on this data: FPR with interval, and TPR."""
     s, y = _scores_and_labels(scores, labels)
     real = y == 0
-    clusters = None if groups is None else [g for g, keep in zip(groups, real, strict=True) if keep]
-    rate, low, high = share_interval(s[real] >= score, clusters)
+    rate, low, high = share_interval(s[real] >= score, _of(groups, real))
     return Threshold(
         name=name,
         score=float(np.clip(score, 0.0, 1.0)),
@@ -155,6 +118,53 @@ def describe(
         fpr_interval=(low, high),
         tpr=float((s[~real] >= score).mean()),
         measured_on=measured_on,
+        how=how,
+    )
+
+
+def describe_real(
+    scores: ArrayLike,
+    labels: ArrayLike,
+    score: float,
+    groups: Sequence[Any] | NDArray[Any] | None = None,
+    *,
+    name: str,
+    measured_on: str,
+    how: How = "validation part",
+) -> RealThreshold:
+    """What calling images below ``score`` real does on this data: miss rate with interval, TNR."""
+    s, y = _scores_and_labels(scores, labels)
+    generated = y == 1
+    rate, low, high = share_interval(s[generated] < score, _of(groups, generated))
+    return RealThreshold(
+        name=name,
+        score=float(np.clip(score, 0.0, 1.0)),
+        miss=rate,
+        miss_interval=(low, high),
+        tnr=float((s[~generated] < score).mean()),
+        measured_on=measured_on,
+        how=how,
+    )
+
+
+def at_miss(
+    scores: ArrayLike,
+    labels: ArrayLike,
+    miss: float,
+    groups: Sequence[Any] | NDArray[Any] | None = None,
+    *,
+    highest: float = 1.0,
+    name: str | None = None,
+    measured_on: str = "validation",
+) -> RealThreshold:
+    """The highest score below which at most ``miss`` (0..1) of the generated images lie.
+
+    The mirror image of `at_fpr`. highest: the score is not above it, as that of ``generated``.
+    """
+    s, y = _scores_and_labels(scores, labels)
+    score = min(1.0 - at_fpr(1.0 - s, 1 - y, miss).score, highest)
+    return describe_real(
+        s, y, score, groups, name=name or f"miss_{miss * 100:g}", measured_on=measured_on
     )
 
 
@@ -201,8 +211,7 @@ def score_interval(
     """
     s, y = _scores_and_labels(scores, labels)
     real = y == 0
-    clusters = None if groups is None else [g for g, keep in zip(groups, real, strict=True) if keep]
-    resampler = Resampler(np.zeros(int(real.sum())), clusters, rounds=rounds, seed=seed)
+    resampler = Resampler(np.zeros(int(real.sum())), _of(groups, real), rounds=rounds, seed=seed)
     if not resampler.usable:
         return None
     order = np.argsort(-s[real], kind="stable")
@@ -225,11 +234,12 @@ def choose_decision(
     labels: ArrayLike,
     generated: Threshold,
     costs: Costs | None = None,
+    groups: Sequence[Any] | NDArray[Any] | None = None,
 ) -> Decision:
     """The verdict rule with ``generated`` as upper threshold and the lower one by least mean cost.
 
     An image below the lower threshold is called real, between the two it is inconclusive. Ties
-    go to the narrower band.
+    go to the narrower band. The miss rate of the lower one is measured on the same images.
     """
     s, y = _scores_and_labels(scores, labels)
     price = costs or Costs()
@@ -248,7 +258,11 @@ def choose_decision(
     # Everything under the upper threshold called real: no band at all.
     all_real = float(np.sum((change * w[order])[:below]))
     real_below = generated.score if all_real <= total[best] + 1e-12 else float(cuts[best])
-    return Decision(generated=generated, real_below=real_below)
+    measured_on = generated.measured_on
+    return Decision(
+        generated=generated,
+        real=describe_real(s, y, real_below, groups, name="least_cost", measured_on=measured_on),
+    )
 
 
 def cheapest_threshold(
@@ -278,10 +292,10 @@ def mean_cost(scores: ArrayLike, labels: ArrayLike, decision: Decision, costs: C
     """Expected cost of one image under ``decision`` at the prior that ``costs`` states."""
     s, y = _scores_and_labels(scores, labels)
     w = _prior_weights(y, costs.generated_share)
-    called, passed = s >= decision.generated.score, s < decision.real_below
-    price = np.where(~called & ~passed, costs.inconclusive, 0.0)
-    price = np.where(called & (y == 0), costs.false_alarm, price)
-    price = np.where(passed & ~called & (y == 1), costs.miss, price)
+    said = answers(s, decision.generated.score, decision.real.score)
+    price = np.where(said == 0, costs.inconclusive, 0.0)
+    price = np.where((said == 1) & (y == 0), costs.false_alarm, price)
+    price = np.where((said == -1) & (y == 1), costs.miss, price)
     return float((price * w).sum())
 
 
@@ -289,14 +303,17 @@ def verdicts(
     scores: Floats, labels: NDArray[np.int64], threshold: float, real_below: float
 ) -> Verdicts:
     """How many images of each class are called real, inconclusive and generated."""
-    generated = scores >= threshold
-    real = (scores < real_below) & ~generated
-    masks = {"real": real, "inconclusive": ~real & ~generated, "generated": generated}
+    said = answers(scores, threshold, real_below)
 
     def counts(label: int) -> dict[str, int]:
-        return {k: int((m & (labels == label)).sum()) for k, m in masks.items()}
+        found = np.bincount(said[labels == label] + 1, minlength=3)
+        return {str(verdict): int(n) for verdict, n in zip(VERDICTS, found, strict=True)}
 
     return Verdicts(real=counts(0), generated=counts(1))
+
+
+def _of(groups: Sequence[Any] | NDArray[Any] | None, rows: NDArray[np.bool_]) -> list[Any] | None:
+    return None if groups is None else [g for g, keep in zip(groups, rows, strict=True) if keep]
 
 
 def _prior_weights(labels: NDArray[np.int64], share: float) -> Floats:
