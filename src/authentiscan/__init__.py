@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from authentiscan.core import offline
 from authentiscan.core.errors import AuthentiscanError
 
 if TYPE_CHECKING:
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from authentiscan.inference import Detector, load_detector
 
     __version__: str
+
+offline.apply()  # before anything else of this package can load a library that reports home
 
 __all__ = [
     "AuthentiscanError",

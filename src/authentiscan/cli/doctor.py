@@ -12,14 +12,22 @@ import typer
 
 State = Literal["ok", "absent", "broken"]
 
-_BASE = ("numpy", "pillow", "pydantic", "typer", "rich", "onnxruntime")
+_BASE = (
+    "numpy",
+    "pillow",
+    "pydantic",
+    "typer",
+    "rich",
+    "onnxruntime",
+    "c2pa-python",
+    "cryptography",
+)
 
 # Extra: what it unlocks, and the distributions that must be there.
 _EXTRAS: dict[str, tuple[str, tuple[str, ...]]] = {
     "data": ("manifests, data sets, reports, Parquet output", ("pyarrow", "pyyaml", "matplotlib")),
     "train": ("training detectors", ("torch", "timm", "lightning")),
     "export": ("the torch backend, exporting to ONNX", ("torch", "timm", "onnx", "safetensors")),
-    "provenance": ("reading C2PA and generator metadata", ("c2pa-python", "sd-parsers")),
     "explain": ("more explanation methods", ("torch", "captum")),
     "heif": ("reading HEIC photographs", ("pillow-heif",)),
     "fast": ("faster JPEG decoding, same pixels", ("simplejpeg",)),
@@ -78,7 +86,22 @@ def environment() -> list[Check]:
         *(_base(name) for name in _BASE),
         _tried("threads", _threads),
         _tried("formats", _formats),
+        offline(),
     ]
+
+
+def offline() -> Check:
+    """Whether the libraries that report home were told not to before they loaded."""
+    from authentiscan.core.offline import SWITCHES, late
+
+    if late():
+        how = "set " + " ".join(f"{name}={value}" for name, value in SWITCHES.items())
+        return Check("offline", "broken", f"{', '.join(late())} loaded before this package: {how}")
+    return Check(
+        "offline",
+        "ok",
+        "nothing is sent unasked: telemetry of ONNX Runtime and of the Hugging Face client is off",
+    )
 
 
 def extras() -> list[Check]:
@@ -121,7 +144,7 @@ def detector(model: Path | None) -> list[Check]:
 
 
 def _base(name: str) -> Check:
-    module = {"pillow": "PIL"}.get(name, name)
+    module = {"pillow": "PIL", "c2pa-python": "c2pa"}.get(name, name)
 
     def load() -> str:
         __import__(module)
