@@ -128,8 +128,8 @@ def test_usage_errors_exit_2(run: Run, arguments: tuple[str, ...], told: str) ->
 def test_a_missing_bundle_is_one_clear_line(folder: Path) -> None:
     command = [COMMAND, "scan", str(folder), "--model", "/nowhere"]
     result = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-    assert result.returncode == 1
-    assert result.stderr.startswith("error: no detector.json in /nowhere")
+    assert result.returncode == 2
+    assert result.stderr.startswith("error: no detector '/nowhere': there is no such folder")
     assert len(result.stderr.splitlines()) == 1
 
 
@@ -250,5 +250,5 @@ def test_terminal_escapes_in_names_are_not_printed(run: Run, folder: Path, tmp_p
 def test_help_teaches(run: Run) -> None:
     result = run("--help")
     assert result.returncode == 0
-    for word in ("--json", "--html", "--resume", "--workers", "Exit codes", "authentiscan scan"):
+    for word in ("--json", ".html", "--resume", "--workers", "Exit codes", "authentiscan scan"):
         assert word in result.stdout

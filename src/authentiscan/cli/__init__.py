@@ -17,6 +17,7 @@ from authentiscan.cli.evaluate import evaluate
 from authentiscan.cli.explain import explain, explain_compare
 from authentiscan.cli.export import export
 from authentiscan.cli.models import app as models_app
+from authentiscan.cli.options import add
 from authentiscan.cli.pipeline import pipeline
 from authentiscan.cli.provenance import provenance
 from authentiscan.cli.recipes import app as recipes
@@ -53,27 +54,27 @@ def root(
     """Tell camera photographs from AI-generated images, say how sure, and show why."""
 
 
-# Commands are registered here, one import line and one app.command / app.add_typer line a group;
+# Commands are registered here, one import line and one add / app.add_typer line a group;
 # the files must stay light: heavy rooms are imported inside the command bodies.
 _JUDGE, _MEASURE, _TRAIN, _HERE = "Judge images", "Measure detectors", "Data and training", "Setup"
-app.command(rich_help_panel=_JUDGE)(scan)
-app.command(rich_help_panel=_JUDGE)(explain)
-app.command(rich_help_panel=_JUDGE)(provenance)
-app.command(rich_help_panel=_MEASURE)(evaluate)
-app.command(rich_help_panel=_MEASURE)(robustness)
-app.command(rich_help_panel=_MEASURE)(compare)
-app.command("cross-evaluate", rich_help_panel=_MEASURE)(cross_evaluate)
-app.command(rich_help_panel=_MEASURE)(calibrate)
-app.command("explain-compare", rich_help_panel=_MEASURE)(explain_compare)
+add(app, scan, panel=_JUDGE)
+add(app, explain, panel=_JUDGE)
+add(app, provenance, panel=_JUDGE)
+add(app, evaluate, panel=_MEASURE)
+add(app, robustness, panel=_MEASURE)
+add(app, compare, panel=_MEASURE)
+add(app, cross_evaluate, name="cross-evaluate", panel=_MEASURE)
+add(app, calibrate, panel=_MEASURE)
+add(app, explain_compare, name="explain-compare", panel=_MEASURE)
 app.add_typer(data_app, name="data", rich_help_panel=_TRAIN)
 app.add_typer(recipes, name="recipes", rich_help_panel=_TRAIN)
-app.command(rich_help_panel=_TRAIN)(train)
-app.command(rich_help_panel=_TRAIN)(pipeline)
+add(app, train, panel=_TRAIN)
+add(app, pipeline, panel=_TRAIN)
 app.add_typer(runs, name="runs", rich_help_panel=_TRAIN)
-app.command(rich_help_panel=_TRAIN)(ensemble)
+add(app, ensemble, panel=_TRAIN)
 app.add_typer(models_app, name="models", rich_help_panel=_HERE)
-app.command(rich_help_panel=_HERE)(export)
-app.command(rich_help_panel=_HERE)(doctor)
+add(app, export, panel=_HERE)
+add(app, doctor, panel=_HERE)
 
 
 def main() -> None:

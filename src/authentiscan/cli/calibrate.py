@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from authentiscan.cli.evaluate import (
+from authentiscan.cli.options import (
+    CORES,
     AsJson,
     Data,
-    Output,
+    DetectorArgument,
+    ReportFolder,
     Split,
     SplitOption,
     Workers,
-    progress_bar,
 )
+from authentiscan.cli.screen import note, progress, warn
 
 if TYPE_CHECKING:
     from typing import Literal
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def calibrate(
-    bundle: Annotated[Path, typer.Argument(help="Bundle folder; its detector.json is rewritten.")],
+    detector: DetectorArgument,
     *,
     data: Data,
     split: SplitOption = Split.VAL,
@@ -57,31 +58,36 @@ def calibrate(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show the result, leave the bundle as it is.")
     ] = False,
-    output: Output = None,
-    workers: Workers = 2,
+    output: ReportFolder = None,
+    workers: Workers = CORES,
     as_json: AsJson = False,
 ) -> None:
-    """Fit a bundle's scores to probabilities and choose its thresholds, on validation data.
+    """Fit a detector's scores to probabilities and choose its thresholds, on validation data.
+    Its detector.json is rewritten.
 
     Use images that neither training nor the final test sees. A threshold is stated by the share
     of real photographs it flags, with an interval. Between the lower and the upper threshold the
     verdict is inconclusive; the lower one is where an answer would cost more than none.
 
-    Example: authentiscan calibrate runs/baseline/bundle --data web.parquet --fpr 0.01,0.05
+    Examples:
+        authentiscan calibrate runs/baseline --data web.parquet --dry-run
+        authentiscan calibrate runs/baseline --data web.parquet --fpr 0.01,0.05 -o calibration
+
     """
     from authentiscan.evaluation.harness import score_manifest
     from authentiscan.evaluation.protocol import named
     from authentiscan.evaluation.recalibrate import parse_costs, recalibrate, write_calibration
     from authentiscan.evaluation.sources import data_name, read_data
-    from authentiscan.inference import load_detector
+    from authentiscan.inference import find_bundle, load_detector
 
     costs, rates, rule = parse_costs(cost), _rates(fpr), _rule(decide)
-    detector = load_detector(bundle, threads=1)
+    bundle = find_bundle(detector)
+    loaded = load_detector(bundle, threads=1)
     cache = output / "scores" if output else None
     manifest = read_data(data, split=split, cache=cache)
-    with progress_bar("scoring") as progress:
+    with progress("scoring") as update:
         table = score_manifest(
-            detector, manifest, named(protocol, manifest), progress, cache=cache, workers=workers
+            loaded, manifest, named(protocol, manifest), update, cache=cache, workers=workers
         )
     name = f"{data_name(data, split)}, {protocol}"
     result = recalibrate(
@@ -92,14 +98,13 @@ def calibrate(
     if output:
         from authentiscan.evaluation.calibration_page import write_calibration_report
 
-        page = write_calibration_report(result, detector.spec.name, output)
-        typer.echo(f"report: {page}", err=True)
+        note(f"report: {write_calibration_report(result, loaded.spec.name, output)}")
     typer.echo(result.model_dump_json(indent=2) if as_json else _text(result))
     for warning in result.warnings:
-        typer.secho(f"warning: {warning}", fg=typer.colors.YELLOW, err=True)
-    typer.echo("nothing written" if dry_run else f"written to {bundle}/detector.json", err=True)
+        warn(warning)
+    note("nothing written" if dry_run else f"written to {bundle}/detector.json")
     if table.failed:
-        typer.echo(f"{table.failed} images could not be scored", err=True)
+        warn(f"{table.failed} images could not be scored")
         raise typer.Exit(1)
 
 

@@ -2,42 +2,40 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from authentiscan.cli.evaluate import (
+from authentiscan.cli.options import (
+    CORES,
     AsJson,
-    Output,
+    DataList,
+    ReportFolder,
     Rounds,
     Seed,
     Split,
     SplitOption,
     Workers,
-    print_table,
-    progress_bar,
 )
+from authentiscan.cli.screen import bars, note, print_table, warn
 
 if TYPE_CHECKING:
     from authentiscan.evaluation.compare import Comparisons
-    from authentiscan.evaluation.harness import Progress
 
 
 def compare(
     detectors: Annotated[
         list[str],
         typer.Argument(
-            help="Two or more of: a bundle folder, `default`, a .json describing an ONNX file, "
-            "module:callable, a .csv of scores. `name=` before it renames it."
+            metavar="DETECTOR...",
+            help="Two or more, each `default`, a bundle's folder, a run's folder or name, a .json "
+            "describing an ONNX file, module:callable, or a .csv of scores. `name=` before it "
+            "renames it.",
         ),
     ],
     *,
-    data: Annotated[
-        list[str],
-        typer.Option("--data", help="Manifest, folder or zip; repeat. `name=` before it names it."),
-    ],
+    data: DataList,
     split: SplitOption = Split.ALL,
     protocol: Annotated[
         list[str] | None,
@@ -49,10 +47,10 @@ def compare(
     images: Annotated[
         int, typer.Option("--images", min=0, help="At most this many images, drawn evenly; 0: all.")
     ] = 0,
-    output: Output = None,
+    output: ReportFolder = None,
     bootstrap: Rounds = 1000,
     seed: Seed = 0,
-    workers: Workers = 2,
+    workers: Workers = CORES,
     markdown: Annotated[
         bool, typer.Option("--markdown", help="Print the summary as a Markdown table.")
     ] = False,
@@ -63,9 +61,12 @@ def compare(
     Every detector sees exactly the same pixels, decoded once for all; only a CSV brings scores
     made elsewhere. A callable takes uint8 pixels (H, W, 3) and returns P(generated), 0..1.
 
-    Example: authentiscan compare default rival=rival.json mine:score --data web.parquet -o versus
+    Examples:
+        authentiscan compare runs/a runs/b --data web.parquet -o versus
+        authentiscan compare default rival=rival.json mine:score --data web.parquet --markdown
+
     """
-    from authentiscan.evaluation.adapters import open_candidate
+    from authentiscan.evaluation.adapters import open_candidates
     from authentiscan.evaluation.compare import compare as run
     from authentiscan.evaluation.compare_page import summary_markdown, write_comparison
     from authentiscan.evaluation.report import file_name
@@ -73,16 +74,11 @@ def compare(
     from authentiscan.evaluation.slices import Options
     from authentiscan.evaluation.sources import named_source
 
-    candidates = [open_candidate(text) for text in detectors]
+    candidates = open_candidates(detectors)
     cache = output / "scores" if output else None
     sources = [named_source(text, split=split, cache=cache) for text in data]
     sources = [replace(s, manifest=sample(s.manifest, images, seed)) for s in sources]
-    with ExitStack() as bars:
-
-        def progress(name: str) -> Progress:
-            bars.close()  # one bar at a time
-            return bars.enter_context(progress_bar(f"scoring {name}"))
-
+    with bars("scoring ") as progress:
         found, tables = run(
             candidates,
             sources,
@@ -96,7 +92,7 @@ def compare(
         for (place, treatment), by_name in tables.items():
             for name, table in by_name.items():
                 table.write(output / f"scores-{file_name(f'{name}-{place}-{treatment}')}.csv")
-        typer.echo(f"report: {write_comparison(found, output)}", err=True)
+        note(f"report: {write_comparison(found, output)}")
     if as_json:
         typer.echo(found.model_dump_json(indent=2))
     elif markdown:
@@ -104,7 +100,7 @@ def compare(
     else:
         _print(found)
     for warning in found.warnings:
-        typer.secho(f"warning: {warning}", fg=typer.colors.YELLOW, err=True)
+        warn(warning)
     if any(c.common < c.data.images for c in found.found):
         raise typer.Exit(1)
 

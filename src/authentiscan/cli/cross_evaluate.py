@@ -2,36 +2,31 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from authentiscan.cli.evaluate import (
+from authentiscan.cli.options import (
+    CORES,
     AsJson,
-    Output,
+    DataList,
+    ReportFolder,
     Rounds,
     Seed,
     Split,
     SplitOption,
     Workers,
-    print_table,
-    progress_bar,
 )
-
-if TYPE_CHECKING:
-    from authentiscan.evaluation.harness import Progress
+from authentiscan.cli.screen import bars, note, print_table
 
 
 def cross_evaluate(
     detectors: Annotated[
-        list[str], typer.Argument(help="Bundles or other detectors, as for `compare`.")
+        list[str],
+        typer.Argument(metavar="DETECTOR...", help="Detectors of any kind that `compare` takes."),
     ],
     *,
-    data: Annotated[
-        list[str],
-        typer.Option("--data", help="Manifest, folder or zip; repeat. `name=` before it names it."),
-    ],
+    data: DataList,
     home: Annotated[
         list[str] | None,
         typer.Option("--home", help="detector=data set it was trained on; by order without it."),
@@ -44,10 +39,10 @@ def cross_evaluate(
     protocol: Annotated[
         str, typer.Option("--protocol", help="`raw`, `matched`, `history` or a degradation chain.")
     ] = "matched",
-    output: Output = None,
+    output: ReportFolder = None,
     bootstrap: Rounds = 1000,
     seed: Seed = 0,
-    workers: Workers = 2,
+    workers: Workers = CORES,
     as_json: AsJson = False,
 ) -> None:
     """Measure every detector on every data set, and what each loses away from its own.
@@ -55,24 +50,21 @@ def cross_evaluate(
     The first detector's own data set is the first --data, the second's the second, unless --home
     says otherwise. With --output: heatmaps, a CSV of all figures, the most confident mistakes.
 
-    Example: authentiscan cross-evaluate faces=runs/faces web=runs/web --data faces.parquet
-    --data web.parquet --split test -o cross
+    Examples:
+        authentiscan cross-evaluate runs/a runs/b --data a.parquet --data b.parquet -o cross
+        authentiscan cross-evaluate default --data web.parquet --home default=web --split test
+
     """
-    from authentiscan.evaluation.adapters import open_candidate
+    from authentiscan.evaluation.adapters import open_candidates
     from authentiscan.evaluation.cross_dataset import cross_evaluate as run
     from authentiscan.evaluation.cross_page import write_cross_evaluation
     from authentiscan.evaluation.slices import Options
     from authentiscan.evaluation.sources import named_source
 
-    candidates = [open_candidate(text) for text in detectors]
+    candidates = open_candidates(detectors)
     cache = output / "scores" if output else None
     sources = [named_source(text, split=split, cache=cache) for text in data]
-    with ExitStack() as bars:
-
-        def progress(what: str) -> Progress:
-            bars.close()  # one bar at a time
-            return bars.enter_context(progress_bar(what))
-
+    with bars() as progress:
         found = run(
             candidates,
             sources,
@@ -86,7 +78,7 @@ def cross_evaluate(
         )
     if output:
         page = write_cross_evaluation(found, {s.name: s.manifest for s in sources}, output)
-        typer.echo(f"report: {page}", err=True)
+        note(f"report: {page}")
     if as_json:
         typer.echo(found.model_dump_json(indent=2))
     else:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from authentiscan.cli.evaluate import (
+from authentiscan.cli.options import (
+    CORES,
     AsJson,
     Data,
     Rounds,
@@ -16,12 +16,10 @@ from authentiscan.cli.evaluate import (
     Split,
     SplitOption,
     Workers,
-    print_table,
-    progress_bar,
 )
+from authentiscan.cli.screen import bars, print_table
 
 if TYPE_CHECKING:
-    from authentiscan.evaluation.harness import Progress
     from authentiscan.manifest.table import Manifest
     from authentiscan.training.ensemble import Ensembled, Weights
 
@@ -29,11 +27,18 @@ if TYPE_CHECKING:
 def ensemble(
     members: Annotated[
         list[str],
-        typer.Argument(help="Two or more bundle folders, or `default`; ensembles are bundles too."),
+        typer.Argument(
+            metavar="DETECTOR...",
+            help="Two or more, each `default`, a bundle's folder, or a run's folder or name. "
+            "An ensemble may be a member too.",
+        ),
     ],
     *,
-    out: Annotated[
-        Path, typer.Option("--out", "-o", help="Folder of the ensemble, a bundle like any other.")
+    output: Annotated[
+        Path,
+        typer.Option(
+            "--output", "-o", "--out", help="Folder of the ensemble, a bundle like any other."
+        ),
     ],
     data: Data,
     split: SplitOption = Split.VAL,
@@ -51,7 +56,7 @@ def ensemble(
     ] = None,
     bootstrap: Rounds = 1000,
     seed: Seed = 0,
-    workers: Workers = 2,
+    workers: Workers = CORES,
     as_json: AsJson = False,
 ) -> None:
     """Join detectors to one that weighs their logits, and measure whether that is worth it.
@@ -61,7 +66,10 @@ def ensemble(
     fitted on the validation images, which no member may have learned from; `fit` is a logistic
     regression with no weight below 0. Rows of the split `test` are for measuring alone.
 
-    Example: authentiscan ensemble runs/a/bundle runs/b/bundle --out both --data all.parquet
+    Examples:
+        authentiscan ensemble runs/a runs/b -o both --data all.parquet
+        authentiscan ensemble default runs/a -o both --data all.parquet --weights equal
+
     """
     from authentiscan.evaluation.slices import Options
     from authentiscan.evaluation.sources import read_data
@@ -69,15 +77,10 @@ def ensemble(
 
     chosen = _weights(weights)
     validation = read_data(data, split=split)
-    with ExitStack() as bars:
-
-        def progress(title: str) -> Progress:
-            bars.close()  # one bar at a time
-            return bars.enter_context(progress_bar(title))
-
+    with bars() as progress:
         made = make_ensemble(
             members,
-            out,
+            output,
             validation,
             test=_test_part(data, split),
             weights=chosen,
@@ -90,7 +93,7 @@ def ensemble(
     if as_json:
         typer.echo(made.spec.model_dump_json(indent=2))
     else:
-        _print(made, out)
+        _print(made, output)
 
 
 def _weights(text: str) -> Weights:

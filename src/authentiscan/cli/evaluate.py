@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from authentiscan.cli.options import (
+    CORES,
+    AsJson,
+    Data,
+    DetectorArgument,
+    ReportFolder,
+    Rounds,
+    Seed,
+    Split,
+    SplitOption,
+    Workers,
+)
+from authentiscan.cli.screen import note, print_table, progress, warn
+
 if TYPE_CHECKING:
-    from authentiscan.evaluation.harness import Progress
     from authentiscan.evaluation.records import Evaluation
-
-
-class Split(StrEnum):
-    """Rows of a manifest."""
-
-    ALL = "all"
-    TRAIN = "train"
-    VAL = "val"
-    TEST = "test"
 
 
 class Part(StrEnum):
@@ -37,30 +40,8 @@ class Part(StrEnum):
     ALL = "all"
 
 
-Data = Annotated[
-    Path,
-    typer.Option("--data", help="Manifest (.parquet), or a folder or zip with real/ and fake/."),
-]
-SplitOption = Annotated[Split, typer.Option("--split", help="Rows of the manifest to use.")]
-Output = Annotated[
-    Path | None,
-    typer.Option("--output", "-o", help="Folder for the report; also keeps scores for re-use."),
-]
-Rounds = Annotated[
-    int, typer.Option("--bootstrap", min=0, max=100_000, help="Bootstrap rounds for intervals.")
-]
-Seed = Annotated[int, typer.Option("--seed", min=0, help="Of degradations and bootstrap.")]
-Workers = Annotated[
-    int, typer.Option("--workers", min=1, max=64, help="Threads that decode and infer.")
-]
-AsJson = Annotated[bool, typer.Option("--json", help="Print the whole result as JSON.")]
-
-
 def evaluate(
-    bundle: Annotated[
-        str,
-        typer.Argument(help="Bundle folder, or `default` for the packaged detector."),
-    ],
+    detector: DetectorArgument,
     *,
     data: Data,
     split: SplitOption = Split.ALL,
@@ -72,7 +53,7 @@ def evaluate(
             "'resize:scale=0.5 | jpeg:quality=80'. Repeat for several.",
         ),
     ] = None,
-    output: Output = None,
+    output: ReportFolder = None,
     bootstrap: Rounds = 1000,
     threshold: Annotated[
         float | None,
@@ -93,7 +74,7 @@ def evaluate(
         typer.Option("--record", help="Write the figures into detector.json and the model card."),
     ] = False,
     seed: Seed = 0,
-    workers: Workers = 2,
+    workers: Workers = CORES,
     as_json: AsJson = False,
 ) -> None:
     """Measure a detector: accuracy, AUC, TPR at 1 % and 5 % FPR, calibration, per generator, with
@@ -105,36 +86,40 @@ def evaluate(
     warned of. The report holds the same per data set, generator, format, size and JPEG quality,
     and the most confident mistakes; --by prints such parts here.
 
-    Example: authentiscan evaluate runs/baseline/bundle --data web.parquet --split test -o report
+    Examples:
+        authentiscan evaluate default --data web.parquet -o report
+        authentiscan evaluate runs/baseline --data web.parquet --split test --by generator
+        authentiscan evaluate default --data photos/ --protocol 'resize:scale=0.5 | jpeg:quality=80'
+
     """
     from authentiscan.evaluation.evaluate import evaluate as run
     from authentiscan.evaluation.slices import Options
     from authentiscan.evaluation.sources import data_name, read_data
-    from authentiscan.inference import default_bundle, load_detector
+    from authentiscan.inference import find_bundle, load_detector
 
-    detector = load_detector(None if bundle == "default" else bundle, threads=1)
+    bundle = find_bundle(detector)
+    loaded = load_detector(bundle, threads=1)
     cache = output / "scores" if output else None
     manifest = read_data(data, split=split, cache=cache)
-    with progress_bar("scoring") as progress:
+    with progress("scoring") as update:
         result = run(
-            detector,
+            loaded,
             manifest,
             name=data_name(data, split),
             protocols=_protocols(protocol),
             options=Options(rounds=bootstrap, seed=seed, threshold=threshold),
             cache=cache,
-            progress=progress,
+            progress=update,
             workers=workers,
         )
     if output:
         from authentiscan.evaluation.report import write_report
 
-        page = write_report(result, manifest, output, include or ())
-        typer.echo(f"report: {page}", err=True)
+        note(f"report: {write_report(result, manifest, output, include or ())}")
     if record:
         from authentiscan.evaluation.recalibrate import record_evaluation
 
-        record_evaluation(default_bundle() if bundle == "default" else bundle, result.evaluation)
+        record_evaluation(bundle, result.evaluation)
     if as_json:
         typer.echo(result.evaluation.model_dump_json(indent=2))
     else:
@@ -169,38 +154,7 @@ def print_evaluation(evaluation: Evaluation, parts: Sequence[str] = ()) -> None:
         print_table(f"Per {PARTS[part]}: %", table.head, table.rows)
         typer.echo(table.note)
     for warning in evaluation.warnings:
-        typer.secho(f"warning: {warning}", fg=typer.colors.YELLOW, err=True)
-
-
-def print_table(title: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """A table on the terminal; the first column names the row, the others are figures."""
-    from rich.box import SIMPLE
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(title=title, title_justify="left", box=SIMPLE, pad_edge=False)
-    for i, name in enumerate(head):
-        table.add_column(name, justify="right" if i else "left")
-    for row in rows:
-        table.add_row(*row)
-    Console().print(table)
-
-
-@contextmanager
-def progress_bar(what: str) -> Iterator[Progress]:
-    """A progress bar on stderr for `harness.Progress`."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
-    from rich.progress import Progress as Bar
-
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    with Bar(*columns, TimeRemainingColumn(), console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(what, total=None)
-
-        def update(done: int, total: int) -> None:
-            bar.update(task, completed=done, total=total)
-
-        yield update
+        warn(warning)
 
 
 def _parts(given: list[Part] | None) -> list[str]:

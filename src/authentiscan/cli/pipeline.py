@@ -148,7 +148,7 @@ def _show_summary(summary: Summary, config: PipelineConfig, *, as_json: bool) ->
     if as_json:
         typer.echo(summary.json_text(), nl=False)
         return
-    from authentiscan.cli.evaluate import print_table
+    from authentiscan.cli.screen import print_table
 
     rows = [
         [

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from authentiscan.cli.evaluate import (
+from authentiscan.cli.options import (
+    CORES,
     AsJson,
     Data,
+    DetectorArgument,
+    ReportFolder,
+    Rounds,
     Seed,
     Split,
     SplitOption,
     Workers,
-    progress_bar,
 )
+from authentiscan.cli.screen import note, print_table, progress
 
 
 def robustness(
-    bundle: Annotated[str, typer.Argument(help="Bundle folder, or `default`.")],
+    detector: DetectorArgument,
     *,
     data: Data,
     split: SplitOption = Split.ALL,
@@ -41,12 +44,10 @@ def robustness(
     images: Annotated[
         int, typer.Option("--images", min=0, help="At most this many images, drawn evenly; 0: all.")
     ] = 400,
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Folder for the report and the scores.")
-    ] = None,
-    bootstrap: Annotated[int, typer.Option("--bootstrap", min=0, help="Bootstrap rounds.")] = 300,
+    output: ReportFolder = None,
+    bootstrap: Rounds = 300,
     seed: Seed = 0,
-    workers: Workers = 2,
+    workers: Workers = CORES,
     as_json: AsJson = False,
 ) -> None:
     """Score the same images again after JPEG, WebP, resizing, blur, noise, cropping, sharing.
@@ -55,7 +56,10 @@ def robustness(
     FPR, and how often the verdict flips; with --output also curves and a CSV of accuracy against
     JPEG quality.
 
-    Example: authentiscan robustness default --data web.parquet --split test -o robust
+    Examples:
+        authentiscan robustness default --data web.parquet --split test -o robust
+        authentiscan robustness runs/baseline --data photos/ --sweep jpeg --sweep resize
+
     """
     from authentiscan.evaluation.robustness import SWEEPS, sample
     from authentiscan.evaluation.robustness import robustness as run
@@ -64,12 +68,12 @@ def robustness(
     from authentiscan.evaluation.sources import data_name, read_data
     from authentiscan.inference import load_detector
 
-    detector = load_detector(None if bundle == "default" else bundle, threads=1)
+    loaded = load_detector(detector, threads=1)
     cache = output / "scores" if output else None
     manifest = sample(read_data(data, split=split, cache=cache), images, seed)
-    with progress_bar("scoring") as progress:
+    with progress("scoring") as update:
         result = run(
-            detector,
+            loaded,
             manifest,
             name=data_name(data, split),
             families=tuple(sweep or SWEEPS),
@@ -78,16 +82,14 @@ def robustness(
             base=base,
             options=Options(rounds=bootstrap, seed=seed),
             cache=cache,
-            progress=progress,
+            progress=update,
             workers=workers,
         )
     if output:
-        typer.echo(f"report: {write_robustness_report(result, output)}", err=True)
+        note(f"report: {write_robustness_report(result, output)}")
     if as_json:
         typer.echo(result.model_dump_json(indent=2))
         return
-    from authentiscan.cli.evaluate import print_table
-
     conditions = [result.base, *(c for c in result.conditions if c.family != "pairs")]
     print_table(
         f"{robustness_page(result).title}: %",

@@ -107,7 +107,7 @@ def compare_runs(
     if as_json:
         typer.echo(found.model_dump_json(indent=2))
         return
-    from authentiscan.cli.evaluate import print_table
+    from authentiscan.cli.screen import print_table
 
     differences, figures = differences_table(found), figures_table(found)
     if differences.rows:

@@ -13,6 +13,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from authentiscan.cli.options import CORES, Model, Workers
+from authentiscan.cli.screen import is_quiet
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -32,29 +35,20 @@ def scan(
         ),
     ],
     *,
-    model: Annotated[
-        Path | None,
-        typer.Option("--model", "-m", help="Bundle folder; without it the packaged detector."),
-    ] = None,
+    model: Model = None,
     json: Annotated[
         bool, typer.Option("--json", help="JSON lines on standard output, one report a line.")
     ] = False,
     csv: Annotated[bool, typer.Option("--csv", help="CSV on standard output.")] = False,
-    html: Annotated[
-        Path | None,
-        typer.Option("--html", help="Write a self-contained page with thumbnails to this file."),
-    ] = None,
-    parquet: Annotated[
-        Path | None,
-        typer.Option("--parquet", help="Write a Parquet table to this file (needs pyarrow)."),
-    ] = None,
     output: Annotated[
         list[Path] | None,
         typer.Option(
             "--output",
             "-o",
-            help="Write to this file too, as its extension says: .jsonl, .csv, .html, .parquet. "
-            "May be given several times.",
+            "--html",
+            "--parquet",
+            help="Write to this file too, as its ending says: .jsonl, .csv, .html (a page with "
+            "thumbnails) or .parquet. May be given several times.",
         ),
     ] = None,
     resume: Annotated[
@@ -64,10 +58,7 @@ def scan(
             help="Go on with the .jsonl file given by -o: what it holds is not scanned again.",
         ),
     ] = False,
-    workers: Annotated[
-        int | None,
-        typer.Option("--workers", "-w", min=1, max=256, help="Threads; default: one a core."),
-    ] = None,
+    workers: Workers = CORES,
     stability: Annotated[
         bool,
         typer.Option(
@@ -85,9 +76,6 @@ def scan(
     recursive: Annotated[
         bool, typer.Option("--recursive/--no-recursive", help="Look into folders of folders.")
     ] = True,
-    quiet: Annotated[
-        bool, typer.Option("--quiet", "-q", help="No progress bar and no closing line.")
-    ] = False,
 ) -> None:
     """Judge images: generated, real or inconclusive, with a score from 0 (real) to 1 (generated).
 
@@ -95,20 +83,18 @@ def scan(
 
     Exit codes: 0 fine, 1 some inputs failed, 2 it cannot work as given, 130 interrupted.
 
-    For example:
-
+    Examples:
         authentiscan scan photos/
-
         authentiscan scan photos/ -o result.jsonl -o page.html --resume
-
         find . -name '*.jpg' | authentiscan scan - --json > result.jsonl
+
     """
     from authentiscan.core.errors import UsageError
 
     if json and csv:
         raise UsageError("--json and --csv both write to standard output; use -o FILE for one")
-    files = [*(output or []), *([html] if html else []), *([parquet] if parquet else [])]
-    run = _Run(paths, files, recursive=recursive, resume=resume, quiet=quiet)
+    files = list(output or [])
+    run = _Run(paths, files, recursive=recursive, resume=resume, quiet=is_quiet())
     run.open_outputs(to_stdout="json" if json else "csv" if csv else "table")
     code = run.execute(model, workers, stability=stability, provenance=provenance)
     if code:
@@ -156,7 +142,7 @@ class _Run:
             self.sinks.append(self.table)
 
     def execute(
-        self, model: Path | None, workers: int | None, *, stability: bool, provenance: bool
+        self, model: str | None, workers: int | None, *, stability: bool, provenance: bool
     ) -> int:
         """Scan, write, count; the exit code."""
         from authentiscan.inference import load_detector

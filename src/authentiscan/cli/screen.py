@@ -1,36 +1,178 @@
-"""Progress of long work on the terminal."""
+"""What commands print: results on standard output; progress and notes on standard error."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import Progress, TaskID
+
+    from authentiscan.report.page import Table
+
+_QUIET, _VERBOSE = ContextVar("quiet", default=False), ContextVar("verbose", default=False)
+
+
+@contextmanager
+def loudness(*, quiet: bool, verbose: bool) -> Iterator[None]:
+    """How much is said inside the block, as -q and -v ask."""
+    from authentiscan.core.errors import UsageError
+
+    if quiet and verbose:
+        raise UsageError("-q and -v exclude each other; give one of them")
+    before = _QUIET.set(quiet), _VERBOSE.set(verbose)
+    try:
+        yield
+    finally:
+        _QUIET.reset(before[0])
+        _VERBOSE.reset(before[1])
+
+
+def is_quiet() -> bool:
+    """Whether -q was given: no progress, no notes."""
+    return _QUIET.get()
+
+
+def is_verbose() -> bool:
+    """Whether -v was given: reasons and details too."""
+    return _VERBOSE.get()
+
+
+def note(text: str) -> None:
+    """A line about what was done; silent with -q."""
+    if not is_quiet():
+        typer.echo(plain(text), err=True)
+
+
+def detail(text: str) -> None:
+    """A line that only -v shows."""
+    if is_verbose():
+        typer.echo(plain(text), err=True)
+
+
+def warn(text: str) -> None:
+    """A line that no reader should miss."""
+    typer.secho(f"warning: {plain(text)}", fg=typer.colors.YELLOW, err=True)
+
+
+def fail(text: str) -> None:
+    """A line about something that went wrong while the rest goes on."""
+    typer.secho(f"error: {plain(text)}", fg=typer.colors.RED, err=True)
+
+
+def plain(text: str) -> str:
+    """Text whose control characters are shown, not obeyed: names come from strangers."""
+    return "".join(c if c.isprintable() or c == "\n" else f"\\x{ord(c):02x}" for c in text)
+
+
+def console(*, stderr: bool = False) -> Console:
+    """A rich console; wide where standard output is no terminal, so that files hold whole lines."""
+    from rich.console import Console
+
+    found = Console(stderr=stderr, highlight=False)
+    return found if found.is_terminal else Console(stderr=stderr, highlight=False, width=200)
+
+
+def print_table(
+    title: str,
+    head: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    *,
+    words: Sequence[int] = (0,),
+) -> None:
+    """A table on standard output. words: columns of text, set to the left; the others are figures.
+
+    The first column breaks anywhere, so that long names of files are never cut short.
+    """
+    from rich.box import SIMPLE
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(title=title or None, title_justify="left", box=SIMPLE, pad_edge=False)
+    for i, name in enumerate(head):
+        table.add_column(
+            name,
+            justify="left" if i in words else "right",
+            overflow="fold" if i == 0 else "ellipsis",
+        )
+    for row in rows:
+        table.add_row(*(Text(plain(cell)) for cell in row))
+    console().print(table)
+
+
+def show(table: Table, title: str = "") -> None:
+    """A report's table on standard output."""
+    words = range(len(table.head)) if table.left else (0,)
+    print_table(title, table.head, table.rows, words=tuple(words))
+    if table.note:
+        typer.echo(table.note)
+
+
+@contextmanager
+def progress(what: str) -> Iterator[Callable[[int, int], None]]:
+    """A bar for ``update(done, total)``."""
+    with stages() as update:
+        yield lambda done, total: update(what, done, total)
+
+
+@contextmanager
+def stages() -> Iterator[Callable[[str, int, int], None]]:
+    """A bar on standard error, ``update(stage, done, total)``; a new stage takes its place."""
+    with _bar() as bar:
+        tasks: dict[str, TaskID] = {}
+
+        def update(stage: str, done: int, total: int) -> None:
+            if stage not in tasks:
+                for earlier in tasks.values():
+                    bar.update(earlier, visible=False)
+                tasks[stage] = bar.add_task(stage, total=total, note="")
+            bar.update(tasks[stage], completed=done, total=total)
+
+        yield update
+
+
+@contextmanager
+def bars(before: str = "") -> Iterator[Callable[[str], Callable[[int, int], None]]]:
+    """Bars one after another: ``start(title)`` gives the ``update(done, total)`` of the next."""
+    with stages() as update:
+        yield lambda title: lambda done, total: update(before + title, done, total)
+
+
+def _bar() -> Progress:
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
+    shown = console(stderr=True)
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[note]}"),
+        console=shown,
+        transient=True,
+        disable=is_quiet() or not shown.is_terminal,
+    )
 
 
 class Screen:
-    """A progress bar on stderr where that is a terminal, lines otherwise."""
+    """What long training work reports to: lines, and a bar where standard error is a terminal."""
 
     def __init__(self) -> None:
-        from rich.console import Console
-        from rich.progress import (
-            BarColumn,
-            MofNCompleteColumn,
-            Progress,
-            TextColumn,
-            TimeRemainingColumn,
-        )
-
-        self.console = Console(stderr=True, highlight=False, soft_wrap=True)
-        self._progress = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeRemainingColumn(),
-            TextColumn("{task.fields[note]}"),
-            console=self.console,
-            transient=True,
-            disable=not self.console.is_terminal,
-        )
-        self._task: Any = None
+        self._progress = _bar()
+        self.console = self._progress.console
+        self._task: TaskID | None = None
 
     def __enter__(self) -> Screen:
         self._progress.start()
@@ -46,7 +188,8 @@ class Screen:
 
     def say(self, text: str) -> None:
         """One line."""
-        self.console.print(text, markup=False)
+        if not is_quiet():
+            self.console.print(text, markup=False, soft_wrap=True)
 
     def start(self, title: str, total: int, done: int = 0) -> None:
         """A new bar in the place of the one before."""

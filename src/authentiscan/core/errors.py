@@ -15,7 +15,7 @@ AuthentiscanError                 exit 1   HTTP 500
 ├── DatasetError                  exit 1   HTTP 422   a data set absent, incomplete or unknown
 ├── MetricError                   exit 1   HTTP 422   a metric undefined on these scores
 ├── BundleError                   exit 1   HTTP 422   a detector bundle that cannot be used
-│   ├── BundleNotFoundError       exit 1   HTTP 404   no bundle there
+│   ├── BundleNotFoundError       exit 2   HTTP 404   no bundle there
 │   ├── BundleIntegrityError      exit 1   HTTP 422   a checksum does not match
 │   └── BundleVersionError        exit 1   HTTP 422   made by a version this one cannot read
 └── TrainingError                 exit 1   HTTP 500   training cannot go on
@@ -129,6 +129,7 @@ class BundleError(AuthentiscanError):
 class BundleNotFoundError(BundleError):
     """There is no bundle at that place."""
 
+    exit_code = 2
     http_status = 404
 
 

@@ -1,6 +1,6 @@
 """Any detector as a scorer: bundles, ONNX files with a small description, Python callables, scores.
 
-    runs/baseline/bundle        a bundle folder; `default` is the packaged one
+    runs/baseline               a bundle, as `inference.find_bundle` finds it; `default` is packaged
     rival.json                  an ONNX file's description, see `OnnxSpec`
     my_module:score             a callable: uint8 (H, W, 3) RGB -> P(generated) in [0, 1]
     scores.csv                  scores somebody else made: columns `name` (or `sha256`) and `score`
@@ -15,7 +15,7 @@ import hashlib
 import importlib
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -24,13 +24,14 @@ from numpy.typing import NDArray
 from pydantic import Field, ValidationError
 
 from authentiscan.core.csv_cells import restored
-from authentiscan.core.errors import MetricError, UsageError
+from authentiscan.core.errors import BundleNotFoundError, MetricError, UsageError
 from authentiscan.core.records import Record
 from authentiscan.core.types import RGBImage
 from authentiscan.evaluation.harness import BundleScorer, Scorer
 from authentiscan.evaluation.scores import ScoreTable, blank_columns
 from authentiscan.images.preprocess import Preprocess
 from authentiscan.inference.bundle import SPEC_FILE, DetectorSpec, file_sha256
+from authentiscan.inference.detector import load_detector
 from authentiscan.manifest.table import Manifest
 from authentiscan.metrics.calibration import Calibration, apply
 from authentiscan.metrics.ranking import Floats
@@ -176,15 +177,7 @@ def open_candidate(text: str, *, threads: int = 1) -> Candidate:
     name = given if equals and "/" not in given else ""
     target = rest if name else text
     path = Path(target)
-    if target == "default" or (path / SPEC_FILE).is_file():
-        from authentiscan.inference import load_detector
-
-        detector = load_detector(None if target == "default" else path, threads=threads)
-        scorer = BundleScorer(detector)
-        scorer.name = name or scorer.name
-        threshold = detector.spec.decision.generated.score
-        return Candidate(scorer.name, threshold, scorer, detector.spec)
-    if path.suffix == ".json" and path.is_file():
+    if path.suffix == ".json" and path.is_file() and path.name != SPEC_FILE:
         onnx = OnnxScorer(path, threads=threads)
         onnx.name = name or onnx.name
         return Candidate(onnx.name, onnx.threshold, onnx)
@@ -194,10 +187,33 @@ def open_candidate(text: str, *, threads: int = 1) -> Candidate:
         called = CallableScorer(target)
         called.name = name or called.name
         return Candidate(called.name, called.threshold, called)
-    raise UsageError(
-        f"{target!r} is no bundle folder, no .json description of an ONNX file, no module:callable "
-        "and no .csv of scores"
-    )
+    try:
+        detector = load_detector(target, threads=threads)
+    except BundleNotFoundError as error:
+        raise UsageError(
+            f"{target!r} is no bundle folder, no .json description of an ONNX file, no "
+            f"module:callable and no .csv of scores: {error}"
+        ) from error
+    scorer = BundleScorer(detector)
+    scorer.name = name or scorer.name
+    return Candidate(scorer.name, detector.spec.decision.generated.score, scorer, detector.spec)
+
+
+def open_candidates(texts: Sequence[str]) -> list[Candidate]:
+    """Every `open_candidate`; equal names, as of two runs of one recipe, get their text behind."""
+    found = [open_candidate(text) for text in texts]
+    names = [candidate.name for candidate in found]
+    return [
+        candidate if names.count(candidate.name) == 1 else _renamed(candidate, text)
+        for candidate, text in zip(found, texts, strict=True)
+    ]
+
+
+def _renamed(candidate: Candidate, text: str) -> Candidate:
+    name = f"{candidate.name} ({text.removesuffix('/').removesuffix('/bundle')})"
+    if isinstance(candidate.scorer, BundleScorer | OnnxScorer | CallableScorer):
+        candidate.scorer.name = name
+    return replace(candidate, name=name)
 
 
 def read_scores(path: Path, manifest: Manifest, name: str) -> ScoreTable:

@@ -12,9 +12,9 @@ from authentiscan.inference.detector import (
     Detector,
     Network,
     Term,
-    default_bundle,
     load_detector,
 )
+from authentiscan.inference.find import default_bundle, find_bundle
 
 __all__ = [
     "Architecture",
@@ -26,6 +26,7 @@ __all__ = [
     "NetworkSpec",
     "Term",
     "default_bundle",
+    "find_bundle",
     "load_detector",
     "read_spec",
 ]

@@ -7,14 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
 from typing import Literal, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from authentiscan.core.errors import BundleNotFoundError, UsageError
+from authentiscan.core.errors import UsageError
 from authentiscan.core.types import (
     Box,
     CropScore,
@@ -24,7 +23,8 @@ from authentiscan.core.types import (
 )
 from authentiscan.images.inputs import ImageInput, load_image
 from authentiscan.images.preprocess import Preprocess, Tensor
-from authentiscan.inference.bundle import SPEC_FILE, DetectorSpec, NetworkSpec, read_spec
+from authentiscan.inference.bundle import DetectorSpec, NetworkSpec, read_spec
+from authentiscan.inference.find import find_bundle
 from authentiscan.metrics.calibration import sigmoid
 
 BackendName: TypeAlias = Literal["onnx", "torch"]
@@ -207,7 +207,7 @@ def load_detector(
     verify: bool = True,
     batch: int = 32,
 ) -> Detector:
-    """Make the detector in folder ``bundle`` ready; None is the one packaged with authentiscan.
+    """Make the detector that ``bundle`` names ready; `find_bundle` says what may stand there.
 
     An ensemble is a bundle like any other: all its members are loaded, and verified, with it.
 
@@ -218,7 +218,7 @@ def load_detector(
 
     Raises a `BundleError` leaf, or MissingExtraError for torch.
     """
-    folder = default_bundle() if bundle is None else Path(bundle)
+    folder = find_bundle(bundle)
     if threads is not None and threads < 1:
         raise UsageError(f"threads is {threads}; it must be at least 1")
     spec = read_spec(folder, verify=verify)
@@ -227,17 +227,6 @@ def load_detector(
         for weight, place, one in spec.terms(folder)
     ]
     return Detector(spec, terms)
-
-
-def default_bundle() -> Path:
-    """Folder of the detector packaged with authentiscan; BundleNotFoundError where none is."""
-    folder = Path(str(resources.files("authentiscan"))) / "detectors" / "default"
-    if not (folder / SPEC_FILE).is_file():
-        raise BundleNotFoundError(
-            f"this installation carries no default detector ({folder} has no {SPEC_FILE}); "
-            "name a bundle folder, or train one with `authentiscan train`"
-        )
-    return folder
 
 
 def _backend(name: str, folder: Path, spec: NetworkSpec, threads: int | None) -> Backend:

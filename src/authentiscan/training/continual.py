@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING
 from pydantic import ValidationError
 
 from authentiscan.core.errors import AuthentiscanError, TrainingError, UsageError
-from authentiscan.inference import NetworkSpec, default_bundle, read_spec
+from authentiscan.inference import NetworkSpec, find_bundle, read_spec
 from authentiscan.inference.bundle import Ancestor, Architecture
 from authentiscan.training.parts import manifest_sha256, with_data
 from authentiscan.training.recipe import (
@@ -71,7 +71,7 @@ def continued(
     Also gives notes for the user. Raises TrainingError where old data are not found or not the
     stated ones, UsageError for wrong arguments.
     """
-    folder = default_bundle() if str(bundle) == "default" else Path(bundle)
+    folder = find_bundle(bundle)
     spec = _network(folder)
     old = _own_recipe(spec, folder)
     if not added:

@@ -34,7 +34,7 @@ from authentiscan.evaluation.protocol import Treatment, named
 from authentiscan.evaluation.recalibrate import FOLDS, group_folds
 from authentiscan.evaluation.scores import ScoreTable
 from authentiscan.evaluation.slices import Options
-from authentiscan.inference import Detector, DetectorSpec, default_bundle, load_detector
+from authentiscan.inference import Detector, DetectorSpec, find_bundle, load_detector
 from authentiscan.inference.ensemble import save_ensemble
 from authentiscan.inference.update import update_spec
 from authentiscan.manifest.table import Manifest
@@ -112,7 +112,7 @@ def make_ensemble(
     if len(members) < 2:
         raise UsageError(f"an ensemble needs two or more members, got {len(members)}")
     _check(weights, len(members))
-    sources = [default_bundle() if str(m) == "default" else Path(m) for m in members]
+    sources = [find_bundle(member) for member in members]
     detectors = [load_detector(source, threads=1) for source in sources]
     names = _names(detectors)
     treatment = named(protocol, validation)

@@ -1,0 +1,175 @@
+"""What all commands share: names of options, help with examples, old spellings that still work."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import os
+import re
+from collections.abc import Callable
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.markup import escape
+from typer.core import TyperCommand
+
+from authentiscan.cli import screen
+
+# Spellings of earlier releases: they mean the same as the option they are declared with, and help
+# does not show them.
+OLD_SPELLINGS = frozenset(
+    {"--out", "--save", "--html", "--plot", "--parquet", "--processes", "--threads"}
+)
+_EXAMPLES = re.compile(r"\n\s*\n?Examples?:\s*\n")
+
+
+class Split(StrEnum):
+    """Rows of a manifest."""
+
+    ALL = "all"
+    TRAIN = "train"
+    VAL = "val"
+    TEST = "test"
+
+
+_DETECTOR = (
+    "`default` (the packaged detector), a bundle's folder, a run's folder, or a run's name as "
+    "`authentiscan runs list` shows it."
+)
+DetectorArgument = Annotated[str, typer.Argument(metavar="DETECTOR", help=_DETECTOR)]
+Model = Annotated[
+    str | None,
+    typer.Option(
+        "--model", "-m", metavar="DETECTOR", help=f"Instead of the packaged one: {_DETECTOR}"
+    ),
+]
+Data = Annotated[
+    Path,
+    typer.Option(
+        "--data", "-d", help="Manifest (.parquet), or a folder or zip with real/ and fake/."
+    ),
+]
+DataList = Annotated[
+    list[str],
+    typer.Option(
+        "--data",
+        "-d",
+        metavar="[NAME=]PATH",
+        help="Manifest, folder or zip; once a data set. NAME= before it names it.",
+    ),
+]
+SplitOption = Annotated[Split, typer.Option("--split", help="Rows of the manifest to use.")]
+ReportFolder = Annotated[
+    Path | None,
+    typer.Option("--output", "-o", help="Folder for the report; scores kept there are used again."),
+]
+Rounds = Annotated[
+    int, typer.Option("--bootstrap", min=0, max=100_000, help="Bootstrap rounds for intervals.")
+]
+Seed = Annotated[int, typer.Option("--seed", min=0, help="Another seed draws differently.")]
+CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+Workers = Annotated[
+    int,
+    typer.Option(
+        "--workers",
+        "-w",
+        "--processes",
+        "--threads",
+        min=1,
+        max=256,
+        help="How many work at once: one a core.",
+    ),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="JSON on standard output, for programs.")]
+_LOUDNESS = (
+    ("quiet", "--quiet", "-q", "Only results, warnings and errors: no progress, no notes."),
+    ("verbose", "--verbose", "-v", "Say more: reasons, places, times."),
+)
+
+
+class Command(TyperCommand):
+    """A command whose docstring may end with examples, and which knows its old spellings."""
+
+    def __init__(self, name: str | None, **settings: Any) -> None:
+        text, *examples = _EXAMPLES.split(settings.pop("help", None) or "", maxsplit=1)
+        settings.pop("epilog", None)
+        super().__init__(
+            name, help=_flowing(text), epilog=_epilog(examples[0] if examples else ""), **settings
+        )
+        self.old: dict[str, str] = {}
+        for parameter in self.params:
+            shown = [option for option in parameter.opts if option not in OLD_SPELLINGS]
+            self.old |= {o: shown[0] for o in parameter.opts if o in OLD_SPELLINGS and shown}
+            parameter.opts = shown or parameter.opts
+            told = getattr(parameter, "help", None)
+            if told:
+                parameter.help = escape(told)  # type: ignore[attr-defined]
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Old spellings are read as the option that has taken their place."""
+        end = args.index("--") if "--" in args else len(args)
+        return super().parse_args(ctx, [*map(self._today, args[:end]), *args[end:]])
+
+    def _today(self, word: str) -> str:
+        option, equals, value = word.partition("=")
+        return f"{self.old.get(option, option)}{equals}{value}"
+
+
+def add(
+    app: typer.Typer,
+    function: Callable[..., None],
+    *,
+    name: str | None = None,
+    panel: str | None = None,
+) -> None:
+    """Make ``function`` a command of ``app``: with -q and -v, and examples from its docstring."""
+    app.command(name, cls=Command, rich_help_panel=panel)(_heard(function))
+
+
+def command(
+    app: typer.Typer, name: str | None = None
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """`add` as a decorator."""
+
+    def made(function: Callable[..., None]) -> Callable[..., None]:
+        add(app, function, name=name)
+        return function
+
+    return made
+
+
+def _heard(function: Callable[..., None]) -> Callable[..., None]:
+    """``function`` with the options -q and -v, which set how much the screen says."""
+    signature = inspect.signature(function, eval_str=True)
+    added = [
+        inspect.Parameter(
+            name,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=False,
+            annotation=Annotated[bool, typer.Option(long, short, help=text)],
+        )
+        for name, long, short, text in _LOUDNESS
+    ]
+
+    @functools.wraps(function)
+    def heard(*, quiet: bool, verbose: bool, **values: Any) -> None:
+        with screen.loudness(quiet=quiet, verbose=verbose):
+            function(**values)
+
+    heard.__signature__ = signature.replace(  # type: ignore[attr-defined]
+        parameters=[*signature.parameters.values(), *added]
+    )
+    return heard
+
+
+def _flowing(text: str) -> str:
+    """Paragraphs without the line ends of the source, so that they fill the terminal's width."""
+    paragraphs = re.split(r"\n\s*\n", inspect.cleandoc(text))
+    return escape("\n\n".join(" ".join(p.split()) for p in paragraphs))
+
+
+def _epilog(examples: str) -> str | None:
+    lines = [line.strip() for line in examples.splitlines() if line.strip()]
+    return escape("\n".join(["Examples:", *(f"$ {line}" for line in lines)])) if lines else None
