@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -9,7 +10,6 @@ import typer
 from authentiscan.cli.options import (
     CORES,
     AsJson,
-    Data,
     DetectorArgument,
     ReportFolder,
     Split,
@@ -21,17 +21,45 @@ from authentiscan.cli.screen import note, progress, warn
 if TYPE_CHECKING:
     from typing import Literal
 
+    from authentiscan.evaluation.hold_out import HeldOutThresholds
     from authentiscan.evaluation.recalibrate import CalibrationResult
+    from authentiscan.evaluation.scores import ScoreTable
+    from authentiscan.metrics.held_out import Promise
 
 
 def calibrate(
     detector: DetectorArgument,
     *,
-    data: Data,
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            "--data", "-d", help="Manifest (.parquet), or a folder or zip with real/ and fake/."
+        ),
+    ] = None,
+    scores: Annotated[
+        Path | None,
+        typer.Option(
+            "--scores",
+            help="Instead of --data: a table with label, source and logit, logit_PROTOCOL or "
+            "score. Implies --hold-out-sources.",
+        ),
+    ] = None,
+    hold_out_sources: Annotated[
+        bool,
+        typer.Option(
+            "--hold-out-sources",
+            help="Set both thresholds so that their error rates hold on sources left out.",
+        ),
+    ] = False,
     split: SplitOption = Split.VAL,
     protocol: Annotated[
-        str, typer.Option("--protocol", help="`raw`, `matched`, `history` or a degradation chain.")
-    ] = "matched",
+        list[str] | None,
+        typer.Option(
+            "--protocol",
+            help="`raw`, `matched`, `history` or a degradation chain. Default matched; raw and "
+            "matched with --hold-out-sources, where rates hold under each.",
+        ),
+    ] = None,
     method: Annotated[
         str,
         typer.Option(
@@ -41,9 +69,31 @@ def calibrate(
     fpr: Annotated[
         list[str] | None,
         typer.Option(
-            "--fpr", help="False-positive rates to state thresholds for, 0..1: --fpr 0.01,0.05"
+            "--fpr",
+            help="False-positive rates to state thresholds for, 0..1: --fpr 0.01,0.05. With "
+            "--hold-out-sources one rate. [default: 0.02]",
         ),
     ] = None,
+    miss: Annotated[
+        float | None,
+        typer.Option(
+            "--miss",
+            min=0.0001,
+            max=0.9999,
+            help="Most of the generated images that may be called real, 0..1. Without it --cost "
+            "decides; with --hold-out-sources 0.05.",
+        ),
+    ] = None,
+    right: Annotated[
+        float,
+        typer.Option(
+            "--right",
+            min=0.5,
+            max=0.9999,
+            help="With --hold-out-sources: least share of each verdict that is right where half "
+            "of the images are generated.",
+        ),
+    ] = 0.9,
     decide: Annotated[
         str,
         typer.Option(
@@ -69,46 +119,125 @@ def calibrate(
     of real photographs it flags, with an interval. Between the lower and the upper threshold the
     verdict is inconclusive; the lower one is where an answer would cost more than none.
 
+    With --hold-out-sources the score curve stays, and both thresholds are set on sources that
+    training never saw, each source judged by the threshold that the others set. A verdict whose
+    rates cannot be held is never given.
+
     Examples:
         authentiscan calibrate runs/baseline --data web.parquet --dry-run
         authentiscan calibrate runs/baseline --data web.parquet --fpr 0.01,0.05 -o calibration
+        authentiscan calibrate runs/baseline --data unseen.parquet --hold-out-sources --fpr 0.02
 
     """
-    from authentiscan.evaluation.harness import score_manifest
-    from authentiscan.evaluation.protocol import named
-    from authentiscan.evaluation.recalibrate import parse_costs, recalibrate, write_calibration
-    from authentiscan.evaluation.sources import data_name, read_data
-    from authentiscan.inference import find_bundle, load_detector
+    from authentiscan.core.errors import UsageError
+    from authentiscan.inference import find_bundle
 
-    costs, rates, rule = parse_costs(cost), _rates(fpr), _rule(decide)
     bundle = find_bundle(detector)
-    loaded = load_detector(bundle, threads=1)
-    cache = output / "scores" if output else None
-    manifest = read_data(data, split=split, cache=cache)
-    with progress("scoring") as update:
-        table = score_manifest(
-            loaded, manifest, named(protocol, manifest), update, cache=cache, workers=workers
-        )
-    name = f"{data_name(data, split)}, {protocol}"
-    result = recalibrate(
-        table, method=_method(method), fprs=rates, decide=rule, costs=costs, measured_on=name
-    )
-    if not dry_run:
-        write_calibration(bundle, result)
-    if output:
-        from authentiscan.evaluation.calibration_page import write_calibration_report
+    holding = hold_out_sources or scores is not None
+    if (data is None) == (scores is None):
+        raise UsageError("give either --data (images) or --scores (a table of scores)")
+    chosen = protocol or (["raw", "matched"] if holding else ["matched"])
+    if len(chosen) > 1 and not holding:
+        raise UsageError("a score curve is fitted under one --protocol")
+    tables: list[ScoreTable] = []
+    if data is not None:
+        cache = output / "scores" if output else None
+        tables = _score(bundle, data, split, chosen, cache=cache, workers=workers)
+    if holding:
+        promise = _promise(fpr, miss, right)
+        held = _hold_out(bundle, tables, scores, _name(data, split), promise)
+        if not dry_run:
+            from authentiscan.evaluation.hold_out import write_decision
 
-        note(f"report: {write_calibration_report(result, loaded.spec.name, output)}")
-    typer.echo(result.model_dump_json(indent=2) if as_json else _text(result))
-    for warning in result.warnings:
-        warn(warning)
+            write_decision(bundle, held.decision)
+        typer.echo(held.model_dump_json(indent=2) if as_json else held.text())
+    else:
+        from authentiscan.evaluation.recalibrate import parse_costs, recalibrate, write_calibration
+
+        result = recalibrate(
+            tables[0],
+            method=_method(method),
+            fprs=_rates(fpr),
+            decide=_rule(decide),
+            miss=miss,
+            costs=parse_costs(cost),
+            measured_on=f"{_name(data, split)}, {chosen[0]}",
+        )
+        if not dry_run:
+            write_calibration(bundle, result)
+        if output:
+            from authentiscan.evaluation.calibration_page import write_calibration_report
+
+            note(f"report: {write_calibration_report(result, detector, output)}")
+        typer.echo(result.model_dump_json(indent=2) if as_json else _text(result))
+        for warning in result.warnings:
+            warn(warning)
     note("nothing written" if dry_run else f"written to {bundle}/detector.json")
-    if table.failed:
-        warn(f"{table.failed} images could not be scored")
+    failed = max((table.failed for table in tables), default=0)
+    if failed:
+        warn(f"{failed} images could not be scored")
         raise typer.Exit(1)
 
 
+def _name(data: Path | None, split: Split) -> str:
+    from authentiscan.evaluation.sources import data_name
+
+    return data_name(data, split) if data else ""
+
+
+def _score(
+    bundle: Path,
+    data: Path,
+    split: Split,
+    protocols: list[str],
+    *,
+    cache: Path | None,
+    workers: int,
+) -> list[ScoreTable]:
+    """The scores of the images under each protocol."""
+    from authentiscan.evaluation.harness import score_treatments
+    from authentiscan.evaluation.protocol import named
+    from authentiscan.evaluation.sources import read_data
+    from authentiscan.inference import load_detector
+
+    loaded = load_detector(bundle, threads=1)
+    manifest = read_data(data, split=split, cache=cache)
+    treatments = [named(text, manifest) for text in protocols]
+    with progress("scoring") as update:
+        return score_treatments(loaded, manifest, treatments, update, cache=cache, workers=workers)
+
+
+def _hold_out(
+    bundle: Path,
+    tables: list[ScoreTable],
+    scores: Path | None,
+    name: str,
+    promise: Promise,
+) -> HeldOutThresholds:
+    from authentiscan.evaluation.hold_out import hold_out, of_table, scored_by
+
+    if scores is not None:
+        return hold_out(scored_by(bundle, scores), promise, measured_on=scores.stem)
+    scored = {table.treatment: of_table(table) for table in tables}
+    return hold_out(scored, promise, measured_on=name)
+
+
+def _promise(fpr: list[str] | None, miss: float | None, right: float) -> Promise:
+    from authentiscan.core.errors import UsageError
+    from authentiscan.metrics.held_out import Promise
+
+    asked = {"right": right} | ({} if miss is None else {"miss": miss})
+    if fpr:
+        rates = _rates(fpr)
+        if len(rates) > 1:
+            raise UsageError(f"--hold-out-sources takes one --fpr, got {list(rates)}")
+        asked["fpr"] = rates[0]
+    return Promise(**asked)
+
+
 def _text(result: CalibrationResult) -> str:
+    from authentiscan.metrics.decision import sentences
+
     lines = [f"method      {result.method}, on {result.images} images of {result.measured_on}"]
     for q in result.quality:
         lines.append(
@@ -121,11 +250,8 @@ def _text(result: CalibrationResult) -> str:
             f"{t.name:<12}score {t.score:.4f}  flags {t.fpr:.1%} [{low:.1%}, {high:.1%}] of real, "
             f"finds {t.tpr:.1%} of generated"
         )
-    d = result.decision
-    lines.append(
-        f"verdict     generated from {d.generated.score:.4f}, real below {d.real_below:.4f}, "
-        f"mean cost {result.mean_cost:.3f}"
-    )
+    lines += sentences(result.decision)
+    lines.append(f"mean cost   {result.mean_cost:.3f}")
     for truth, counts in (("real", result.verdicts.real), ("generated", result.verdicts.generated)):
         lines.append(f"{truth:<12}" + ", ".join(f"{n} {word}" for word, n in counts.items()))
     return "\n".join(lines)

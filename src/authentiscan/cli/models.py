@@ -108,15 +108,15 @@ def _print_info(folder: Path, spec: DetectorSpec) -> None:
 
 def _facts(spec: DetectorSpec) -> list[tuple[str, str]]:
     from authentiscan.inference import EnsembleSpec
+    from authentiscan.metrics.decision import sentences
 
-    rule = spec.decision
     inside = _members(spec) if isinstance(spec, EnsembleSpec) else _network(spec)
     return [
         ("made", f"{spec.created:%Y-%m-%d %H:%M} UTC, licence {spec.licence}"),
         *(("trained on from", f"{a.name} {a.version} ({a.sha256[:12]})") for a in spec.lineage),
         *inside,
         ("calibration", _calibration(spec)),
-        ("verdict", f"generated from {rule.generated.score:.4f}, real below {rule.real_below:.4f}"),
+        *(("verdict", line) for line in sentences(spec.decision)),
         *(("data", _data(use)) for use in spec.data),
         *(("sha256", f"{digest[:16]}…  {name}, verified") for name, digest in spec.files.items()),
     ]

@@ -30,6 +30,7 @@ from authentiscan.metrics.thresholds import (
     Costs,
     Verdicts,
     at_fpr,
+    at_miss,
     cheapest_threshold,
     choose_decision,
     mean_cost,
@@ -110,6 +111,7 @@ def recalibrate(
     method: Choice = "auto",
     fprs: Sequence[float] = DEFAULT_FPRS,
     decide: float | Literal["cost"] = 0.05,
+    miss: float | None = None,
     costs: Costs | None = None,
     prior: float | None = 0.5,
     measured_on: str = "validation",
@@ -120,7 +122,8 @@ def recalibrate(
     method: one of `calibration.fit`'s, or ``auto``: the best cross-validated Brier score, where
     isotonic must win by more than 1 % of it. fprs: false-positive rates to state thresholds for.
     decide: the rate whose threshold gives the verdict *generated*, or ``cost`` for the threshold of
-    least mean cost. costs: choose the inconclusive band (and that threshold). prior: see
+    least mean cost. miss: most of the generated images that may be called real; None lets costs
+    decide. costs: choose the inconclusive band (and the cheapest threshold). prior: see
     `calibration.fit_platt`.
 
     Raises MetricError where a class is missing or scores lack logits.
@@ -149,7 +152,13 @@ def recalibrate(
         spans[upper.name] = None
     else:
         upper = thresholds[sorted(set(fprs)).index(decide)]
-    decision = choose_decision(scores, good.labels, upper, price)
+    if miss is None:
+        decision = choose_decision(scores, good.labels, upper, price, good.groups)
+    else:
+        lower = at_miss(
+            scores, good.labels, miss, good.groups, highest=upper.score, measured_on=measured_on
+        )
+        decision = Decision(generated=upper, real=lower)
     return CalibrationResult(
         method=chosen,
         calibration=calibration,

@@ -6,9 +6,10 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from authentiscan.core.types import Verdict
 from authentiscan.images.preprocess import Preprocess
 from authentiscan.inference.bundle import Ancestor, DetectorSpec, EnsembleSpec
-from authentiscan.metrics.decision import Threshold
+from authentiscan.metrics.decision import Threshold, sentences
 
 _USE = """```python
 import authentiscan
@@ -109,11 +110,9 @@ def _ancestor(ancestor: Ancestor) -> str:
 
 def _verdict(spec: DetectorSpec) -> str:
     rule = spec.decision
-    lines = [
-        f"*generated* from a score of {rule.generated.score:.4f} "
-        f"(threshold `{rule.generated.name}`), *real* below {rule.real_below:.4f}"
-        + (", *inconclusive* between." if rule.real_below < rule.generated.score else ".")
-    ]
+    lines = ["\n".join(f"- {line}" for line in sentences(rule))]
+    if rule.gives(Verdict.INCONCLUSIVE):
+        lines.append("Every other score is *inconclusive*.")
     listed = {threshold.name: threshold for threshold in (rule.generated, *spec.thresholds)}
     rows = [_threshold(threshold) for threshold in listed.values()]
     head = [

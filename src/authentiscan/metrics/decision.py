@@ -135,6 +135,37 @@ class Decision(Record):
         return ""
 
 
+def sentences(decision: Decision) -> list[str]:
+    """What each verdict needs, what it finds and how often it errs; one sentence a verdict."""
+    return [_side_words(decision, verdict) for verdict in (Verdict.GENERATED, Verdict.REAL)]
+
+
+def _side_words(decision: Decision, verdict: Verdict) -> str:
+    if not decision.gives(verdict):
+        return (
+            f"{verdict}: never. No threshold keeps the error rates asked for, so this detector "
+            f"never says {verdict}."
+        )
+    if verdict is Verdict.GENERATED:
+        side: _Side = decision.generated
+        where, found = f"from a score of {side.score:.4f}", decision.generated.tpr
+        whom = "generated images"
+    else:
+        side = decision.real
+        where, found = f"below a score of {side.score:.4f}", decision.real.tnr or 0.0
+        whom = "real photographs"
+    text = f"{verdict}: {where}; {decision.rate(verdict)}."
+    if not side.measured_on or side.name == "unmeasured":
+        return text
+    text += f" It finds {100 * found:.1f} % of {whom}. Measured on {side.measured_on}"
+    if side.sources:
+        text += f", {side.sources} sources"
+    if side.worst is not None:
+        w = side.worst
+        text += f"; worst source: {w.source}, {100 * w.rate:.1f} % of {w.images} images"
+    return text + "."
+
+
 def answers(scores: ArrayLike, threshold: float, real_below: float) -> NDArray[np.int64]:
     """-1 real, 0 inconclusive, 1 generated, of each score in [0, 1]; NaN is inconclusive.
 
