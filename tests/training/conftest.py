@@ -21,7 +21,7 @@ summary: A test.
 model:
   name: residual
   arguments:
-    {{stem_stride: 1, widths: [8, 16], depths: [1, 1], head_widths: [16], head_dropouts: [0.2]}}
+    {{stem_stride: 1, widths: [16, 16], depths: [1, 1], head_widths: [16], head_dropouts: [0.2]}}
 preprocess: {{size: 48, max_crops: 2}}
 data:
   - {{name: toy, path: '{path}'}}

@@ -19,7 +19,7 @@ from authentiscan.core.errors import TrainingError
 from authentiscan.images.decode import decode
 from authentiscan.inference import load_detector
 from authentiscan.manifest.table import Manifest
-from authentiscan.training.layers import kept_statistics
+from authentiscan.training.layers import check_channels_last, kept_statistics
 from authentiscan.training.recipe import Recipe
 from authentiscan.training.run import Quiet, Result, train
 from authentiscan.training.state import load_checkpoint
@@ -60,6 +60,13 @@ def test_the_same_is_learned(
     assert_same(
         plain, train(tiny(toy, *EXACT, change, epochs=2), output=tmp_path / "run", bundle=False)
     )
+
+
+def test_channels_last_is_refused_where_it_would_crash() -> None:
+    narrow = nn.Sequential(nn.Conv2d(3, 8, 3), nn.Conv2d(8, 16, 1, stride=2))
+    with pytest.raises(TrainingError, match=r"layer 1 .8 channels.*channels_last=false"):
+        check_channels_last(narrow)
+    check_channels_last(nn.Sequential(nn.Conv2d(3, 16, 3), nn.Conv2d(16, 16, 1, stride=2)))
 
 
 def test_a_second_pass_leaves_statistics_alone() -> None:

@@ -35,6 +35,7 @@ from authentiscan.training.layers import (
     MovingAverage,
     Schedule,
     TrainedLayers,
+    check_channels_last,
     head_penalty,
     kept_statistics,
     loss_of,
@@ -371,6 +372,8 @@ class Engine:
         if self.recipe.gradient_checkpointing:
             self.model.set_gradient_checkpointing(True)
         if self.recipe.channels_last:
+            if self.fabric.device.type == "cpu":
+                check_channels_last(self.model)
             self.model.to(memory_format=torch.channels_last)
         if self.recipe.compile:
             self.model.compile()

@@ -50,6 +50,25 @@ class TrainedLayers:
                 module.training = True
 
 
+def check_channels_last(model: nn.Module) -> None:
+    """Raise TrainingError where ``model`` cannot be trained channels-last on a CPU.
+
+    oneDNN's AVX-512 kernel for the backward pass of a strided 1x1 convolution writes outside its
+    memory where the input has fewer than 16 channels (torch 2.15): the process would be killed.
+    """
+    for name, module in model.named_modules():
+        if (
+            isinstance(module, nn.Conv2d)
+            and set(module.kernel_size) == {1}
+            and max(module.stride) > 1
+            and module.in_channels < 16
+        ):
+            raise TrainingError(
+                f"channels_last: layer {name} ({module.in_channels} channels, 1x1, stride "
+                f"{module.stride[0]}) would crash on a CPU; set channels_last=false, or 16 channels"
+            )
+
+
 @contextlib.contextmanager
 def kept_statistics(model: nn.Module) -> Iterator[None]:
     """While this holds, normalisations in training leave their running statistics as they are.
