@@ -9,6 +9,7 @@ from PIL import Image, ImageDraw
 from authentiscan.analysis import content, warnings
 from authentiscan.core.types import RGBImage
 from authentiscan.images import decode as images
+from authentiscan.images import figures
 from authentiscan.images.preprocess import Preprocess
 from authentiscan.provenance import Claim, Finding, Provenance, State
 
@@ -119,9 +120,22 @@ def test_any_shape_is_measured(shape: tuple[int, int, int]) -> None:
 
 def test_pictures_unlike_the_training_images_are_named(photos: dict[str, RGBImage]) -> None:
     typical = {"brightness": (40.0, 220.0), "fine detail": (0.0, 4.0)}
-    usual = warnings.far_from_training_data(photos["coffee"], typical)
-    dark = warnings.far_from_training_data(photos["coffee"] // 16, typical)
+    usual = warnings.far_from_training_data(figures.measure(photos["coffee"]), typical)
+    dark = warnings.far_from_training_data(figures.measure(photos["coffee"] // 16), typical)
     assert usual == []
     assert dark[0][0] == "far_from_training_data"
     assert "brightness" in dark[0][1]
-    assert warnings.far_from_training_data(photos["coffee"] // 16, {}) == []
+    assert warnings.far_from_training_data(figures.measure(photos["coffee"] // 16), {}) == []
+
+
+def test_noise_outside_the_range_of_the_error_rates_is_named(photos: dict[str, np.ndarray]) -> None:
+    rng = np.random.default_rng(0)
+    noisy = photos["coffee"] + rng.normal(0, 6, photos["coffee"].shape)
+    image = images.decode(images.encode(np.clip(noisy, 0, 255).astype(np.uint8), "PNG"))
+    found = warnings.check(image, [PREPROCESS], verdict_range={"noise": (0.0, 3.0)})
+    (named,) = [w for w in found if w.code == "outside_verdict_range"]
+    assert "noise" in named.message
+    assert "0 to 3" in named.message
+    calm_image = images.decode(images.encode(photos["coffee"], "PNG"))
+    calm = warnings.check(calm_image, [PREPROCESS], verdict_range={"noise": (0.0, 3.0)})
+    assert "outside_verdict_range" not in {w.code for w in calm}

@@ -20,7 +20,7 @@ from authentiscan.evaluation.hold_out import (
     of_table,
     read_scored,
     scored_by,
-    write_decision,
+    write_thresholds,
 )
 from authentiscan.evaluation.scores import ScoreTable
 from authentiscan.inference import read_spec
@@ -89,7 +89,7 @@ def test_a_file_of_another_kind_is_refused(tmp_path: Path) -> None:
 def test_thresholds_are_written_with_their_rates(bundle: Path, table: Path) -> None:
     before = read_spec(bundle)
     found = hold_out(scored_by(bundle, table), measured_on="unseen")
-    write_decision(bundle, found.decision)
+    write_thresholds(bundle, found)
     spec = read_spec(bundle)
     assert spec.decision == found.decision
     assert spec.thresholds == (found.decision.generated,)

@@ -32,9 +32,27 @@ def test_smallest_pictures_are_measured() -> None:
 
 def test_ranges_leave_out_the_stated_share() -> None:
     measured = [dict.fromkeys(FIGURES, float(i)) for i in range(1001)]
-    assert typical_ranges(measured, outside=0.04)["contrast"] == (5.0, 995.0)
+    assert typical_ranges(measured, outside=0.05)["contrast"] == (5.0, 995.0)
     rng = np.random.default_rng(0)
     other = [dict(zip(FIGURES, row, strict=True)) for row in rng.normal(size=(4000, len(FIGURES)))]
     ranges = typical_ranges(other)
     odd = sum(any(not ranges[n][0] <= m[n] <= ranges[n][1] for n in FIGURES) for m in other)
     assert 0.005 <= odd / len(other) <= 0.0105  # of any figure, not of each
+
+
+@pytest.mark.parametrize("level", [2, 4, 8])
+def test_white_noise_gives_about_its_own_level(photos: dict[str, np.ndarray], level: int) -> None:
+    rng = np.random.default_rng(level)
+    for name in ("coffee", "china"):
+        noisy = np.clip(np.rint(photos[name] + rng.normal(0, level, photos[name].shape)), 0, 255)
+        assert measure(noisy.astype(np.uint8))["noise"] == pytest.approx(level, rel=0.35)
+
+
+def test_noise_is_seen_where_it_is_not_clipped() -> None:
+    """Half the picture is white: noise is cut off there, and the other half tells."""
+    rng = np.random.default_rng(0)
+    page = np.full((128, 256, 3), 255.0)
+    page[:, 128:] = 100
+    noisy = np.clip(np.rint(page + rng.normal(0, 5, page.shape)), 0, 255).astype(np.uint8)
+    assert measure(noisy)["noise"] == pytest.approx(5, rel=0.2)
+    assert measure(page.astype(np.uint8))["noise"] == 0.0

@@ -170,7 +170,7 @@ def assemble(
     For callers that decode and predict in their own way, as in batches; `analyze` does all of it.
     """
     ways = [network.preprocess for network in spec.networks]
-    raised = warnings.check(image, ways, provenance, spec.typical)
+    raised = warnings.check(image, ways, provenance, spec.typical, spec.verdict_range)
     evidence = rules.Evidence(
         score=prediction.score,
         pixels=spec.decision(prediction.score),

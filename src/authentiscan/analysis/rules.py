@@ -213,6 +213,18 @@ RULES: tuple[Rule, ...] = (
         ),
     ),
     Rule(
+        name="outside-verdict-range",
+        when="a figure of the picture, such as its noise, lies outside the range in which the "
+        "detector's error rates hold (warning `outside_verdict_range`)",
+        then="inconclusive",
+        holds=lambda e: "outside_verdict_range" in e.warnings,
+        verdict=Verdict.INCONCLUSIVE,
+        reason=lambda e: (
+            "The detector's error rates do not hold for such a picture, for example because of "
+            f"noise: {_pixels(e)}."
+        ),
+    ),
+    Rule(
         name="unstable",
         when="storing or scaling the image differently turns the pixels' verdict round",
         then="inconclusive",

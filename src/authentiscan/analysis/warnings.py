@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,18 +37,22 @@ def check(
     preprocess: Sequence[Preprocess],
     provenance: Provenance | None = None,
     typical: Mapping[str, tuple[float, float]] | None = None,
+    verdict_range: Mapping[str, tuple[float, float]] | None = None,
 ) -> tuple[ReportWarning, ...]:
     """All warnings that ``image`` deserves when networks with ``preprocess``, one each, judge it.
 
-    typical: ranges of the detector's training images, as its description states them.
+    typical, verdict_range: ranges of the detector's training images, and those in which its error
+    rates hold, as its description states them.
     """
+    measured = figures.measure(image.pixels) if typical or verdict_range else {}
     found = [
         *too_small(image.facts, preprocess),
         *strong_compression(image.facts),
         *not_a_photograph(content.measure(image.pixels)),
         *padded(image.pixels),
         *heavy_editing(provenance),
-        *far_from_training_data(image.pixels, typical or {}),
+        *far_from_training_data(measured, typical or {}),
+        *outside_verdict_range(measured, verdict_range or {}),
     ]
     return tuple(ReportWarning(code=code, message=message) for code, message in found)
 
@@ -136,20 +141,26 @@ def heavy_editing(provenance: Provenance | None) -> list[tuple[str, str]]:
     return []
 
 
-def far_from_training_data(
-    pixels: RGBImage, typical: Mapping[str, tuple[float, float]]
-) -> list[tuple[str, str]]:
+Ranges: TypeAlias = Mapping[str, tuple[float, float]]
+
+
+def far_from_training_data(measured: Mapping[str, float], typical: Ranges) -> list[tuple[str, str]]:
     """Warn where a plain figure of the picture lies outside its range of the training images: 99 %
     of those lie inside all ranges.
     """
-    if not typical:
-        return []
-    found = figures.measure(pixels)
-    odd = [
-        f"{name} {found[name]:.3g} (training images {low:.3g} to {high:.3g})"
-        for name, (low, high) in typical.items()
-        if name in found and not low <= found[name] <= high
-    ]
-    if not odd:
-        return []
-    return [("far_from_training_data", "unlike what the detector learned from: " + "; ".join(odd))]
+    odd = _outside(measured, typical, "training images")
+    return [("far_from_training_data", f"unlike what the detector learned from: {odd}")] * bool(odd)
+
+
+def outside_verdict_range(measured: Mapping[str, float], ranges: Ranges) -> list[tuple[str, str]]:
+    """Warn where a figure lies outside the range in which the detector's error rates hold."""
+    odd = _outside(measured, ranges, "error rates known for")
+    return [("outside_verdict_range", f"the detector is misled by such images: {odd}")] * bool(odd)
+
+
+def _outside(measured: Mapping[str, float], ranges: Ranges, what: str) -> str:
+    return "; ".join(
+        f"{name} {measured[name]:.3g} ({what} {low:.3g} to {high:.3g})"
+        for name, (low, high) in ranges.items()
+        if name in measured and not low <= measured[name] <= high
+    )

@@ -22,8 +22,10 @@ if TYPE_CHECKING:
     from typing import Literal
 
     from authentiscan.evaluation.hold_out import HeldOutThresholds
+    from authentiscan.evaluation.noise_limit import NoiseLimit
     from authentiscan.evaluation.recalibrate import CalibrationResult
     from authentiscan.evaluation.scores import ScoreTable
+    from authentiscan.metrics.decision import Decision
     from authentiscan.metrics.held_out import Promise
 
 
@@ -121,7 +123,8 @@ def calibrate(
 
     With --hold-out-sources the score curve stays, and both thresholds are set on sources that
     training never saw, each source judged by the threshold that the others set. A verdict whose
-    rates cannot be held is never given.
+    rates cannot be held is never given. With --data also the noise is measured above which
+    photographs would be taken for generated; such images get no verdict.
 
     Examples:
         authentiscan calibrate runs/baseline --data web.parquet --dry-run
@@ -146,10 +149,13 @@ def calibrate(
     if holding:
         promise = _promise(fpr, miss, right)
         held = _hold_out(bundle, tables, scores, _name(data, split), promise)
+        if data is not None:
+            limit = _noise_limit(bundle, data, split, held.decision, promise.fpr)
+            held = held.model_copy(update={"noise": limit})
         if not dry_run:
-            from authentiscan.evaluation.hold_out import write_decision
+            from authentiscan.evaluation.hold_out import write_thresholds
 
-            write_decision(bundle, held.decision)
+            write_thresholds(bundle, held)
         typer.echo(held.model_dump_json(indent=2) if as_json else held.text())
     else:
         from authentiscan.evaluation.recalibrate import parse_costs, recalibrate, write_calibration
@@ -220,6 +226,23 @@ def _hold_out(
         return hold_out(scored_by(bundle, scores), promise, measured_on=scores.stem)
     scored = {table.treatment: of_table(table) for table in tables}
     return hold_out(scored, promise, measured_on=name)
+
+
+def _noise_limit(
+    bundle: Path, data: Path, split: Split, decision: Decision, most: float
+) -> NoiseLimit:
+    from authentiscan.evaluation.noise_limit import noise_limit
+    from authentiscan.evaluation.sources import read_data
+    from authentiscan.inference import load_detector
+
+    with progress("adding noise") as update:
+        return noise_limit(
+            load_detector(bundle),
+            read_data(data, split=split),
+            decision,
+            most=most,
+            progress=update,
+        )
 
 
 def _promise(fpr: list[str] | None, miss: float | None, right: float) -> Promise:

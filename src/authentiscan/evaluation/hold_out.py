@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from authentiscan.core.errors import MetricError, UsageError
 from authentiscan.core.records import Record
+from authentiscan.evaluation.noise_limit import NoiseLimit, write_limit
 from authentiscan.evaluation.scores import ScoreTable
 from authentiscan.inference.bundle import read_spec
 from authentiscan.inference.update import update_spec
@@ -32,6 +33,7 @@ class HeldOutThresholds(Record):
     images: int
     sources: dict[str, int]
     answers: dict[str, dict[str, float]]
+    noise: NoiseLimit | None = None
 
     def text(self) -> str:
         """For the terminal."""
@@ -46,7 +48,7 @@ class HeldOutThresholds(Record):
                 f"generated images {found['miss']:.1%} real, {found['tpr']:.1%} generated; "
                 f"conclusive verdicts right {found['right']:.1%}"
             )
-        return "\n".join(lines)
+        return "\n".join([*lines, *([self.noise.text()] if self.noise else [])])
 
 
 def hold_out(
@@ -76,12 +78,14 @@ def hold_out(
     )
 
 
-def write_decision(folder: Path | str, decision: Decision) -> None:
-    """Put ``decision`` into the bundle's detector.json and model card.
+def write_thresholds(folder: Path | str, found: HeldOutThresholds) -> None:
+    """Put the decision, and the noise limit where one was measured, into the bundle and its card.
 
     Thresholds of earlier data are dropped: they promise what these sources do not show.
     """
-    update_spec(folder, decision=decision, thresholds=(decision.generated,))
+    update_spec(folder, decision=found.decision, thresholds=(found.decision.generated,))
+    if found.noise is not None:
+        write_limit(folder, found.noise)
 
 
 def of_table(table: ScoreTable) -> Scored:

@@ -7,11 +7,15 @@ from numpy.typing import NDArray
 
 from authentiscan.core.types import RGBImage
 
-FIGURES = ("brightness", "contrast", "saturation", "fine detail")
+FIGURES = ("brightness", "contrast", "saturation", "fine detail", "noise")
 """brightness: mean luma, 0..255. contrast: its standard deviation. saturation: mean difference of
 the largest and smallest colour of a pixel, 0..255. fine detail: mean difference of luma between
-neighbours, 0..255, on a logarithmic scale (natural logarithm of it plus 0.01)."""
+neighbours, 0..255, on a logarithmic scale (natural logarithm of it plus 0.01). noise: standard
+deviation, in levels of 255, of what is left of green without its local slope, in the quietest
+tenth of the 16-pixel blocks: white noise of 4 levels gives about 4."""
 
+_BLOCK = 16
+_DARK = 16
 _SIDE = 512
 """Only the middle of a picture is looked at, at native pixels: detail does not survive scaling."""
 
@@ -33,8 +37,26 @@ def measure(pixels: RGBImage) -> dict[str, float]:
         float(luma.std()),
         float((largest - smallest).mean()),
         float(np.log(detail + 0.01)),
+        _noise(green),
     )
     return dict(zip(FIGURES, values, strict=True))
+
+
+def _noise(green: NDArray[np.uint8]) -> float:
+    """Immerkær's (1996) filter, block by block; blocks near black or white are left out, where
+    noise is clipped. 0 where the picture has no whole block.
+    """
+    height, width = (side // _BLOCK * _BLOCK for side in green.shape)
+    if not height or not width:
+        return 0.0
+    plane = np.pad(green[:height, :width], 1, mode="edge").astype(np.float32)
+    rows = plane[:-2] - 2 * plane[1:-1] + plane[2:]
+    left_over = (rows[:, :-2] - 2 * rows[:, 1:-1] + rows[:, 2:]) / 6
+    shape = (height // _BLOCK, _BLOCK, width // _BLOCK, _BLOCK)
+    deviation = np.sqrt((left_over**2).reshape(shape).mean(axis=(1, 3)))
+    level = green[:height, :width].reshape(shape).mean(axis=(1, 3))
+    usable = (level > _DARK) & (level < 255 - _DARK)
+    return float(np.percentile(deviation[usable] if usable.any() else deviation, 10))
 
 
 def typical_ranges(

@@ -77,6 +77,8 @@ class DetectorSpec(Record):
 
     typical: per figure of `authentiscan.images.figures` a range, empty where not measured; 99 % of
     the training images lie inside all, one outside any is far from what the detector knows.
+    verdict_range: per figure the range in which the error rates of ``decision`` hold; the verdict
+    on an image outside any is inconclusive.
     lineage: the detectors it was trained on from, oldest first.
     """
 
@@ -91,6 +93,7 @@ class DetectorSpec(Record):
     thresholds: tuple[Threshold, ...] = ()
     metrics: dict[str, Any] = Field(default_factory=dict)
     typical: dict[str, tuple[float, float]] = Field(default_factory=dict)
+    verdict_range: dict[str, tuple[float, float]] = Field(default_factory=dict)
     recipe: dict[str, Any] = Field(default_factory=dict)
     recipe_sha256: str = ""
     data: tuple[DataUse, ...] = ()

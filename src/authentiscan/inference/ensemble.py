@@ -61,6 +61,7 @@ def save_ensemble(
             ),
             decision=unmeasured_decision(),
             typical=_widest([spec.typical for spec in specs]),
+            verdict_range=_narrowest([spec.verdict_range for spec in specs]),
             data=tuple({use.sha256: use for spec in specs for use in spec.data}.values()),
             libraries=library_versions(),
             licence="; ".join(dict.fromkeys(spec.licence for spec in specs)),
@@ -96,6 +97,18 @@ def _copy(spec: DetectorSpec, source: Path, target: Path) -> None:
     for name in (SPEC_FILE, CARD_FILE):
         if (source / name).is_file():
             shutil.copyfile(source / name, target / name)
+
+
+def _narrowest(ranges: Sequence[dict[str, tuple[float, float]]]) -> dict[str, tuple[float, float]]:
+    """Of every figure that any member states, from the highest low to the lowest high: what
+    misleads a member misleads the ensemble.
+    """
+    found: dict[str, tuple[float, float]] = {}
+    for name in dict.fromkeys(name for one in ranges for name in one):
+        stated = [one[name] for one in ranges if name in one]
+        low, high = max(low for low, _ in stated), min(high for _, high in stated)
+        found[name] = (low, max(low, high))
+    return found
 
 
 def _widest(ranges: Sequence[dict[str, tuple[float, float]]]) -> dict[str, tuple[float, float]]:
