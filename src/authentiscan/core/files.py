@@ -53,7 +53,7 @@ def whole_path(
     named = Path(target)
     refuse_inputs(named, inputs)
     with _told(named):
-        place = _real(named)
+        place = real_path(named)
         if place.exists() and not place.is_file() and not place.is_dir():
             yield place  # /dev/stdout, a named pipe: nothing there can be replaced
             return
@@ -134,7 +134,7 @@ def whole_folder(
     named = Path(target)
     refuse_inputs(named, inputs)
     with _told(named):
-        place = _real(named)
+        place = real_path(named)
         if place.exists() and not place.is_dir():
             raise UsageError(f"{named} is a file; a folder is written here: name another place")
         if place.is_dir() and any(place.iterdir()) and not (replaces and replaces(place)):
@@ -176,7 +176,7 @@ def check_writable(output: PathLike) -> None:
     """
     named = Path(output)
     with _told(named):
-        place = _real(named)
+        place = real_path(named)
         if place.is_dir() or (place.exists() and not place.is_file()):
             if not os.access(place, os.W_OK):
                 raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
@@ -188,7 +188,7 @@ def check_writable(output: PathLike) -> None:
 
 def leftover(output: PathLike) -> Path:
     """The sibling that a killed writer of ``output`` leaves."""
-    place = _real(Path(output))
+    place = real_path(output)
     return place.with_name(f".{_short(place.name)}.partial")
 
 
@@ -209,7 +209,7 @@ def _told(target: Path) -> Iterator[None]:
     """An error of the place becomes an OutputError; one about another file stays what it is."""
     place = str(target)
     try:
-        place = str(_real(target))
+        place = str(real_path(target))
         yield
     except OSError as error:
         if error.filename is None or _within(os.fsdecode(error.filename), target, place):
@@ -223,7 +223,7 @@ def _within(name: str, target: Path, place: str) -> bool:
     return name in {str(target), place} | above or name.startswith((hidden, place + os.sep))
 
 
-def _real(path: Path) -> Path:
+def real_path(path: PathLike) -> Path:
     """Absolute, links followed; unlike `Path.resolve` it takes links that lead in a circle."""
     return Path(os.path.realpath(path))
 

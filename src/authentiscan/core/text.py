@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-_KEPT = "\n\t"
+import re
+
+# Control characters but tab and line break, marks that turn the direction of writing, separators
+# of lines that only some programs know, and halves of pairs, which no encoding can write.
+_DANGEROUS = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
+)
 
 
 def printable(text: str) -> str:
-    r"""``text`` without characters that could drive a terminal or cannot be encoded.
+    r"""``text`` without characters that could drive a terminal or that cannot be encoded.
 
-    Control characters, invisible marks that turn the direction of writing, and bytes of a name
-    that are no UTF-8 become escapes: ``\u001b``, ``\u202e``, ``\xe9``. Line breaks and tabs stay.
+    They become escapes that JSON reads too: ``\u001b``, ``\u202e``; a byte of a name that is no
+    UTF-8 becomes ``\xe9``. Line breaks and tabs stay.
     """
-    if text.isprintable():
-        return text
-    return "".join(c if c in _KEPT or c.isprintable() or c == "\xa0" else _escape(c) for c in text)
+    return _DANGEROUS.sub(_escape, text)
 
 
 def one_line(text: str) -> str:
@@ -21,8 +25,8 @@ def one_line(text: str) -> str:
     return printable(text).replace("\n", "\\n").replace("\t", "\\t")
 
 
-def _escape(character: str) -> str:
-    code = ord(character)
-    if 0xDC80 <= code <= 0xDCFF:  # a byte that Python could not decode in a file name
+def _escape(found: re.Match[str]) -> str:
+    code = ord(found[0])
+    if 0xDC80 <= code <= 0xDCFF:  # how Python keeps a byte of a file name that is no UTF-8
         return f"\\x{code - 0xDC00:02x}"
-    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+    return f"\\u{code:04x}"
