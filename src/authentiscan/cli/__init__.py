@@ -16,6 +16,7 @@ from authentiscan.cli.ensemble import ensemble
 from authentiscan.cli.evaluate import evaluate
 from authentiscan.cli.explain import explain, explain_compare
 from authentiscan.cli.export import export
+from authentiscan.cli.guard import Commands, run
 from authentiscan.cli.models import app as models_app
 from authentiscan.cli.options import add
 from authentiscan.cli.pipeline import pipeline
@@ -25,10 +26,10 @@ from authentiscan.cli.robustness import robustness
 from authentiscan.cli.runs import app as runs
 from authentiscan.cli.scan import scan
 from authentiscan.cli.train import train
-from authentiscan.core.errors import AuthentiscanError
 
 app = typer.Typer(
     name="authentiscan",
+    cls=Commands,
     help="Tell camera photographs from AI-generated images, say how sure, and show why.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -78,12 +79,5 @@ add(app, doctor, panel=_HERE)
 
 
 def main() -> None:
-    """Run the command line; errors of the package become one line on stderr and an exit code."""
-    try:
-        app()
-    except AuthentiscanError as error:
-        typer.secho(f"error: {error}", fg=typer.colors.RED, err=True)
-        sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        typer.secho("interrupted", err=True)
-        sys.exit(130)
+    """Run the command line; see `cli.guard` for how it ends."""
+    sys.exit(run(app))

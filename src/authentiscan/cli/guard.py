@@ -1,0 +1,239 @@
+"""How every command ends, whatever the world does to it: one line, an exit code, no traceback.
+
+0 fine, 1 some inputs failed, 2 it cannot work as given or its output cannot be written, 130 ended
+by Ctrl-C, 143 by SIGTERM, 129 by SIGHUP. The environment variable AUTHENTISCAN_DEBUG shows the
+traceback behind an error.
+"""
+
+from __future__ import annotations
+
+import errno
+import io
+import os
+import re
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from types import FrameType
+from typing import Any, TypeGuard
+
+import typer
+from typer.core import TyperGroup
+
+from authentiscan.core.errors import AuthentiscanError, OutputError
+from authentiscan.core.files import cannot_write, reason
+from authentiscan.core.text import printable
+
+DEBUG = "AUTHENTISCAN_DEBUG"
+_WISHED_COLOURS = ("FORCE_COLOR", "PY_COLORS", "GITHUB_ACTIONS")  # as rich and typer read them
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+_BAR = re.compile(r"\x1b\[(?:[0-9;]*[ABCDGHJKm]|\?25[hl])|\r")
+
+
+class Commands(TyperGroup):
+    """The root of the command line: interruptions become exit codes, errors can be shown."""
+
+    def make_context(self, *args: Any, **options: Any) -> Any:
+        """Read the arguments; what was typed is repeated without control characters."""
+        with _shown():
+            return super().make_context(*args, **options)
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command."""
+        try:
+            with _shown():
+                return super().invoke(ctx)
+        except KeyboardInterrupt as interrupt:
+            _say(str(interrupt) or "interrupted")
+            raise typer.Exit(130) from interrupt
+
+
+def run(app: Callable[[], object]) -> int:
+    """Run the command line; its exit code."""
+    with _signals() as received, _streams():
+        code = _run(app)
+    return 128 + received[0] if received else code
+
+
+def _run(app: Callable[[], object]) -> int:
+    try:
+        try:
+            app()
+        except SystemExit as end:
+            code = end.code if isinstance(end.code, int) else 0
+        sys.stdout.flush()
+        return code
+    except (AuthentiscanError, OSError, MemoryError) as error:
+        if os.environ.get(DEBUG):
+            raise
+        _say(f"error: {_message(error)}", colour=typer.colors.RED)
+        return error.exit_code if isinstance(error, AuthentiscanError) else 2
+
+
+def _message(error: AuthentiscanError | OSError | MemoryError) -> str:
+    if isinstance(error, MemoryError):
+        return "not enough memory; fewer --workers need less"
+    if isinstance(error, AuthentiscanError):
+        return str(error)
+    names = [os.fsdecode(n) for n in (error.filename, error.filename2) if n is not None]
+    return printable(f"{' -> '.join(names)}: {reason(error)}" if names else reason(error))
+
+
+def _say(text: str, colour: str | None = None) -> None:
+    typer.secho(text, fg=colour, err=True)
+
+
+@contextmanager
+def _shown() -> Iterator[None]:
+    try:
+        yield
+    except (typer.Exit, typer.Abort, AuthentiscanError):
+        raise
+    except Exception as error:
+        message = getattr(error, "message", None)  # of typer's own errors: what was typed
+        if isinstance(message, str):
+            error.message = printable(message)  # type: ignore[attr-defined]
+        raise
+
+
+# Signals
+
+
+@contextmanager
+def _signals() -> Iterator[list[int]]:
+    """SIGTERM and SIGHUP end a command as Ctrl-C does; the list gets the signal that came.
+
+    One that the parent ignores (nohup) stays ignored. After the first, they are ignored while what
+    was made is brought home.
+    """
+    received: list[int] = []
+
+    def end(number: int, frame: FrameType | None) -> None:
+        if number != signal.SIGINT:
+            for other in taken:
+                if other != signal.SIGINT:
+                    signal.signal(other, signal.SIG_IGN)
+        received[:] = [number]
+        name = signal.Signals(number).name
+        raise KeyboardInterrupt("interrupted" if number == signal.SIGINT else f"ended by {name}")
+
+    numbers = [n for name in ("SIGINT", "SIGTERM", "SIGHUP") if (n := getattr(signal, name, None))]
+    before = {n: signal.getsignal(n) for n in numbers}
+    taken = [n for n in numbers if before[n] not in {signal.SIG_IGN, None}]
+    for number in taken:
+        signal.signal(number, end)
+    try:
+        yield received
+    finally:
+        for number in taken:
+            signal.signal(number, before[number])
+
+
+# Standard streams
+
+
+class _Stream(io.TextIOWrapper):
+    """UTF-8 whatever the locale says; control characters that did not come from us are escaped."""
+
+    def __init__(self, stream: io.TextIOWrapper, allowed: re.Pattern[str]) -> None:
+        super().__init__(
+            stream.buffer,
+            encoding="utf-8",
+            errors="backslashreplace",
+            line_buffering=stream.line_buffering,
+            write_through=stream.write_through,
+        )
+        coloured = self.isatty() or any(name in os.environ for name in _WISHED_COLOURS)
+        self._allowed = allowed if coloured else None
+
+    def write(self, text: str) -> int:
+        with self._told():
+            return super().write(self._clean(text))
+
+    def flush(self) -> None:
+        with self._told():
+            super().flush()
+
+    def _clean(self, text: str) -> str:
+        if self._allowed is None:
+            return printable(text)
+        ours = self._allowed.findall(text)
+        return "".join(
+            printable(part) + code
+            for part, code in zip(self._allowed.split(text), [*ours, ""], strict=True)
+        )
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        yield
+
+
+class _Output(_Stream):
+    """Standard output; one that cannot be written is an error like any other output."""
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            _drop(self.fileno())
+            raise cannot_write("standard output", error) from error
+
+
+class _Errors(_Stream):
+    """Standard error; no work ends because a message about it cannot be shown."""
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError:
+            _drop(self.fileno())
+
+
+class _Closed(io.TextIOBase):
+    """In place of a standard output that was closed before we began."""
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, text: str) -> int:
+        raise cannot_write("standard output", OSError(errno.EBADF, "it is closed"))
+
+
+@contextmanager
+def _streams() -> Iterator[None]:
+    """Our standard output and error while a command runs."""
+    _occupy()
+    before = sys.stdout, sys.stderr
+    output = _Output(before[0], _COLOUR) if _is_file(before[0]) else before[0]
+    errors = _Errors(before[1], _BAR) if _is_file(before[1]) else before[1]
+    sys.stdout = output or _Closed()
+    sys.stderr = errors or io.StringIO()
+    try:
+        yield
+    finally:
+        sys.stdout, sys.stderr = before
+        for stream in (output, errors):
+            if isinstance(stream, _Stream):
+                with suppress(OutputError):
+                    stream.detach()  # dropped, it would close the file below
+
+
+def _is_file(stream: object) -> TypeGuard[io.TextIOWrapper]:
+    return isinstance(stream, io.TextIOWrapper)
+
+
+def _drop(handle: int) -> None:
+    """Let everything still to be written to ``handle`` go nowhere: Python flushes at its end."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, handle)
+    os.close(nowhere)
+
+
+def _occupy() -> None:
+    """Fill closed places among 0, 1 and 2, so that no file that we open is taken for a stream."""
+    while (handle := os.open(os.devnull, os.O_RDWR)) < 3:
+        pass
+    os.close(handle)
