@@ -7,12 +7,12 @@ traceback behind an error.
 
 from __future__ import annotations
 
-import errno
 import io
 import os
 import re
 import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
@@ -57,6 +57,7 @@ def run(app: Callable[[], object]) -> int:
 
 
 def _run(app: Callable[[], object]) -> int:
+    code = 0
     try:
         try:
             app()
@@ -76,7 +77,8 @@ def _message(error: AuthentiscanError | OSError | MemoryError) -> str:
         return "not enough memory; fewer --workers need less"
     if isinstance(error, AuthentiscanError):
         return str(error)
-    names = [os.fsdecode(n) for n in (error.filename, error.filename2) if n is not None]
+    given = (error.filename, error.filename2)
+    names = [os.fsdecode(n) if isinstance(n, bytes) else str(n) for n in given if n is not None]
     return printable(f"{' -> '.join(names)}: {reason(error)}" if names else reason(error))
 
 
@@ -109,7 +111,7 @@ def _signals() -> Iterator[list[int]]:
     """
     received: list[int] = []
 
-    def end(number: int, frame: FrameType | None) -> None:
+    def end(number: int, _frame: FrameType | None) -> None:
         if number != signal.SIGINT:
             for other in taken:
                 if other != signal.SIGINT:
@@ -118,9 +120,10 @@ def _signals() -> Iterator[list[int]]:
         name = signal.Signals(number).name
         raise KeyboardInterrupt("interrupted" if number == signal.SIGINT else f"ended by {name}")
 
-    numbers = [n for name in ("SIGINT", "SIGTERM", "SIGHUP") if (n := getattr(signal, name, None))]
-    before = {n: signal.getsignal(n) for n in numbers}
-    taken = [n for n in numbers if before[n] not in {signal.SIG_IGN, None}]
+    here = threading.current_thread() is threading.main_thread()
+    known = [getattr(signal, name, None) for name in ("SIGINT", "SIGTERM", "SIGHUP")]
+    before = {n: signal.getsignal(n) for n in known if n is not None and here}
+    taken = [n for n in before if before[n] not in {signal.SIG_IGN, None}]
     for number in taken:
         signal.signal(number, end)
     try:
@@ -149,7 +152,8 @@ class _Stream(io.TextIOWrapper):
 
     def write(self, text: str) -> int:
         with self._told():
-            return super().write(self._clean(text))
+            super().write(self._clean(text))
+        return len(text)
 
     def flush(self) -> None:
         with self._told():
@@ -177,7 +181,6 @@ class _Output(_Stream):
         try:
             yield
         except OSError as error:
-            _drop(self.fileno())
             raise cannot_write("standard output", error) from error
 
 
@@ -186,10 +189,8 @@ class _Errors(_Stream):
 
     @contextmanager
     def _told(self) -> Iterator[None]:
-        try:
+        with suppress(OSError):
             yield
-        except OSError:
-            _drop(self.fileno())
 
 
 class _Closed(io.TextIOBase):
@@ -198,8 +199,8 @@ class _Closed(io.TextIOBase):
     def writable(self) -> bool:
         return True
 
-    def write(self, text: str) -> int:
-        raise cannot_write("standard output", OSError(errno.EBADF, "it is closed"))
+    def write(self, _text: str) -> int:
+        raise OutputError("cannot write standard output: it is closed; name a file with -o")
 
 
 @contextmanager
@@ -217,8 +218,18 @@ def _streams() -> Iterator[None]:
         sys.stdout, sys.stderr = before
         for stream in (output, errors):
             if isinstance(stream, _Stream):
-                with suppress(OutputError):
-                    stream.detach()  # dropped, it would close the file below
+                _finish(stream)
+
+
+def _finish(stream: _Stream) -> None:
+    below = stream.buffer
+    try:
+        stream.flush()
+        below.flush()
+    except (OSError, OutputError):
+        with suppress(OSError):  # nothing of the system lies below
+            _drop(below.fileno())
+    stream.detach()  # forgotten, it would close what lies below
 
 
 def _is_file(stream: object) -> TypeGuard[io.TextIOWrapper]:
@@ -226,7 +237,7 @@ def _is_file(stream: object) -> TypeGuard[io.TextIOWrapper]:
 
 
 def _drop(handle: int) -> None:
-    """Let everything still to be written to ``handle`` go nowhere: Python flushes at its end."""
+    """Let what could not be written to ``handle`` go nowhere: Python tries again at its end."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, handle)
     os.close(nowhere)
