@@ -30,10 +30,10 @@ import numpy as np
 from PIL import Image
 
 from authentiscan.core.types import RGBImage
+from authentiscan.datasets.open import open_data
 from authentiscan.evaluation.harness import score_manifest
 from authentiscan.evaluation.protocol import MATCHED, RAW, Treatment
 from authentiscan.evaluation.robustness import sample
-from authentiscan.evaluation.sources import read_data
 from authentiscan.inference import load_detector
 from authentiscan.inference.detector import Backend, Network
 from authentiscan.manifest.table import Manifest
@@ -95,7 +95,7 @@ def main() -> None:
     network = detector.network
     network.backend = clock = Clocked(network.backend)
     # A few rows of a large table would each pay for reading a whole row group: embed them.
-    chosen = sample(read_data(given.manifest), given.images)
+    chosen = sample(open_data(given.manifest), given.images)
     images = [chosen.image_bytes(i) for i in range(len(chosen))]
     manifest: Manifest = chosen.with_column("image", images)
     print(f"{len(images)} images, {detector.spec.name}, processor time, medians (lowest, highest)")

@@ -14,7 +14,7 @@ import argparse
 import numpy as np
 
 from authentiscan.checks import duplicates
-from authentiscan.checks.verify import open_manifest
+from authentiscan.datasets.open import open_data
 from authentiscan.images import degrade
 from authentiscan.images.decode import decode
 
@@ -36,7 +36,7 @@ def main() -> None:
     parser.add_argument("table")
     parser.add_argument("--images", type=int, default=1000)
     arguments = parser.parse_args()
-    manifest = open_manifest(arguments.table)
+    manifest = open_data(arguments.table)
     count = min(arguments.images, len(manifest))
     rows = np.sort(np.random.default_rng(0).choice(len(manifest), count, replace=False))
     images = [decode(manifest.image_bytes(int(row))).pixels for row in rows]

@@ -119,7 +119,8 @@ class Peak(threading.Thread):
 
 def measure(kind: str, source: Path, out: Path, processes: int) -> dict[str, Any]:
     """Run one measurement in this process."""
-    from authentiscan.datasets.organize import Input, organize
+    from authentiscan.datasets.inputs import Input
+    from authentiscan.datasets.organize import organize
 
     peak = Peak()
     peak.start()

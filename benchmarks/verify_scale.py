@@ -17,7 +17,8 @@ import time
 import numpy as np
 
 from authentiscan.checks import duplicates
-from authentiscan.checks.verify import open_manifest, verify
+from authentiscan.checks.verify import verify
+from authentiscan.datasets.open import open_data
 
 
 def main() -> None:
@@ -33,7 +34,7 @@ def main() -> None:
 
 
 def whole_table(path: str, workers: int) -> None:
-    manifest = open_manifest(path)
+    manifest = open_data(path)
     report = verify(manifest, workers=workers).report
     own, children = (
         resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)

@@ -211,8 +211,8 @@ def test_the_audit_is_repeatable(biased: Manifest) -> None:
 
 @pytest.mark.slow
 def test_cifake_gives_nothing_away_by_format_or_size(shared_data: Path) -> None:
-    from authentiscan.checks.verify import open_manifest
+    from authentiscan.datasets.open import open_data
 
-    measured = Auditor(limit=4000)(open_manifest(shared_data / "cifake.parquet")).report.measured[0]
+    measured = Auditor(limit=4000)(open_data(shared_data / "cifake.parquet")).report.measured[0]
     for name in ("format", "size", "jpeg", "metadata"):
         assert 0.45 < measured.auc(name) < 0.55

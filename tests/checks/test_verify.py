@@ -9,8 +9,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from authentiscan.checks.verify import Verified, html, open_manifest, verify
-from authentiscan.core.errors import ManifestError
+from authentiscan.checks.verify import Verified, html, verify
+from authentiscan.core.errors import DatasetError, ManifestError
+from authentiscan.datasets.open import open_data
 from authentiscan.images import degrade
 from authentiscan.images.decode import encode
 from authentiscan.manifest.table import Manifest
@@ -45,7 +46,7 @@ class Folder:
 
     def manifest(self) -> Manifest:
         pq.write_table(pa.Table.from_pylist(self.rows), self.root / "manifest.parquet")
-        return open_manifest(self.root / "manifest.parquet")
+        return open_data(self.root / "manifest.parquet")
 
 
 @pytest.fixture
@@ -179,7 +180,7 @@ def test_two_processes_see_what_one_sees(tmp_path: Path, photos: Photos) -> None
         }
     )
     pq.write_table(table, tmp_path / "table.parquet", row_group_size=100)
-    manifest = open_manifest(tmp_path / "table.parquet")
+    manifest = open_data(tmp_path / "table.parquet")
     steps: list[tuple[str, int, int]] = []
     both = [verify(manifest, workers=n, progress=lambda *s: steps.append(s)) for n in (1, 2)]
     assert kinds(both[0]) == kinds(both[1]) == [("bytes", (3, 549))]
@@ -191,16 +192,16 @@ def test_two_processes_see_what_one_sees(tmp_path: Path, photos: Photos) -> None
 
 def test_tables_without_labels_are_refused(tmp_path: Path) -> None:
     pq.write_table(pa.table({"image": [b"x"]}), tmp_path / "t.parquet")
-    with pytest.raises(ManifestError, match="no 'label' column"):
-        open_manifest(tmp_path / "t.parquet")
-    with pytest.raises(ManifestError, match="no manifest at"):
-        open_manifest(tmp_path / "absent.parquet")
+    with pytest.raises(DatasetError, match=r"lacks a column \(label"):
+        open_data(tmp_path / "t.parquet")
+    with pytest.raises(ManifestError, match="there is no"):
+        open_data(tmp_path / "absent.parquet")
     (tmp_path / "broken.parquet").write_bytes(b"nonsense")
     with pytest.raises(ManifestError, match="no readable Parquet"):
-        open_manifest(tmp_path / "broken.parquet")
+        open_data(tmp_path / "broken.parquet")
 
 
 @pytest.mark.slow
 def test_cifake_has_hundreds_of_exact_duplicates(shared_data: Path) -> None:
-    report = verify(open_manifest(shared_data / "cifake.parquet")).report
+    report = verify(open_data(shared_data / "cifake.parquet")).report
     assert report.copies["bytes"].pairs == 920

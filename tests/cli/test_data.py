@@ -71,7 +71,7 @@ def test_unreadable_images_give_exit_code_1_and_a_list(tmp_path: Path, photos: P
     raw = sample("folders", tmp_path / "set", photos)
     (raw / "raw" / "real" / "broken.jpg").write_bytes(b"\xff\xd8 nothing")
     text = run("organize", raw, "-o", tmp_path / "m.parquet", code=1)
-    assert "1 left out" in text
+    assert "1 could not be read" in text
     assert "broken.jpg" in (tmp_path / "m.failed.jsonl").read_text()
 
 
@@ -113,4 +113,4 @@ def test_genimage_prints_steps_that_name_the_parts(tmp_path: Path) -> None:
 
 def test_unknown_data_set_and_missing_manifest() -> None:
     assert "known are" in run("download", "nope", code=1)
-    assert "no manifest at" in run("show", "nowhere.parquet", code=1)
+    assert "there is no nowhere.parquet" in run("show", "nowhere.parquet", code=1)

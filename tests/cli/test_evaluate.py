@@ -98,11 +98,10 @@ def test_evaluate_reads_folders(tiny_bundle, photos, tmp_path) -> None:
 
 def test_failed_images_make_exit_code_1(tiny_bundle, manifest, tmp_path) -> None:
     source = Manifest.read(manifest)
-    images = source.column("image")
+    images = [source.image_bytes(i) for i in range(len(source))]
     images[3] = b"nothing"
     path = tmp_path / "broken.parquet"
-    column = pa.array(images)
-    table = source.table.set_column(source.table.column_names.index("image"), "image", column)
+    table = source.table.drop_columns(["path", "row"]).append_column("image", [images])
     Manifest(table).write(path)
     run("evaluate", tiny_bundle, "--data", path, "--protocol", "raw", "--bootstrap", 20, code=1)
 

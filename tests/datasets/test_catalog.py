@@ -11,8 +11,10 @@ from authentiscan.core.errors import DatasetError
 from authentiscan.core.types import CAMERA
 from authentiscan.datasets.catalog import CATALOG, find
 from authentiscan.datasets.catalog.base import Place
-from authentiscan.datasets.folders import recognize, walk
-from authentiscan.datasets.organize import Input, organize
+from authentiscan.datasets.folders import FolderSet, placer_in, recognize
+from authentiscan.datasets.inputs import Input
+from authentiscan.datasets.listing import walk
+from authentiscan.datasets.organize import organize
 from authentiscan.images.decode import decode
 from catalog_samples import sample
 
@@ -39,14 +41,16 @@ def test_sample_organizes_without_being_told_its_layout(
         assert set(manifest.column("licence")) == {entry.licence}
 
 
-@pytest.mark.parametrize("name", [n for n, e in CATALOG.items() if e.place])
+@pytest.mark.parametrize("name", [n for n, e in CATALOG.items() if e.of_folders])
 def test_sample_is_recognized_as_itself_and_fits_whole(
     name: str, tmp_path: Path, photos: Photos
 ) -> None:
     entry = CATALOG[name]
     source = sample(name, tmp_path, photos)
-    assert recognize(source).name == name
-    assert all(entry.place and entry.place(found.parts) for found in walk(source))
+    found = FolderSet.look(source)
+    assert recognize(found).name == name
+    place = placer_in(entry, source, found.names())
+    assert all(place(image.parts) for image in walk(source))
 
 
 @pytest.mark.parametrize("name", CATALOG)
@@ -121,7 +125,7 @@ def test_users_own_upper_case_folders_are_not_taken_for_cifake(
     for kind in ("REAL", "FAKE"):
         (tmp_path / kind).mkdir()
         (tmp_path / kind / "IMG_2034.jpg").write_bytes(b"x")
-    assert recognize(tmp_path).name == "folders"
+    assert recognize(FolderSet.look(tmp_path)).name == "folders"
 
 
 def test_layout_can_be_named_with_the_input(tmp_path: Path) -> None:

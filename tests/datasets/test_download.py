@@ -19,7 +19,8 @@ import pytest
 from authentiscan.core.errors import DatasetError, UsageError
 from authentiscan.datasets.catalog import CATALOG
 from authentiscan.datasets.download import fetch, manual_steps, presence
-from authentiscan.datasets.organize import Input, organize
+from authentiscan.datasets.inputs import Input
+from authentiscan.datasets.organize import organize
 from catalog_samples import sample
 
 CIFAKE = CATALOG["cifake"]

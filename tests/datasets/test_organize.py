@@ -18,7 +18,8 @@ import pytest
 
 from authentiscan.core.errors import DatasetError, ManifestError, UsageError
 from authentiscan.datasets import folders
-from authentiscan.datasets.organize import Input, organize
+from authentiscan.datasets.inputs import Input
+from authentiscan.datasets.organize import organize
 from authentiscan.images.decode import encode
 from authentiscan.manifest.split import HoldOut
 from authentiscan.manifest.table import COLUMNS, Manifest
@@ -128,7 +129,9 @@ def test_interrupted_work_is_taken_up_again(
     written: list[str] = []
     real = organize.__globals__["write_part"]
     monkeypatch.setitem(
-        organize.__globals__, "write_part", lambda c, t, k: written.append(t.name) or real(c, t, k)
+        organize.__globals__,
+        "write_part",
+        lambda *w: written.append(w[1].name) or real(*w),
     )
     assert organize([raw], out, processes=1).manifest().sha256() == whole
     assert written == ["part-000001.parquet", "part-000003.parquet", "part-000004.parquet"]

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from authentiscan.core.errors import MetricError, UsageError
+from authentiscan.datasets.open import NamedData
 from authentiscan.evaluation.adapters import (
     Candidate,
     OnnxSpec,
@@ -22,7 +23,6 @@ from authentiscan.evaluation.cross_dataset import cross_evaluate
 from authentiscan.evaluation.cross_page import write_cross_evaluation
 from authentiscan.evaluation.harness import score_manifest
 from authentiscan.evaluation.slices import Options
-from authentiscan.evaluation.sources import DataSource
 from authentiscan.manifest.table import Manifest
 from authentiscan.metrics.significance import (
     critical_difference,
@@ -130,7 +130,7 @@ def test_all_kinds_of_detectors_on_the_same_images(
         open_candidate(f"{rivals}:dark"),
         open_candidate(str(tmp_path / "elsewhere.csv")),
     ]
-    places = [DataSource("crops", image_manifest)]
+    places = [NamedData("crops", image_manifest)]
     every, every_table = compare(candidates, places, protocols=("raw", "matched"), options=QUICK)
     found, tables = every.found[0], every_table["crops", "raw"]
     by_name = {s.detector: s for s in found.standings}
@@ -217,7 +217,7 @@ def test_csv_by_name_in_any_order(scorer, image_manifest, tmp_path) -> None:
     candidate = open_candidate(write_csv(tmp_path / "s.csv", [("name", "score"), *rows]))
     running = Candidate("brightness", 0.5, scorer)
     every, tables = compare(
-        [running, candidate], [DataSource("crops", image_manifest)], options=QUICK
+        [running, candidate], [NamedData("crops", image_manifest)], options=QUICK
     )
     found = every.found[1]
     assert found.common == 42
@@ -252,7 +252,7 @@ def test_bad_csv_files_are_clear_errors(scorer, image_manifest, tmp_path, rows, 
     with pytest.raises(MetricError, match=message):
         compare(
             [Candidate("b", 0.5, scorer), candidate],
-            [DataSource("crops", image_manifest)],
+            [NamedData("crops", image_manifest)],
             options=QUICK,
         )
 
@@ -260,14 +260,14 @@ def test_bad_csv_files_are_clear_errors(scorer, image_manifest, tmp_path, rows, 
 def test_compare_needs_two_names(scorer, image_manifest) -> None:
     one = Candidate("same", 0.5, scorer)
     with pytest.raises(UsageError, match="differently named"):
-        compare([one, one], [DataSource("crops", image_manifest)])
+        compare([one, one], [NamedData("crops", image_manifest)])
     with pytest.raises(UsageError, match="differently named data sets"):
         compare([one, Candidate("other", 0.5, scorer)], [])
 
 
 def test_cross_evaluation(scorer, rivals, image_manifest, tmp_path) -> None:
     candidates = [Candidate("bright", 0.5, scorer), open_candidate(f"dark={rivals}:dark")]
-    sources = [DataSource(n, image_manifest.where(dataset=n)) for n in ("one", "two")]
+    sources = [NamedData(n, image_manifest.where(dataset=n)) for n in ("one", "two")]
     found = cross_evaluate(candidates, sources, left_out={"dark": "alpha"}, options=QUICK)
     assert [c.in_domain for c in found.cells] == [True, False, False, True]
     gap = next(g for g in found.gaps if g.detector == "bright" and g.metric == "roc_auc")

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from authentiscan.core.errors import MetricError, UsageError
+from authentiscan.datasets.open import NamedData
 from authentiscan.evaluation.adapters import Candidate
 from authentiscan.evaluation.cross_dataset import cross_evaluate
 from authentiscan.evaluation.cross_page import write_cross_evaluation
@@ -27,7 +28,6 @@ from authentiscan.evaluation.report import write_report
 from authentiscan.evaluation.robustness import robustness, sample
 from authentiscan.evaluation.robustness_page import write_robustness_report
 from authentiscan.evaluation.slices import Options
-from authentiscan.evaluation.sources import DataSource
 from authentiscan.inference import load_detector
 from authentiscan.inference.bundle import read_spec
 from authentiscan.metrics.ranking import METRICS
@@ -152,7 +152,7 @@ def test_mistakes_are_by_origin_with_their_numbers(result) -> None:
 def test_a_report_includes_robustness_and_the_cross_matrix(
     result, scorer, image_manifest, tmp_path
 ) -> None:
-    sources = [DataSource(n, image_manifest.where(dataset=n)) for n in ("one", "two")]
+    sources = [NamedData(n, image_manifest.where(dataset=n)) for n in ("one", "two")]
     cross = cross_evaluate([Candidate("bright", 0.5, scorer)], sources, options=QUICK)
     write_cross_evaluation(cross, {}, tmp_path / "cross")
     robust = robustness(scorer, image_manifest, families=("crop",), options=QUICK)

@@ -10,12 +10,11 @@ import pytest
 
 from authentiscan.core.errors import MetricError
 from authentiscan.evaluation.harness import (
-    manifest_pool,
     score_manifest,
     score_panel,
     score_treatments,
 )
-from authentiscan.evaluation.protocol import MATCHED, RAW, history
+from authentiscan.evaluation.protocol import MATCHED, RAW, named
 from authentiscan.evaluation.scores import ScoreTable, quality_band, size_band
 from authentiscan.images.decode import encode
 from authentiscan.images.degrade import parse
@@ -43,9 +42,10 @@ def test_facts_of_the_images_are_kept(scorer, image_manifest) -> None:
 
 
 def test_treatments_share_decoding_and_equal_single_runs(scorer, image_manifest) -> None:
-    pool = manifest_pool(image_manifest)
-    assert {q for q, _ in pool} == {75, 85}
-    treatments = [RAW, MATCHED, history(pool)]
+    history = named("history", image_manifest)
+    assert history.history is not None
+    assert {q for q, _ in history.history.settings} == {75, 85}
+    treatments = [RAW, MATCHED, history]
     together = score_treatments(scorer, image_manifest, treatments)
     for treatment, table in zip(treatments, together, strict=True):
         alone = score_manifest(scorer, image_manifest, treatment, workers=1)
@@ -136,9 +136,9 @@ def test_other_pixels_under_the_same_names_are_scored_anew(
 ) -> None:
     score_manifest(scorer, image_manifest, cache=tmp_path)
     seen = scorer.seen
-    table = image_manifest.table
-    swapped = pa.array(image_manifest.column("image")[::-1])
-    other = table.set_column(table.column_names.index("image"), "image", swapped)
+    images = [image_manifest.image_bytes(i) for i in range(len(image_manifest))]
+    table = image_manifest.table.drop_columns(["path", "row"])
+    other = table.append_column("image", [images[::-1]])
     score_manifest(scorer, Manifest(other), cache=tmp_path)
     assert scorer.seen == seen + 48
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from authentiscan.datasets.catalog.samples import lay_out
 from authentiscan.pipeline.config import PipelineConfig, load_config
+from catalog_samples import lay_out
 
 MakeConfig = Callable[..., PipelineConfig]
 

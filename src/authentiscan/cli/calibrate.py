@@ -186,7 +186,7 @@ def calibrate(
 
 
 def _name(data: Path | None, split: Split) -> str:
-    from authentiscan.evaluation.sources import data_name
+    from authentiscan.datasets.open import data_name
 
     return data_name(data, split) if data else ""
 
@@ -201,13 +201,13 @@ def _score(
     workers: int,
 ) -> list[ScoreTable]:
     """The scores of the images under each protocol."""
+    from authentiscan.datasets.open import open_data
     from authentiscan.evaluation.harness import score_treatments
     from authentiscan.evaluation.protocol import named
-    from authentiscan.evaluation.sources import read_data
     from authentiscan.inference import load_detector
 
     loaded = load_detector(bundle, threads=1)
-    manifest = read_data(data, split=split, cache=cache)
+    manifest = open_data(data, split=split)
     treatments = [named(text, manifest) for text in protocols]
     with progress("scoring") as update:
         return score_treatments(loaded, manifest, treatments, update, cache=cache, workers=workers)
@@ -231,14 +231,14 @@ def _hold_out(
 def _noise_limit(
     bundle: Path, data: Path, split: Split, decision: Decision, most: float
 ) -> NoiseLimit:
+    from authentiscan.datasets.open import open_data
     from authentiscan.evaluation.noise_limit import noise_limit
-    from authentiscan.evaluation.sources import read_data
     from authentiscan.inference import load_detector
 
     with progress("adding noise") as update:
         return noise_limit(
             load_detector(bundle),
-            read_data(data, split=split),
+            open_data(data, split=split),
             decision,
             most=most,
             progress=update,

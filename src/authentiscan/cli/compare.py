@@ -66,17 +66,17 @@ def compare(
         authentiscan compare default rival=rival.json mine:score --data web.parquet --markdown
 
     """
+    from authentiscan.datasets.open import open_named
     from authentiscan.evaluation.adapters import open_candidates
     from authentiscan.evaluation.compare import compare as run
     from authentiscan.evaluation.compare_page import summary_markdown, write_comparison
     from authentiscan.evaluation.report import file_name
     from authentiscan.evaluation.robustness import sample
     from authentiscan.evaluation.slices import Options
-    from authentiscan.evaluation.sources import named_source
 
     candidates = open_candidates(detectors)
     cache = output / "scores" if output else None
-    sources = [named_source(text, split=split, cache=cache) for text in data]
+    sources = [open_named(text, split=split) for text in data]
     sources = [replace(s, manifest=sample(s.manifest, images, seed)) for s in sources]
     with bars("scoring ") as progress:
         found, tables = run(

@@ -55,15 +55,15 @@ def cross_evaluate(
         authentiscan cross-evaluate default --data web.parquet --home default=web --split test
 
     """
+    from authentiscan.datasets.open import open_named
     from authentiscan.evaluation.adapters import open_candidates
     from authentiscan.evaluation.cross_dataset import cross_evaluate as run
     from authentiscan.evaluation.cross_page import write_cross_evaluation
     from authentiscan.evaluation.slices import Options
-    from authentiscan.evaluation.sources import named_source
 
     candidates = open_candidates(detectors)
     cache = output / "scores" if output else None
-    sources = [named_source(text, split=split, cache=cache) for text in data]
+    sources = [open_named(text, split=split) for text in data]
     with bars() as progress:
         found = run(
             candidates,

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from authentiscan.cli.data_checks import audit, verify
+from authentiscan.cli import screen
+from authentiscan.cli.data_checks import MANIFEST, audit, verify
+from authentiscan.cli.options import AsJson, Seed, Workers, add, command
 
 if TYPE_CHECKING:
-    from rich.console import Console
-    from rich.progress import Progress
+    from authentiscan.datasets.organize import Organized
+    from authentiscan.manifest.table import Manifest
 
 app = typer.Typer(
     name="data",
@@ -20,6 +23,8 @@ app = typer.Typer(
 )
 
 DATA_FOLDER = Path("data")
+_WORDS = ("real", "generated")
+_SIGNS_SHOWN = 20
 ROOT_OPTION = typer.Option(
     "--root",
     envvar="AUTHENTISCAN_DATA",
@@ -28,21 +33,21 @@ ROOT_OPTION = typer.Option(
 )
 
 
-@app.command("list")
+@command(app, "list")
 def list_data_sets(
     root: Annotated[Path, ROOT_OPTION] = DATA_FOLDER,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """List the data sets and layouts known by name, and whether they are present.
 
     A data set is present where ROOT/NAME holds its images, tables or archives. Layouts have no
     images of their own: any data can have them.
 
-    Example: authentiscan data list --root /data
+    Examples:
+    authentiscan data list --root /data
+
     """
     import json
-
-    from rich.table import Table
 
     from authentiscan.datasets.catalog import CATALOG
     from authentiscan.datasets.download import presence
@@ -50,23 +55,15 @@ def list_data_sets(
     present = {n: "" if e.layout else presence(e, root / n) for n, e in CATALOG.items()}
     if as_json:
         facts = ("name", "title", "layout", "images", "generators", "gigabytes", "licence", "home")
-        rows = [
+        records = [
             {**{f: getattr(entry, f) for f in facts}, "present": present[name] or None}
             for name, entry in CATALOG.items()
         ]
-        typer.echo(json.dumps(rows, indent=1))
+        typer.echo(json.dumps(records, indent=1))
         return
-    table = Table(title="Data sets and layouts")
-    for column in ("name", "images", "generators", "size", "licence", "home page", "present"):
-        right = column in ("images", "size")
-        table.add_column(
-            column,
-            overflow="fold",
-            justify="right" if right else "left",
-            no_wrap=column in ("name", "images", "size"),
-        )
-    for name, entry in CATALOG.items():
-        table.add_row(
+    head = ("name", "images", "generators", "size", "licence", "home page", "present")
+    rows = [
+        (
             name,
             "layout" if entry.layout else f"{entry.images:,}" if entry.images else "",
             ", ".join(entry.generators),
@@ -75,10 +72,12 @@ def list_data_sets(
             entry.home,
             present[name],
         )
-    _console().print(table)
+        for name, entry in CATALOG.items()
+    ]
+    screen.print_table("Data sets and layouts", head, rows, words=(0, 2, 4, 5, 6))
 
 
-@app.command()
+@command(app)
 def download(
     name: Annotated[str, typer.Argument(help="A data set of `authentiscan data list`.")],
     root: Annotated[Path, ROOT_OPTION] = DATA_FOLDER,
@@ -92,7 +91,9 @@ def download(
     Kaggle takes KAGGLE_API_TOKEN, or KAGGLE_USERNAME and KAGGLE_KEY, or ~/.kaggle/kaggle.json. Data
     sets that no client can fetch (GenImage) print what to do by hand.
 
-    Example: authentiscan data download cifake --from hub
+    Examples:
+    authentiscan data download cifake --from hub
+
     """
     from authentiscan.datasets import catalog
     from authentiscan.datasets.download import fetch, manual_steps
@@ -103,10 +104,17 @@ def download(
         return
     target = fetch(entry, root / name, source or None)
     typer.echo(f"{name} is in {target}")
-    typer.echo(f"next: authentiscan data organize {name}={target} --out {name}.parquet")
+    typer.echo(f"next: authentiscan data organize {name}={target} -o {name}.parquet")
 
 
-@app.command()
+class GroupBy(StrEnum):
+    """What images share that must stay in one split."""
+
+    FOLDER = "folder"
+    NAME = "name"
+
+
+@command(app)
 def organize(  # noqa: PLR0917  (options of a command)
     inputs: Annotated[
         list[str],
@@ -114,8 +122,8 @@ def organize(  # noqa: PLR0917  (options of a command)
             help="Folders, zips, Parquet tables, CSV lists or manifests; NAME=PATH says the layout."
         ),
     ],
-    out: Annotated[
-        Path, typer.Option("--out", "-o", help="The manifest to write, a .parquet file.")
+    output: Annotated[
+        Path, typer.Option("--output", "-o", "--out", help="The manifest to write, a .parquet.")
     ],
     layout: Annotated[
         str | None,
@@ -131,7 +139,10 @@ def organize(  # noqa: PLR0917  (options of a command)
     ] = None,
     label: Annotated[
         list[str] | None,
-        typer.Option(help="What a table's label means: VALUE=real or VALUE=generated. Repeatable."),
+        typer.Option(
+            help="What a table's label or a folder's name means: VALUE=real or VALUE=generated. "
+            "Counts before all other signs. Repeatable."
+        ),
     ] = None,
     fractions: Annotated[
         str, typer.Option(help="Shares of train, val and test; three numbers that sum to 1.")
@@ -149,52 +160,76 @@ def organize(  # noqa: PLR0917  (options of a command)
             "@FILE: one a line. Repeatable."
         ),
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Another seed gives another split.")] = 0,
-    processes: Annotated[int, typer.Option(min=1, max=64, help="Processes that read images.")] = 2,
+    group: Annotated[
+        GroupBy | None,
+        typer.Option(
+            "--group",
+            help="Keep in one split the images of one folder, as frames of one video, or of one "
+            "name but for its number (clip3_0001.jpg). Default: what the source says.",
+        ),
+    ] = None,
+    seed: Seed = 0,
+    workers: Workers = 2,
 ) -> None:
     """Read any mix of data into one manifest with facts and leak-free splits.
 
     Nothing is copied. Splits are stratified by data set and generator; groups and equal images stay
-    together; the order of files does not matter. Images that cannot be read are listed beside the
-    manifest and left out (exit code 1). Interrupted, run the same command again to go on.
+    together; the order of files does not matter. What real and generated was concluded from is
+    printed; signs that contradict each other stop the command. What cannot be read is listed beside
+    the manifest and left out (exit code 1). Interrupted, run the same command again to go on.
 
-    Example: authentiscan data organize raw/ web.parquet --out all.parquet --hold-out generator=flux
+    Examples:
+    authentiscan data organize raw/ web.parquet -o all.parquet --hold-out generator=flux
+    authentiscan data organize frames/ -o videos.parquet --group folder
+
     """
-    from authentiscan.datasets.organize import Input
+    from authentiscan.datasets.inputs import Input
     from authentiscan.datasets.organize import organize as make
     from authentiscan.manifest.split import parse_hold_outs
 
     options = {"dataset": dataset, "generator": generator, "labels": _labels(label or [])}
     sources = [Input.parse(text, layout=layout, **options) for text in inputs]
-    with _progress("images") as bar:
-        task = bar.add_task("reading", total=None)
+    with screen.progress("reading images") as progress:
         made = make(
             sources,
-            out,
+            output,
             fractions=_numbers(fractions),
             seed=seed,
             hold_out=parse_hold_outs(hold_out or []),
             own_split=own_split,
-            processes=processes,
-            progress=lambda done, total: bar.update(task, completed=done, total=total),
+            group_by=group.value if group else None,
+            processes=workers,
+            progress=progress,
         )
-    typer.echo(f"{out}: {made.rows:,} images")
+    _print_organized(made)
+    if made.failed:
+        screen.fail(f"{made.failed:,} could not be read; the reasons are in {made.failures}")
+        raise typer.Exit(1)
+
+
+def _print_organized(made: Organized) -> None:
+    typer.echo(f"{made.path}: {made.rows:,} images")
+    _print_counts(made.manifest(), "")
+    for (label, sign), count in made.concluded.most_common(_SIGNS_SHOWN):
+        typer.echo(f"{_WORDS[label]} because of {screen.plain(sign)}: {count:,}")
+    if len(made.concluded) > _SIGNS_SHOWN:
+        typer.echo(f"and {len(made.concluded) - _SIGNS_SHOWN} more signs, in the file's metadata")
     if made.joined:
         typer.echo(
             f"{made.joined} images joined another group: their bytes equal one of its images"
         )
-    _print_counts(out)
-    if made.failed:
-        typer.secho(
-            f"{made.failed:,} left out, with the reasons in {made.failures}", err=True, fg="yellow"
-        )
-        raise typer.Exit(1)
+    for reason, count in made.left_out.items():
+        typer.echo(f"left out: {count:,} {screen.plain(reason)}")
+    if made.torn is not None:
+        screen.warn(str(made.torn))
 
 
-@app.command()
+@command(app)
 def select(
-    manifest: Annotated[Path, typer.Argument(help="A manifest made by `data organize`.")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="The manifest to write, a .parquet.")],
+    manifest: Annotated[Path, MANIFEST],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", "--out", help="The manifest to write, a .parquet.")
+    ],
     where: Annotated[
         list[str] | None,
         typer.Option(
@@ -208,69 +243,68 @@ def select(
             min=1, help="That many of them, every split, data set and generator in proportion."
         ),
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Another seed gives another sample.")] = 0,
+    seed: Seed = 0,
 ) -> None:
     """Write a manifest of some of the rows: a data set, a generator, a split, a format, a sample.
 
     Splits and groups stay as they are, so parts of one manifest can be trained and tested on apart.
 
-    Example: authentiscan data select all.parquet --where split=test --where generator=flux
-    --where generator=camera --out flux.parquet
+    Examples:
+    authentiscan data select all.parquet --where split=test --where generator=flux -o flux.parquet
+
     """
-    from authentiscan.checks.verify import open_manifest, write_manifest
+    from authentiscan.core.files import refuse_inputs
+    from authentiscan.datasets.open import open_data
     from authentiscan.manifest import select as room
 
-    chosen = room.select(open_manifest(manifest), room.parse_wheres(where or []))
+    chosen = room.select(open_data(manifest), room.parse_wheres(where or []))
     if sample is not None:
         chosen = room.sample(chosen, sample, seed=seed)
-    write_manifest(chosen, out)
-    typer.echo(f"{out}: {len(chosen):,} images")
-    _print_counts(out)
+    refuse_inputs(output, [manifest])
+    chosen.write(output)
+    typer.echo(f"{output}: {len(chosen):,} images")
+    _print_counts(chosen, str(output))
 
 
-@app.command()
+@command(app)
 def show(
-    manifest: Annotated[Path, typer.Argument(help="A manifest made by `data organize`.")],
+    manifest: Annotated[Path, MANIFEST],
 ) -> None:
     """Count the images of a manifest by split, data set, label and generator.
 
-    Example: authentiscan data show all.parquet
+    Examples:
+    authentiscan data show all.parquet
+
     """
-    _print_counts(manifest)
+    from authentiscan.datasets.open import open_data
+
+    _print_counts(open_data(manifest), str(manifest))
 
 
-app.command()(verify)
-app.command()(audit)
+add(app, verify)
+add(app, audit)
 
 
-def _print_counts(path: Path) -> None:
-    from rich.table import Table
-
+def _print_counts(manifest: Manifest, title: str) -> None:
     from authentiscan.manifest.counts import count_rows
     from authentiscan.manifest.table import SPLITS
 
-    rows = count_rows(path)
-    table = Table(title=str(path))
-    for column in ("data set", "label", "generator", *SPLITS, "no split", "total"):
-        number = column not in ("data set", "label", "generator")
-        table.add_column(column, justify="right" if number else "left", overflow="fold")
+    counted = count_rows(manifest)
     columns = (*SPLITS, None)
-    for (dataset, label, generator), counts in rows.items():
-        word = "generated" if label else "real"
-        numbers = [f"{counts.get(s, 0):,}" for s in columns]
-        table.add_row(dataset, word, generator, *numbers, f"{sum(counts.values()):,}")
-    totals = [sum(c.get(s, 0) for c in rows.values()) for s in columns]
-    table.add_section()
-    table.add_row("all", "", "", *(f"{n:,}" for n in totals), f"{sum(totals):,}")
-    _console().print(table)
-
-
-def _console() -> Console:
-    """Standard output; wide where it is no terminal, so that tables are not folded in files."""
-    from rich.console import Console
-
-    console = Console()
-    return console if console.is_terminal else Console(width=180)
+    rows = [
+        (
+            dataset,
+            _WORDS[label],
+            generator,
+            *(f"{counts.get(s, 0):,}" for s in columns),
+            f"{sum(counts.values()):,}",
+        )
+        for (dataset, label, generator), counts in counted.items()
+    ]
+    totals = [sum(c.get(s, 0) for c in counted.values()) for s in columns]
+    rows.append(("all", "", "", *(f"{n:,}" for n in (*totals, sum(totals)))))
+    head = ("data set", "label", "generator", *SPLITS, "no split", "total")
+    screen.print_table(title, head, rows, words=(0, 1, 2))
 
 
 def _labels(texts: list[str]) -> dict[str, int]:
@@ -295,17 +329,3 @@ def _numbers(text: str) -> list[float]:
         raise UsageError(
             f"--fractions {text!r}: expected three numbers such as 0.7,0.15,0.15"
         ) from error
-
-
-def _progress(unit: str) -> Progress:
-    """A bar on stderr, so that stdout stays clean; images or bytes so far and their rate."""
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-
-    return Progress(
-        SpinnerColumn(),
-        TextColumn("{task.description} {task.completed:,.0f} " + unit),
-        BarColumn(),
-        TimeElapsedColumn(),
-        console=Console(stderr=True),
-    )

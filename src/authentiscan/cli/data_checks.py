@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from authentiscan.cli import screen
+from authentiscan.cli.options import AsJson, Seed, Workers
 
 if TYPE_CHECKING:
     from authentiscan.checks.audit import Audit
     from authentiscan.checks.verify import Verification
 
 MANIFEST = typer.Argument(
-    help="A manifest (data organize), or a Parquet table with images and a label column.",
+    help="A manifest (data organize), or a folder, zip or table of images with labels.",
     show_default=False,
 )
-WORKERS = typer.Option("--workers", min=1, max=64, help="Processes that read images.")
-AS_JSON = typer.Option("--json", help="Print the whole report as JSON on stdout.")
 
 
 def verify(
@@ -34,17 +33,21 @@ def verify(
             "labels all go; copies and groups across splits stay in the foremost split only.",
         ),
     ] = None,
-    html: Annotated[
+    output: Annotated[
         Path | None,
         typer.Option(
-            "--html", metavar="PAGE.html", help="Write a page with pictures of the copies."
+            "--output",
+            "-o",
+            "--html",
+            metavar="PAGE.html",
+            help="Write a page with pictures of the copies.",
         ),
     ] = None,
-    as_json: Annotated[bool, AS_JSON] = False,
+    as_json: AsJson = False,
     listed: Annotated[
         int, typer.Option("--listed", min=1, help="Problems of each kind that are spelled out.")
     ] = 1000,
-    workers: Annotated[int, WORKERS] = 2,
+    workers: Workers = 2,
 ) -> None:
     """Check every image of a manifest: readable, no copies across splits or labels, no leaks.
 
@@ -52,18 +55,24 @@ def verify(
     5 %), groups in two splits, facts that the files contradict, and skewed classes. Exit code 1
     where anything leaks between splits, an image is unreadable, or exact copies have both labels.
 
-    Example: authentiscan data verify data.parquet --html verify.html --fix clean.parquet
+    Examples:
+    authentiscan data verify data.parquet -o verify.html --fix clean.parquet
+
     """
     from authentiscan.checks import verify as room
+    from authentiscan.core.files import refuse_inputs, write_text
+    from authentiscan.datasets.open import open_data
 
-    opened = room.open_manifest(manifest)
-    with _bars() as bar:
+    if fix is not None:
+        refuse_inputs(fix, [manifest])
+    opened = open_data(manifest)
+    with screen.stages() as bar:
         found = room.verify(
             opened, name=manifest.name, workers=workers, listed=listed, progress=bar
         )
     report = found.report
-    if html is not None:
-        _write(html, room.html(opened, report).encode())
+    if output is not None:
+        write_text(output, room.html(opened, report), inputs=[manifest])
     removed = found.fix(fix) if fix is not None else []
     if as_json:
         typer.echo(report.model_dump_json(indent=2))
@@ -96,20 +105,24 @@ def audit(
             "classes, and measure it too.",
         ),
     ] = None,
-    html: Annotated[
-        Path | None, typer.Option("--html", metavar="PAGE.html", help="Write the report as a page.")
+    output: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--output",
+            "-o",
+            "--html",
+            "--plot",
+            metavar="FILE",
+            help="Write the report as a page (.html) or its picture alone (.png); may be given "
+            "several times.",
+        ),
     ] = None,
-    plot: Annotated[
-        Path | None, typer.Option("--plot", metavar="BARS.png", help="Write the picture alone.")
-    ] = None,
-    as_json: Annotated[bool, AS_JSON] = False,
+    as_json: AsJson = False,
     limit: Annotated[
         int, typer.Option("--limit", min=20, help="Images measured, drawn by --seed.")
     ] = 20_000,
-    seed: Annotated[
-        int, typer.Option("--seed", help="Of the choice, the folds and the matching.")
-    ] = 0,
-    workers: Annotated[int, WORKERS] = 2,
+    seed: Seed = 0,
+    workers: Workers = 2,
 ) -> None:
     """Can a model cheat? Measure how well facts that must not matter tell real from generated.
 
@@ -117,13 +130,23 @@ def audit(
     settings, metadata and borders, and from traces of compression and resizing in the pixels. AUC
     0.5: no shortcut; 1: the label can be had without looking at the picture.
 
-    Example: authentiscan data audit data.parquet --after jpeg:quality=90 --html audit.html
+    Examples:
+    authentiscan data audit data.parquet --after jpeg:quality=90 -o audit.html
+
     """
     from authentiscan.checks import audit as room
-    from authentiscan.checks.verify import open_manifest, write_manifest
+    from authentiscan.core.errors import UsageError
+    from authentiscan.core.files import refuse_inputs, write_bytes
+    from authentiscan.datasets.open import open_data
 
-    opened = open_manifest(manifest)
-    with _bars() as bar:
+    for target in output or ():
+        if target.suffix.lower() not in (".html", ".png"):
+            raise UsageError(f"--output {target}: a page ends in .html, its picture in .png")
+    if matched is not None:
+        refuse_inputs(matched, [manifest])
+
+    opened = open_data(manifest)
+    with screen.stages() as bar:
         auditor = room.Auditor(
             after=after or (),
             matched=matched is not None,
@@ -134,11 +157,11 @@ def audit(
         )
         found = auditor(opened, manifest.name)
     if matched is not None and found.matched is not None:
-        write_manifest(found.matched, matched)
-    if html is not None:
-        _write(html, room.html(found.report).encode())
-    if plot is not None:
-        _write(plot, room.picture(found.report))
+        found.matched.write(matched)
+    for target in output or ():
+        picture = target.suffix.lower() == ".png"
+        content = room.picture(found.report) if picture else room.html(found.report).encode()
+        write_bytes(target, content, inputs=[manifest])
     if as_json:
         typer.echo(found.report.model_dump_json(indent=2))
     else:
@@ -177,6 +200,8 @@ def _print_verification(report: Verification) -> None:
         out.print(f"{one.dataset}: {one.found} of {one.published} published images")
     for bad in report.unreadable[:10]:
         out.print(f"unreadable: {bad.image.name}: {bad.error}", markup=False)
+    for warning in report.warnings:
+        screen.warn(warning)
     out.print(
         f"{report.leaks} leaks between splits, {report.group_leak_count} of them groups; "
         f"{report.images_per_second:.0f} images a second"
@@ -205,26 +230,3 @@ def _print_audit(report: Audit) -> None:
             f"matched version: {report.matching.rows} rows, matched by {report.matching.level}, "
             f"{report.matching.recompressed} compressed anew"
         )
-
-
-def _write(target: Path, content: bytes) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_bytes(content)
-
-
-@contextmanager
-def _bars() -> Iterator[Callable[[str, int, int], None]]:
-    """Progress bars on stderr, one a stage."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, console=Console(stderr=True)) as bars:
-        tasks: dict[str, TaskID] = {}
-
-        def show(stage: str, done: int, total: int) -> None:
-            if stage not in tasks:
-                tasks[stage] = bars.add_task(stage, total=total)
-            bars.update(tasks[stage], completed=done, total=total)
-
-        yield show

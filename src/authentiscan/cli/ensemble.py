@@ -71,12 +71,12 @@ def ensemble(
         authentiscan ensemble default runs/a -o both --data all.parquet --weights equal
 
     """
+    from authentiscan.datasets.open import open_data
     from authentiscan.evaluation.slices import Options
-    from authentiscan.evaluation.sources import read_data
     from authentiscan.training.ensemble import make_ensemble
 
     chosen = _weights(weights)
-    validation = read_data(data, split=split)
+    validation = open_data(data, split=split)
     with bars() as progress:
         made = make_ensemble(
             members,
@@ -113,11 +113,11 @@ def _weights(text: str) -> Weights:
 
 def _test_part(data: Path, split: Split) -> Manifest | None:
     """Test rows of both classes where the manifest has them and they are not fitted on."""
-    from authentiscan.evaluation.sources import read_data
+    from authentiscan.datasets.open import open_data
 
     if split in (Split.ALL, Split.TEST) or data.suffix != ".parquet":
         return None
-    rows = read_data(data).where(split="test")
+    rows = open_data(data).where(split="test")
     return rows if set(rows.labels.tolist()) == {0, 1} else None
 
 

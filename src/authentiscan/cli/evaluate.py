@@ -92,15 +92,15 @@ def evaluate(
         authentiscan evaluate default --data photos/ --protocol 'resize:scale=0.5 | jpeg:quality=80'
 
     """
+    from authentiscan.datasets.open import data_name, open_data
     from authentiscan.evaluation.evaluate import evaluate as run
     from authentiscan.evaluation.slices import Options
-    from authentiscan.evaluation.sources import data_name, read_data
     from authentiscan.inference import find_bundle, load_detector
 
     bundle = find_bundle(detector)
     loaded = load_detector(bundle, threads=1)
     cache = output / "scores" if output else None
-    manifest = read_data(data, split=split, cache=cache)
+    manifest = open_data(data, split=split)
     with progress("scoring") as update:
         result = run(
             loaded,

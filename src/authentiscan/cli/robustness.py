@@ -61,16 +61,16 @@ def robustness(
         authentiscan robustness runs/baseline --data photos/ --sweep jpeg --sweep resize
 
     """
+    from authentiscan.datasets.open import data_name, open_data
     from authentiscan.evaluation.robustness import SWEEPS, sample
     from authentiscan.evaluation.robustness import robustness as run
     from authentiscan.evaluation.robustness_page import robustness_page, write_robustness_report
     from authentiscan.evaluation.slices import Options
-    from authentiscan.evaluation.sources import data_name, read_data
     from authentiscan.inference import load_detector
 
     loaded = load_detector(detector, threads=1)
     cache = output / "scores" if output else None
-    manifest = sample(read_data(data, split=split, cache=cache), images, seed)
+    manifest = sample(open_data(data, split=split), images, seed)
     with progress("scoring") as update:
         result = run(
             loaded,

@@ -115,19 +115,22 @@ def show(table: Table, title: str = "") -> None:
 
 
 @contextmanager
-def progress(what: str) -> Iterator[Callable[[int, int], None]]:
+def progress(what: str) -> Iterator[Callable[[int, int | None], None]]:
     """A bar for ``update(done, total)``."""
     with stages() as update:
         yield lambda done, total: update(what, done, total)
 
 
 @contextmanager
-def stages() -> Iterator[Callable[[str, int, int], None]]:
-    """A bar on standard error, ``update(stage, done, total)``; a new stage takes its place."""
+def stages() -> Iterator[Callable[[str, int, int | None], None]]:
+    """A bar on standard error, ``update(stage, done, total)``; a new stage takes its place.
+
+    The total is None where nobody knows it yet.
+    """
     with _bar() as bar:
         tasks: dict[str, TaskID] = {}
 
-        def update(stage: str, done: int, total: int) -> None:
+        def update(stage: str, done: int, total: int | None) -> None:
             if stage not in tasks:
                 for earlier in tasks.values():
                     bar.update(earlier, visible=False)

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from authentiscan.core.errors import DatasetError, MissingExtraError, UsageError
 from authentiscan.datasets.catalog import DataSet
-from authentiscan.datasets.folders import walk
+from authentiscan.datasets.listing import walk
 from authentiscan.datasets.tables import is_table
 
 MARK = ".authentiscan-download.json"

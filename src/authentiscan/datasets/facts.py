@@ -8,13 +8,15 @@ without one.
 from __future__ import annotations
 
 import json
-import os
+import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 
 from authentiscan.core.errors import AuthentiscanError
+from authentiscan.core.files import whole_path, write_text
 from authentiscan.core.types import CAMERA, ImageFacts
 from authentiscan.images.decode import decode
 from authentiscan.manifest.split import name_hash
@@ -30,12 +32,16 @@ FACTS = ("width", "height", "format", "bytes", "sha256", "jpeg_quality")
 MORE_FACTS = {"jpeg_subsampling": "string", "mode": "string"}
 NAMED = {"name": "string", **MORE_FACTS}
 
+GroupBy: TypeAlias = Literal["folder", "name"]
+
 
 @dataclass(slots=True)
 class Entry:
     """One image as its source gives it: what is known, and its bytes or why there are none.
 
-    path, row: where it lies, as the manifest will say. extras: values of the source's own columns.
+    path, row: where it lies, as the manifest will say. data: None where it was not to be read.
+    because: which sign the label was read from, in words. extras: values of the source's own
+    columns.
     """
 
     path: str
@@ -44,7 +50,8 @@ class Entry:
     label: int
     generator: str
     dataset: str
-    data: bytes | AuthentiscanError
+    data: bytes | AuthentiscanError | None
+    because: str = ""
     split: str | None = None
     group: str | None = None
     licence: str | None = None
@@ -73,41 +80,42 @@ class Chunk(Protocol):
         """The source's own columns that are kept, and their types."""
         ...
 
-    def entries(self) -> Iterator[Entry | Failure]:
-        """The images, one at a time."""
+    def entries(self, *, read: bool = True) -> Iterator[Entry | Failure]:
+        """The images, one at a time; without their bytes where ``read`` is False."""
         ...
 
 
-def write_part(chunk: Chunk, target: Path, key: str) -> int:
+def write_part(chunk: Chunk, target: Path, key: str, group_by: GroupBy | None = None) -> int:
     """Read all facts of a chunk into ``target`` (Parquet) and its JSON file; gives the images seen.
 
-    key: what the JSON file says the part was made from.
+    key: what the JSON file says the part was made from. group_by: see `group_of`.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     rows: list[dict[str, Any]] = []
     failed: list[Failure] = []
+    concluded: Counter[tuple[int, str]] = Counter()
     for entry in chunk.entries():
         try:
             if isinstance(entry, Failure):
                 failed.append(entry)
             else:
-                rows.append(_row(entry))
+                rows.append(_row(entry, group_by))
+                concluded[entry.label, entry.because] += 1
         except AuthentiscanError as error:
             failed.append(Failure(entry.path, entry.row, f"{type(error).__name__}: {error}"))
     types = {**_types(), **chunk.extra_types()}
     columns = {n: pa.array([r.get(n) for r in rows], type=t) for n, t in types.items()}
-    partial = target.with_suffix(".partial")
-    pq.write_table(pa.table(columns), partial, compression="zstd")
-    partial.replace(target)
+    with whole_path(target, durable=False) as partial:
+        pq.write_table(pa.table(columns), partial, compression="zstd")
     report = {
         "key": key,
         "rows": len(rows),
         "failed": [[f.path, f.row, f.error] for f in failed],
+        "concluded": [[label, because, n] for (label, because), n in concluded.items()],
     }
-    partial.write_text(json.dumps(report), encoding="utf-8")
-    partial.replace(target.with_suffix(".json"))
+    write_text(target.with_suffix(".json"), json.dumps(report), durable=False)
     return len(rows) + len(failed)
 
 
@@ -120,16 +128,41 @@ def part_report(target: Path) -> dict[str, Any] | None:
     return report if isinstance(report, dict) and target.is_file() else None
 
 
+def group_of(entry: Entry, group_by: GroupBy) -> str | None:
+    """The group of an image by where it lies; None where its source tells no file name.
+
+    ``folder``: the images of one folder, as of frames of one video. ``name``: of one folder and one
+    name but for the number at its end, as of ``clip3_0001.jpg``.
+    """
+    folder, slash, name = entry.name.rpartition("/")
+    stem = re.sub(r"\d+$", "", PurePosixPath(name).stem)
+    if group_by == "folder":
+        place = folder if slash else None
+    else:
+        place = f"{folder}{slash}{stem}" if stem else None
+    if place is None:
+        return None
+    root = entry.path if entry.row is not None else entry.path.removesuffix(entry.name)
+    return f"{root.rstrip('/')}:{place}"
+
+
 def failures_of(report: Mapping[str, Any]) -> list[Failure]:
     """The images that a part left out."""
     return [Failure(str(path), row, str(error)) for path, row, error in report["failed"]]
 
 
-def _row(entry: Entry) -> dict[str, Any]:
+def concluded_of(report: Mapping[str, Any]) -> Counter[tuple[int, str]]:
+    """Images of a part by label (0 real, 1 generated) and the sign that it was read from."""
+    return Counter({(int(label), str(sign)): int(n) for label, sign, n in report["concluded"]})
+
+
+def _row(entry: Entry, group_by: GroupBy | None) -> dict[str, Any]:
     if isinstance(entry.data, AuthentiscanError):
         raise entry.data
+    assert entry.data is not None
     facts: ImageFacts = decode(entry.data).facts
-    group = entry.group or facts.sha256[:16]
+    told = group_of(entry, group_by) if group_by else None
+    group = told or entry.group or facts.sha256[:16]
     return {
         **entry.extras,
         "path": entry.path,
@@ -153,19 +186,3 @@ def _types() -> dict[str, pa.DataType]:
 
     named = {n: pa.type_for_alias(t) for n, t in {**COLUMNS, **NAMED}.items()}
     return {**named, GROUP_HASH: pa.uint64(), CONTENT_HASH: pa.uint64()}
-
-
-def manifest_path(source: Path, manifest_folder: Path) -> str:
-    """How a manifest in ``manifest_folder`` names ``source``.
-
-    Relative where both lie below one folder other than the root, so that they can move together;
-    absolute otherwise. Always with forward slashes.
-    """
-    source, folder = source.absolute(), manifest_folder.absolute()
-    try:
-        shared = Path(os.path.commonpath([source, folder]))
-    except ValueError:  # different drives
-        return source.as_posix()
-    if shared == Path(shared.anchor):
-        return source.as_posix()
-    return Path(os.path.relpath(source, folder)).as_posix()

@@ -1,147 +1,114 @@
-"""Folders and zip archives as sources: which layout they have, and their images in chunks.
-
-Nothing is copied or unpacked. Names are sorted, so the order never depends on the file system.
-"""
+"""Folders and zip archives as sources: which layout they have, and their images in chunks."""
 
 from __future__ import annotations
 
 import os
-import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import blake2b
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from authentiscan.core.errors import AuthentiscanError, DatasetError
+from authentiscan.core.errors import AuthentiscanError, DatasetError, UsageError
 from authentiscan.datasets.catalog import CATALOG, DataSet
-from authentiscan.datasets.catalog.base import Parts, Place
+from authentiscan.datasets.catalog.base import Place, Placer
 from authentiscan.datasets.facts import Entry, Failure
+from authentiscan.datasets.foldernames import FolderNames, Parts
+from authentiscan.datasets.listing import Beside, Found, walk
 from authentiscan.images.decode import read_source
+from authentiscan.images.endings import IMAGE_ENDINGS
 from authentiscan.manifest.stores import ZipImages
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-IMAGE_ENDINGS = frozenset(
-    {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".avif", ".tif", ".tiff", ".bmp", ".gif",
-     ".mpo", ".heic", ".heif"}
-)  # fmt: skip
 CHUNK_IMAGES = 2000
 CHUNK_BYTES = 256 * 2**20
-_LOOK_AT_FOLDERS = 2000
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """An image file: its path below the root, its size and time, and its place in an archive."""
+class FolderSet:
+    """A folder or zip of images: one image's path of every folder, and what lies beside them."""
 
-    parts: Parts
-    size: int
-    stamp: int
-    member: int | None = None
+    root: Path
+    samples: Mapping[Parts, Parts]
+    beside: Beside
 
+    @classmethod
+    def look(cls, root: Path) -> FolderSet:
+        """Look through ``root``. Raises DatasetError where it cannot be read."""
+        beside = Beside()
+        samples: dict[Parts, Parts] = {}
+        for found in walk(root, beside):
+            samples.setdefault(found.parts[:-1], found.parts)
+        return cls(root, samples, beside)
 
-def walk(root: Path) -> Iterator[Found]:
-    """The image files below a folder or in a zip, sorted; hidden ones and link loops skipped.
-
-    Raises DatasetError where ``root`` cannot be read.
-    """
-    if root.is_dir():
-        yield from _walk_folder(root, (), set())
-    elif zipfile.is_zipfile(root):
-        yield from _walk_zip(root)
-    else:
-        raise DatasetError(f"{root} is neither a folder nor a zip archive")
-
-
-def _walk_folder(folder: Path, parts: Parts, above: set[tuple[int, int]]) -> Iterator[Found]:
-    try:
-        with os.scandir(folder) as listing:
-            entries = sorted((e for e in listing if e.name[0] != "."), key=lambda e: e.name)
-    except OSError as error:
-        raise DatasetError(f"cannot list {folder}: {error.strerror}") from error
-    below = []
-    for entry in entries:
-        if os.path.splitext(entry.name)[1].lower() in IMAGE_ENDINGS and not entry.is_dir():  # noqa: PTH122
-            try:
-                facts = entry.stat()
-                yield Found((*parts, entry.name), facts.st_size, facts.st_mtime_ns)
-            except OSError:  # a dangling link: the reader will say what is wrong with it
-                yield Found((*parts, entry.name), 0, 0)
-        elif entry.is_dir():
-            below.append(entry.name)
-    del entries
-    for name in below:
-        facts = (folder / name).stat()
-        identity = (facts.st_dev, facts.st_ino)
-        if identity not in above:
-            yield from _walk_folder(folder / name, (*parts, name), above | {identity})
+    def names(self, labels: Mapping[str, int] | None = None) -> FolderNames:
+        """The folders, with the user's own words for real (0) and generated (1)."""
+        return FolderNames(self.samples, labels)
 
 
-def _walk_zip(archive: Path) -> Iterator[Found]:
-    stamp = archive.stat().st_mtime_ns
-    members = ZipImages(archive).members
-    for index in sorted(range(len(members)), key=lambda i: members[i].filename):
-        member = members[index]
-        parts = tuple(member.filename.replace("\\", "/").split("/"))
-        hidden = any(p.startswith(".") or p == "__MACOSX" for p in parts)
-        if Path(parts[-1]).suffix.lower() in IMAGE_ENDINGS and not hidden:
-            yield Found(parts, member.file_size, stamp ^ member.CRC, index)
-
-
-def recognize(root: Path) -> DataSet:
-    """The catalog entry whose layout fits most of the folders (first in the catalog on a tie).
-
-    Raises DatasetError where none fits, saying what was found and what would fit.
-    """
-    samples = list(islice(_first_of_each_folder(root), _LOOK_AT_FOLDERS))
-    if not samples:
-        raise DatasetError(f"{root} holds no image files ({', '.join(sorted(IMAGE_ENDINGS))})")
-    best, most = None, 0
-    for entry in CATALOG.values():
-        if entry.place is None:
-            continue
-        places = [p for parts in samples if (p := place_in(entry, root, parts)) is not None]
-        one_class = len({p.label for p in places}) < 2
-        if len(places) > most and not (entry.name == "generators" and one_class):
-            best, most = entry, len(places)
-    if best is None:
-        shown = ", ".join(sorted({"/".join(parts[:-1]) or "." for parts in samples})[:6])
-        raise DatasetError(
-            f"cannot tell real from generated in {root}: its images lie in {shown}. "
-            f"Call the folders real and fake, or name the layout with --as "
-            f"({', '.join(n for n, e in CATALOG.items() if e.place)})"
-        )
-    return best
-
-
-def place_in(entry: DataSet, root: Path, parts: Parts) -> Place | None:
-    """What a path below ``root`` says; where the entry is ``rooted``, with the root's own name.
+def placer_in(entry: DataSet, root: Path, names: FolderNames) -> Placer:
+    """What paths below ``root`` say; where the entry is ``rooted``, with the root's own name.
 
     So one generator's folder of a data set can be organized alone. Other layouts must not look
     there: a root called ``ai`` would make everything below it generated.
     """
-    if entry.place is None:
-        return None
-    return entry.place(parts) or (entry.place((root.stem, *parts)) if entry.rooted else None)
+    place = entry.placer(names)
+    if not entry.rooted:
+        return place
+    return lambda parts: place(parts) or place((root.stem, *parts))
 
 
-def _first_of_each_folder(root: Path) -> Iterator[Parts]:
-    """One image path of every folder that has any."""
-    if not root.is_dir():
-        seen: dict[Parts, Parts] = {}
-        for found in walk(root):
-            seen.setdefault(found.parts[:-1], found.parts)
-        yield from seen.values()
+def recognize(found: FolderSet, names: FolderNames | None = None) -> DataSet:
+    """The catalog entry whose layout fits most of the folders (first in the catalog on a tie).
+
+    Raises DatasetError where none fits, saying what was found and what would fit; UsageError where
+    two folders of one path contradict each other.
+    """
+    names = names or found.names()
+    if not found.samples:
+        endings = ", ".join(sorted(IMAGE_ENDINGS))
+        raise DatasetError(f"{found.root} holds no image files ({endings})")
+    best, most = None, 0
+    both_told = {s.label for folder in names.folders for s in names.signs(folder)[:1]} == {0, 1}
+    for entry in CATALOG.values():
+        if not entry.of_folders or (entry.name == "generators" and both_told):
+            continue
+        placer = placer_in(entry, found.root, names)
+        places = [p for parts in found.samples.values() if (p := placer(parts)) is not None]
+        one_class = len({p.label for p in places}) < 2
+        if len(places) > most and not (entry.name == "generators" and one_class):
+            best, most = entry, len(places)
+    if best is None:
+        shown = ", ".join(sorted({"/".join(folder) or "." for folder in found.samples})[:6])
+        raise DatasetError(
+            f"cannot tell real from generated in {found.root}: its images lie in {shown}. "
+            f"Call the folders real and fake, say --label FOLDER=real and --label "
+            f"FOLDER=generated, or name the layout with --as "
+            f"({', '.join(n for n, e in CATALOG.items() if e.of_folders)})"
+        )
+    refuse_contradictions(found.root, names)
+    return best
+
+
+def refuse_contradictions(root: Path, names: FolderNames) -> None:
+    """Raise UsageError where a folder lies in one that says the opposite, naming both."""
+    contradictions = names.contradictions()
+    if not contradictions:
         return
-    for folder, below, files in os.walk(root, followlinks=False):
-        below[:] = sorted(n for n in below if not n.startswith("."))
-        image = next((f for f in files if Path(f).suffix.lower() in IMAGE_ENDINGS), None)
-        if image is not None:
-            yield (*Path(folder).relative_to(root).parts, image)
+    first = contradictions[0]
+    words = ("real", "generated")
+    more = len(contradictions) - 1
+    raise UsageError(
+        f'{root}: in {first.path} the folder "{first.outer.folder}" says '
+        f'{words[first.outer.label]} and "{first.inner.folder}" in it '
+        f"{words[first.inner.label]}" + (f" ({more} more such folders)" if more else "") + ". "
+        f"Say which one counts: --label {first.outer.folder}={words[first.outer.label]} or "
+        f"--label {first.inner.folder}={words[first.inner.label]}; or name a published layout "
+        "with --as"
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +121,7 @@ class FilesChunk:
     root: str
     prefix: str
     dataset: str
+    layout: str
     generator: str | None
     licence: str | None
     found: tuple[tuple[Found, Place], ...]
@@ -168,7 +136,7 @@ class FilesChunk:
         """Folders have no columns of their own."""
         return {}
 
-    def entries(self) -> Iterator[Entry | Failure]:
+    def entries(self, *, read: bool = True) -> Iterator[Entry | Failure]:
         """The images in the order of their paths, then those that the layout has no place for."""
         for found, place in self.found:
             name = "/".join(found.parts)
@@ -183,7 +151,8 @@ class FilesChunk:
                 label=place.label,
                 generator=_generator(place.generator, self.generator),
                 dataset=self.dataset,
-                data=self._read(found),
+                data=self._read(found) if read else None,
+                because=place.because or f"its place in the layout {self.layout}",
                 split=place.split,
                 group=place.group,
                 licence=self.licence,
@@ -208,8 +177,9 @@ def _archive(path: str, _process: int) -> ZipImages:
 
 
 def folder_chunks(
-    root: Path,
+    found: FolderSet,
     entry: DataSet,
+    names: FolderNames,
     prefix: str,
     dataset: str,
     *,
@@ -217,14 +187,14 @@ def folder_chunks(
     licence: str | None = None,
 ) -> Iterator[FilesChunk]:
     """The images of a folder or zip in ``entry``'s layout, some 2,000 or 256 MiB at a time."""
-    if entry.place is None:
-        raise DatasetError(f"'{entry.name}' is a kind of table, and {root} is a folder")
-    for batch in _batches(walk(root)):
-        places = [(found, place_in(entry, root, found.parts)) for found in batch]
+    placer = placer_in(entry, found.root, names)
+    for batch in _batches(walk(found.root)):
+        places = [(image, placer(image.parts)) for image in batch]
         yield FilesChunk(
-            root=str(root),
+            root=str(found.root),
             prefix=prefix,
             dataset=dataset,
+            layout=entry.name,
             generator=generator,
             licence=licence,
             found=tuple((f, p) for f, p in places if p is not None),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from authentiscan.core.files import whole_path
 from authentiscan.datasets.facts import CONTENT_HASH, GROUP_HASH, NAMED
 from authentiscan.manifest.split import (
     U64,
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
 
 _SEPARATOR = "\x1f"
 _ROW_GROUP = 50_000
+METADATA = b"authentiscan"
+"""Key of the metadata in which a manifest says how it was made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,17 +165,26 @@ def _names_of(parts: Sequence[Path], hashes: set[int]) -> dict[int, str]:
     return names
 
 
-def join_parts(parts: Sequence[Path], plan: Plan, target: Path) -> None:
-    """Write the manifest from its parts, replacing ``target`` only once it is whole."""
+def join_parts(
+    parts: Sequence[Path], plan: Plan, target: Path, said: Mapping[str, Any] | None = None
+) -> None:
+    """Write the manifest from its parts, replacing ``target`` only once it is whole.
+
+    said: what is to be kept of the whole, as JSON in the table's metadata under `METADATA`.
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     schema = _schema(parts)
-    partial = target.with_name(target.name + ".partial")
-    with pq.ParquetWriter(partial, schema, compression="zstd") as writer:
+    if said is not None:
+        schema = schema.with_metadata({METADATA: json.dumps(said)})
+    with (
+        whole_path(target) as partial,
+        pq.ParquetWriter(partial, schema, compression="zstd") as writer,
+    ):
         for batch in _gathered(_finished(parts, plan, schema), _ROW_GROUP):
-            writer.write_table(pa.concat_tables(batch).combine_chunks(), row_group_size=_ROW_GROUP)
-    partial.replace(target)
+            table = pa.concat_tables(batch).combine_chunks().cast(schema)
+            writer.write_table(table, row_group_size=_ROW_GROUP)
 
 
 def _finished(parts: Sequence[Path], plan: Plan, schema: pa.Schema) -> Iterator[pa.Table]:

@@ -10,69 +10,49 @@ from __future__ import annotations
 import json
 import shutil
 import signal
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import chain, islice
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
 
 from authentiscan.core.errors import DatasetError, MissingExtraError, UsageError
-from authentiscan.datasets import catalog
+from authentiscan.core.files import refuse_inputs, whole_text
 from authentiscan.datasets.facts import (
     Chunk,
     Failure,
+    GroupBy,
+    concluded_of,
     failures_of,
-    manifest_path,
     part_report,
     write_part,
 )
-from authentiscan.datasets.folders import folder_chunks, recognize, walk
+from authentiscan.datasets.frames import TornFrames, torn_frames
+from authentiscan.datasets.inputs import Input, chunks_of
+from authentiscan.datasets.listing import PARTS_ENDING, Beside
 from authentiscan.datasets.merge import join_parts, plan_splits
-from authentiscan.datasets.tables import is_table, table_chunks
 from authentiscan.manifest.split import DEFAULT_FRACTIONS, HoldOut, check_fractions
 from authentiscan.manifest.table import Manifest
 
 Progress = Callable[[int, int | None], None]
 """Called with the images seen so far and the total, None while that is not known."""
 
-_PART_VERSION = 1
-
-
-@dataclass(frozen=True, slots=True)
-class Input:
-    """A folder, zip, Parquet table, CSV list or manifest to organize.
-
-    layout: a catalog name; None: found out from the folder names. dataset: in place of the data
-    set's or the folder's name. generator: for generated images whose generator nothing tells.
-    labels: label values of a table -> 0 real, 1 generated, where they do not say it themselves.
-    """
-
-    path: Path
-    layout: str | None = None
-    dataset: str | None = None
-    generator: str | None = None
-    labels: Mapping[str, int] = field(default_factory=dict)
-
-    @classmethod
-    def parse(cls, text: str, **options: Any) -> Input:
-        """Read ``PATH`` or ``NAME=PATH``, NAME being a catalog name."""
-        name, equals, path = text.partition("=")
-        if equals and name in catalog.CATALOG:
-            return cls(Path(path), **{**options, "layout": name})
-        return cls(Path(text), **options)
+_PART_VERSION = 2
 
 
 @dataclass(frozen=True, slots=True)
 class Organized:
     """What `organize` made.
 
-    failures: a JSON-lines file with every image left out (path, row, error), None where there is
-    none.
+    failed: images and folders that could not be read. failures: a JSON-lines file with every one
+    of them (path, row, error), None where there is none.
     joined: images whose group was merged with another because their bytes are equal.
+    concluded: images by label (0 real, 1 generated) and the sign that it was read from.
+    left_out: files that are no images, or not read, by reason.
+    torn: numbered images that the split parts.
     """
 
     path: Path
@@ -80,6 +60,9 @@ class Organized:
     failed: int
     failures: Path | None
     joined: int
+    concluded: Counter[tuple[int, str]]
+    left_out: Counter[str]
+    torn: TornFrames | None
 
     def manifest(self) -> Manifest:
         """The manifest, read back."""
@@ -94,6 +77,7 @@ def organize(
     seed: int = 0,
     hold_out: Sequence[HoldOut] = (),
     own_split: bool = False,
+    group_by: GroupBy | None = None,
     processes: int = 2,
     progress: Progress | None = None,
 ) -> Organized:
@@ -101,10 +85,12 @@ def organize(
 
     Splits are stratified by data set and generator, keep groups and equal images together and do
     not depend on the order of files or rows (see `split.assign`). Interrupted, it is resumed by
-    calling it again: finished parts wait in ``<out>.parts``.
+    calling it again: finished parts wait in ``<out>.parts``. group_by: what images must share to
+    stay in one split, in place of what their source says (see `facts.group_of`). What was concluded
+    and left out stands in the manifest's metadata too.
 
     Raises DatasetError for inputs that cannot be read or hold no image, UsageError for options that
-    cannot work.
+    cannot work and for inputs that contradict themselves.
     """
     _check_pyarrow()
     shares = check_fractions(fractions)
@@ -114,65 +100,44 @@ def organize(
     sources = [i if isinstance(i, Input) else Input.parse(str(i)) for i in inputs]
     if not sources:
         raise UsageError("no inputs; give at least one folder, zip, Parquet table or CSV list")
-    parts_folder = target.with_name(target.name + ".parts")
+    refuse_inputs(target, [s.path.expanduser() for s in sources])
+    parts_folder = target.with_name(target.name + PARTS_ENDING)
     parts_folder.mkdir(parents=True, exist_ok=True)
-    chunks = (chunk for source in sources for chunk in chunks_of(source, target.parent))
-    parts = read_facts(chunks, parts_folder, processes=processes, progress=progress)
-    failures = [f for part in parts for f in failures_of(part_report(part) or {"failed": []})]
+    beside = Beside()
+    chunks = (chunk for source in sources for chunk in chunks_of(source, target.parent, beside))
+    parts = read_facts(
+        chunks, parts_folder, group_by=group_by, processes=processes, progress=progress
+    )
+    reports = [part_report(part) or {"failed": [], "concluded": []} for part in parts]
+    failures = [*beside.unreadable, *(f for report in reports for f in failures_of(report))]
+    concluded = sum((concluded_of(report) for report in reports), Counter())
     plan = plan_splits(parts, shares, seed, hold_out, own_split=own_split)
     if not len(plan.codes):
         why = f"; the first of {len(failures)}: {failures[0].error}" if failures else ""
         raise DatasetError(f"no image could be read in {[str(s.path) for s in sources]}{why}")
-    join_parts(parts, plan, target)
+    said = {"concluded": [[*k, n] for k, n in concluded.items()], "left_out": beside.left_out}
+    join_parts(parts, plan, target, said)
     listing = _write_failures(failures, target)
     shutil.rmtree(parts_folder)
-    return Organized(target, len(plan.codes), len(failures), listing, plan.joined)
-
-
-def chunks_of(source: Input, manifest_folder: Path) -> Iterator[Chunk]:
-    """The chunks of one input. Raises DatasetError where it is absent or nothing recognizes it."""
-    path = source.path.expanduser()
-    if not path.exists():
-        raise DatasetError(f"there is no {path}; give a folder, zip, Parquet table or CSV list")
-    path = path.resolve()
-    entry = catalog.find(source.layout) if source.layout else None
-    named = source.dataset or (entry.name if entry and not entry.layout else None)
-    options: dict[str, Any] = {"generator": source.generator}
-    if entry and not entry.layout:
-        options["licence"] = entry.licence
-        if len(entry.generators) == 1:
-            options["generator"] = source.generator or entry.generators[0]
-    if path.is_file() and is_table(path):
-        yield from table_chunks(
-            path, manifest_folder, named or path.stem, labels=source.labels, **options
-        )
-        return
-    if path.is_dir() and next(walk(path), None) is None:
-        yield from _chunks_of_files_within(source, path, manifest_folder)
-        return
-    entry = entry or recognize(path)
-    if not entry.layout:
-        options["licence"] = entry.licence
-    name = named or (path.stem if entry.layout else entry.name)
-    yield from folder_chunks(path, entry, manifest_path(path, manifest_folder), name, **options)
-
-
-def _chunks_of_files_within(source: Input, folder: Path, manifest_folder: Path) -> Iterator[Chunk]:
-    """A folder without image files: its tables (a Hugging Face data set), else its zips."""
-    files = sorted(p for p in folder.rglob("*") if p.is_file() and not _hidden(p, folder))
-    held = [p for p in files if p.suffix.lower() == ".parquet"] or [
-        p for p in files if p.suffix.lower() == ".zip"
-    ]
-    if not held:
-        raise DatasetError(f"{folder} holds no image files, Parquet tables or zip archives")
-    name = source.dataset or (None if source.layout else folder.name)
-    for path in held:
-        inner = Input(path, source.layout, name, source.generator, source.labels)
-        yield from chunks_of(inner, manifest_folder)
+    return Organized(
+        target,
+        rows=len(plan.codes),
+        failed=len(failures),
+        failures=listing,
+        joined=plan.joined,
+        concluded=concluded,
+        left_out=beside.left_out,
+        torn=torn_frames(Manifest.read(target)),
+    )
 
 
 def read_facts(
-    chunks: Iterable[Chunk], folder: Path, *, processes: int, progress: Progress | None = None
+    chunks: Iterable[Chunk],
+    folder: Path,
+    *,
+    group_by: GroupBy | None = None,
+    processes: int,
+    progress: Progress | None = None,
 ) -> list[Path]:
     """Write the facts of every chunk into ``folder``; parts that are there already are kept.
 
@@ -192,10 +157,10 @@ def read_facts(
         for number, chunk in enumerate(chunks):
             part = folder / f"part-{number:06d}.parquet"
             parts.append(part)
-            key = f"{_PART_VERSION}:{chunk.key}"
+            key = f"{_PART_VERSION}:{group_by}:{chunk.key}"
             report = part_report(part)
             if report is None or report.get("key") != key:
-                yield chunk, part, key
+                yield chunk, part, key, group_by
             else:
                 tell(report["rows"] + len(report["failed"]))
 
@@ -208,7 +173,7 @@ def read_facts(
     return parts
 
 
-_Work = tuple[Chunk, Path, str]
+_Work = tuple[Chunk, Path, str, GroupBy | None]
 
 
 def _write(work: _Work) -> int:
@@ -249,15 +214,11 @@ def _write_failures(failures: Sequence[Failure], target: Path) -> Path | None:
     listing.unlink(missing_ok=True)
     if not failures:
         return None
-    with listing.open("w", encoding="utf-8") as stream:
+    with whole_text(listing) as stream:
         for failure in failures:
             line = {"path": failure.path, "row": failure.row, "error": failure.error}
             stream.write(json.dumps(line) + "\n")
     return listing
-
-
-def _hidden(path: Path, root: Path) -> bool:
-    return any(p.startswith(".") for p in path.relative_to(root).parts)
 
 
 def _check_pyarrow() -> None:

@@ -21,22 +21,24 @@ from authentiscan.core.errors import (
     ManifestError,
     MissingExtraError,
 )
-from authentiscan.datasets.catalog.base import SPLIT_NAMES, label_of
-from authentiscan.datasets.facts import FACTS, MORE_FACTS, Entry, Failure, manifest_path
+from authentiscan.datasets.facts import FACTS, MORE_FACTS, Entry, Failure
+from authentiscan.datasets.foldernames import SPLIT_WORDS, label_of
+from authentiscan.datasets.labelsigns import FLAGS, TRUTH, check_labels
 from authentiscan.images.decode import read_source
 from authentiscan.manifest.stores import ImageStore, image_column, open_store
-from authentiscan.manifest.table import COLUMNS
+from authentiscan.manifest.table import COLUMNS, REQUIRED, manifest_path
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 CHUNK_ROWS = 2000
 READ_ROWS = 256
+_NOT_READ = object()
 # What a column is called in tables met in the wild; the first that is there counts.
 ROLES: Mapping[str, tuple[str, ...]] = {
     "path": ("path", "file", "file_name", "filename", "filepath", "image_path"),
     "row": ("row",),
-    "label": ("label", "labels", "is_generated", "is_fake", "is_ai", "class", "target"),
+    "label": ("label", "labels", *FLAGS, "class", "target"),
     "generator": ("generator", "model", "generator_name", "model_name"),
     "dataset": ("dataset",),
     "split": ("split",),
@@ -55,7 +57,8 @@ class TableFacts:
     place: how the manifest names the table, or, where rows name files, the manifest's folder.
     roles: role -> column. kept: own column -> its name in the manifest. names: column -> names of
     its integer classes. labels: the user's own reading of label values, as (value, 0 or 1). split:
-    the split that the file's name says.
+    the split that the file's name says. image, image_path: the column of images, and whether it
+    has their names.
     """
 
     source: str
@@ -68,6 +71,7 @@ class TableFacts:
     kept: Mapping[str, str]
     labels: tuple[tuple[str, int], ...] = ()
     image: str | None = None
+    image_path: bool = False
     split: str | None = None
 
     def label(self, value: Any) -> int:
@@ -76,10 +80,12 @@ class TableFacts:
         for text, label in self.labels:
             if text in (str(value), str(named)):
                 return label
+        if FLAGS.get(self.roles["label"].lower()) == 0 and str(named).lower() in TRUTH:
+            return 1 - TRUTH[str(named).lower()]
         if isinstance(named, str):
             found = label_of(named)
-            if found is None and named in ("0", "1"):
-                found = int(named)
+            if found is None:
+                found = TRUTH.get(named.lower())
             if found is not None:
                 return found
         elif named in (0, 1):
@@ -88,6 +94,12 @@ class TableFacts:
             f"{self.source}: label {named!r} does not say real or generated; "
             f"tell with --label '{named}=real' or --label '{named}=generated'"
         )
+
+    def _because(self, value: Any) -> str:
+        named = self.class_name("label", value)
+        shown = f"{value} ({named})" if named != value else str(value)
+        told = {text for text, _ in self.labels} & {str(value), str(named)}
+        return f"the column {self.roles['label']} = {shown}" + (", as --label says" if told else "")
 
     def class_name(self, role: str, value: Any) -> Any:
         """The name of an integer class where the file gives names, else the value as it is."""
@@ -107,8 +119,9 @@ class TableFacts:
             label=label,
             generator=str(generator or "unknown"),
             dataset=str(self.class_name("dataset", said.get("dataset")) or self.dataset),
-            data=ManifestError("not read"),
-            split=SPLIT_NAMES.get(split),
+            data=None,
+            because=self._because(said.get("label")),
+            split=SPLIT_WORDS.get(split),
             group=_text(said.get("group")),
             licence=_text(said.get("licence")) or self.licence,
             confidence=_text(said.get("confidence")),
@@ -116,15 +129,18 @@ class TableFacts:
         )
 
 
-def kept_columns(columns: Iterable[str], used: Collection[str | None]) -> dict[str, str]:
+def kept_columns(
+    columns: Iterable[str], used: Collection[str | None], *, facts: bool = False
+) -> dict[str, str]:
     """A table's own columns that the manifest keeps, and what they are called there.
 
-    Facts are read from the bytes, so a table's own are dropped; its ``format`` is kept as
-    ``source_format``, for tables that store images otherwise than they were found.
+    Facts are read from the bytes, so a table's own are dropped unless ``facts``; its ``format`` is
+    kept as ``source_format``, for tables that store images otherwise than they were found.
     """
-    own = [c for c in columns if c not in used and not c.startswith("__")]
-    kept = {c: c for c in own if c not in _RESERVED}
-    if "format" in own and "source_format" not in own:
+    # A column without a name is the index that pandas writes.
+    own = [c for c in columns if c not in used and c.strip() and not c.startswith("__")]
+    kept = {c: c for c in own if c not in _RESERVED or (facts and c in FACTS)}
+    if not facts and "format" in own and "source_format" not in own:
         kept["format"] = "source_format"
     return kept
 
@@ -149,11 +165,11 @@ class RowGroupChunk:
         """The table's scalar columns that are kept."""
         return dict(self.types)
 
-    def entries(self) -> Iterator[Entry | Failure]:
+    def entries(self, *, read: bool = True) -> Iterator[Entry | Failure]:
         """The rows in order; a few hundred images are in memory at a time."""
         number = self.first
         try:
-            for row in self._rows():
+            for row in self._rows(read):
                 yield self._entry(row, number)
                 number += 1
         except (OSError, ValueError) as error:
@@ -161,8 +177,12 @@ class RowGroupChunk:
             for rest in range(number, self.first + self.rows):
                 yield Failure(self.facts.place, rest, why)
 
-    def _rows(self) -> Iterator[dict[str, Any]]:
-        columns = [*self.facts.roles.values(), *self.facts.kept, self.facts.image]
+    def _rows(self, read: bool) -> Iterator[dict[str, Any]]:
+        columns = [*self.facts.roles.values(), *self.facts.kept]
+        if read:
+            columns.append(str(self.facts.image))
+        elif self.facts.image_path:
+            columns.append(f"{self.facts.image}.path")
         for batch in _table(self.facts.source).iter_batches(
             READ_ROWS, row_groups=[self.group], columns=columns, use_threads=False
         ):
@@ -170,15 +190,16 @@ class RowGroupChunk:
 
     def _entry(self, row: dict[str, Any], number: int) -> Entry | Failure:
         facts = self.facts
-        image = row.pop(facts.image or "image")
+        image = row.pop(str(facts.image), _NOT_READ)
         if row.get(facts.roles["label"]) is None:
             return Failure(facts.place, number, "the row has no label")
         entry = facts.entry(row, facts.place, number)
         if isinstance(image, dict):
             if image.get("path") and "name" not in facts.roles:
                 entry.name = str(image["path"])
-            image = image.get("bytes")
-        entry.data = image if image is not None else ManifestError("the row holds no image")
+            image = image.get("bytes", _NOT_READ)
+        if image is not _NOT_READ:
+            entry.data = image if image is not None else ManifestError("the row holds no image")
         return entry
 
 
@@ -200,7 +221,7 @@ class ListChunk:
         """The list's own columns."""
         return dict(self.types)
 
-    def entries(self) -> Iterator[Entry | Failure]:
+    def entries(self, *, read: bool = True) -> Iterator[Entry | Failure]:
         """The rows in order."""
         root = Path(self.facts.source).parent
         for row in self.rows:
@@ -210,15 +231,17 @@ class ListChunk:
                 yield Failure(str(said or self.facts.source), None, lacks)
                 continue
             try:
-                yield self._entry(row, root / str(said))
+                yield self._entry(row, root / str(said), read)
             except ValueError as error:  # a row that is no number, a path no system can have
                 yield Failure(str(said), None, str(error))
 
-    def _entry(self, row: Mapping[str, Any], target: Path) -> Entry:
+    def _entry(self, row: Mapping[str, Any], target: Path, read: bool) -> Entry:
         said = row.get(self.facts.roles.get("row", ""))
         number = None if said in (None, "") else int(said)
         path = manifest_path(target, Path(self.facts.place))
         entry = self.facts.entry(row, path, number)
+        if not read:
+            return entry
         try:
             entry.data = read_source(target) if number is None else _store(str(target)).read(number)
         except AuthentiscanError as error:
@@ -252,10 +275,12 @@ def table_chunks(
     generator: str | None = None,
     licence: str | None = None,
     labels: Mapping[str, int] | None = None,
+    facts: bool = False,
 ) -> Iterator[RowGroupChunk | ListChunk]:
     """The rows of a Parquet table, a CSV list or a manifest: a row group or 2,000 rows at a time.
 
-    Raises DatasetError where the columns do not tell images or labels.
+    facts: keep what the table says of width, height, format and so on. Raises DatasetError where
+    the columns do not tell images or labels, UsageError where they contradict each other.
     """
     shared: dict[str, Any] = {
         "source": str(path),
@@ -279,27 +304,38 @@ def table_chunks(
     image = image_column(schema)
     roles = _roles(path, schema.names, "image bytes" if image else None)
     scalars = _scalars(schema)
-    kept = kept_columns(scalars, {*roles.values(), image})
+    kept = kept_columns(scalars, {*roles.values(), image}, facts=facts)
     types = {name: scalars[column] for column, name in kept.items()}
-    facts = TableFacts(
+    known = TableFacts(
         **shared,
         place=manifest_path(path, manifest_folder) if image else str(manifest_folder),
         roles=roles,
         names=_class_names(schema),
         kept=kept,
         image=image,
+        image_path=image is not None and _has_path(schema.field(image).type),
         split=_split_of_file(path),
     )
+    columns = [*roles.values(), *kept]
+    if not set(REQUIRED) <= set(schema.names):  # the labels of a manifest are settled
+        batches = table.iter_batches(CHUNK_ROWS, columns=columns)
+        _check(known, (row for batch in batches for row in batch.to_pylist()))
     if image:
         first = 0
         for group in range(table.num_row_groups):
             rows = table.metadata.row_group(group).num_rows
-            yield RowGroupChunk(facts, group, first, rows, stamp, types)
+            yield RowGroupChunk(known, group, first, rows, stamp, types)
             first += rows
         return
-    columns = [*roles.values(), *kept]
     for batch in table.iter_batches(CHUNK_ROWS, columns=columns):
-        yield ListChunk(facts, tuple(batch.to_pylist()), stamp, types)
+        yield ListChunk(known, tuple(batch.to_pylist()), stamp, types)
+
+
+def _check(facts: TableFacts, rows: Iterable[Mapping[str, Any]]) -> None:
+    told = [text for text, _ in facts.labels]
+    names = facts.names.get(facts.roles["label"], ())
+    told += [str(i) for i, name in enumerate(names) if name in told]
+    check_labels(facts.source, rows, facts.roles, facts.label, told)
 
 
 def _csv_chunks(
@@ -308,24 +344,42 @@ def _csv_chunks(
     import pyarrow as pa
 
     try:
-        with path.open(newline="", encoding="utf-8-sig") as stream:
-            reader = csv.DictReader(stream)
-            header = list(reader.fieldnames or [])
-            roles = _roles(path, header, None)
-            kept = kept_columns(header, roles.values())
-            facts = TableFacts(
-                **shared, place=str(manifest_folder), roles=roles, names={}, kept=kept
-            )
-            types = dict.fromkeys(kept.values(), pa.string())
-            rows = ({k: v or None for k, v in row.items() if k is not None} for row in reader)
-            while batch := tuple(islice(rows, CHUNK_ROWS)):
-                yield ListChunk(facts, batch, stamp, types)
+        header = _csv_header(path)
+        roles = _roles(path, header, None)
+        kept = kept_columns(header, roles.values())
+        facts = TableFacts(**shared, place=str(manifest_folder), roles=roles, names={}, kept=kept)
+        wanted = {*roles.values(), *kept}
+        _check(facts, _csv_rows(path, wanted))
+        types = dict.fromkeys(kept.values(), pa.string())
+        rows = _csv_rows(path, wanted)
+        while batch := tuple(islice(rows, CHUNK_ROWS)):
+            yield ListChunk(facts, batch, stamp, types)
     except (UnicodeDecodeError, csv.Error) as error:
         raise DatasetError(f"{path}: not a UTF-8 CSV: {error}") from error
 
 
+def _csv_header(path: Path) -> list[str]:
+    with path.open(newline="", encoding="utf-8-sig") as stream:
+        return list(csv.DictReader(stream).fieldnames or [])
+
+
+def _csv_rows(path: Path, wanted: Collection[str]) -> Iterator[dict[str, str | None]]:
+    with path.open(newline="", encoding="utf-8-sig") as stream:
+        for row in csv.DictReader(stream):
+            yield {k: v or None for k, v in row.items() if k in wanted}
+
+
+def lists_images(path: Path) -> bool:
+    """Whether a CSV has the columns of a list of images."""
+    try:
+        _roles(path, _csv_header(path), None)
+    except (AuthentiscanError, UnicodeDecodeError, csv.Error):
+        return False
+    return True
+
+
 def _roles(path: Path, columns: list[str], images: str | None) -> dict[str, str]:
-    lower = {c.lower(): c for c in reversed(columns)}
+    lower = {c.strip().lower(): c for c in reversed(columns)}
     roles = {
         role: next(lower[n] for n in names if n in lower)
         for role, names in ROLES.items()
@@ -371,9 +425,16 @@ def _class_names(schema: pa.Schema) -> dict[str, tuple[str, ...]]:
         return {}
 
 
+def _has_path(kind: pa.DataType) -> bool:
+    """Whether a column of images is a struct with their names, as the `datasets` library writes."""
+    import pyarrow as pa
+
+    return bool(pa.types.is_struct(kind)) and kind.get_field_index("path") >= 0
+
+
 def _split_of_file(path: Path) -> str | None:
     """``train-00000-of-00003.parquet`` says train; other names say nothing."""
-    return SPLIT_NAMES.get(path.stem.split("-")[0].lower())
+    return SPLIT_WORDS.get(path.stem.split("-")[0].lower())
 
 
 def _text(value: Any) -> str | None:

@@ -12,6 +12,7 @@ import numpy as np
 
 from authentiscan.core.errors import MetricError, UsageError
 from authentiscan.core.records import Record
+from authentiscan.datasets.open import NamedData
 from authentiscan.evaluation.adapters import Candidate, read_scores
 from authentiscan.evaluation.evaluate import data_facts
 from authentiscan.evaluation.harness import Progress, score_panel
@@ -19,7 +20,6 @@ from authentiscan.evaluation.protocol import Treatment, named
 from authentiscan.evaluation.records import DataFacts, Settings, Slice
 from authentiscan.evaluation.scores import ScoreTable
 from authentiscan.evaluation.slices import Measuring, Options, Slicer, no_intervals
-from authentiscan.evaluation.sources import DataSource
 from authentiscan.manifest.table import Manifest
 from authentiscan.metrics import curves
 from authentiscan.metrics.bootstrap import Estimate
@@ -113,7 +113,7 @@ Tables: TypeAlias = dict[tuple[str, str], dict[str, ScoreTable]]
 
 def compare(
     candidates: Sequence[Candidate],
-    sources: Sequence[DataSource],
+    sources: Sequence[NamedData],
     *,
     protocols: Sequence[str] = ("raw", "matched"),
     options: Options | None = None,

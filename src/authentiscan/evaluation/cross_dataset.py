@@ -17,6 +17,7 @@ import numpy as np
 from authentiscan.core.csv_cells import defused_row
 from authentiscan.core.errors import UsageError
 from authentiscan.core.records import Record
+from authentiscan.datasets.open import NamedData
 from authentiscan.evaluation.adapters import Candidate
 from authentiscan.evaluation.evaluate import data_facts, worst_mistakes
 from authentiscan.evaluation.harness import Progress, score_panel
@@ -24,7 +25,6 @@ from authentiscan.evaluation.protocol import named
 from authentiscan.evaluation.records import DataFacts, Mistake, Settings
 from authentiscan.evaluation.scores import ScoreTable
 from authentiscan.evaluation.slices import Measuring, Options
-from authentiscan.evaluation.sources import DataSource
 from authentiscan.metrics.bootstrap import Estimate, Resampler, interval, replicates
 from authentiscan.metrics.ranking import Floats, Ranking
 
@@ -110,7 +110,7 @@ class CrossEvaluation(Record):
 
 def cross_evaluate(
     candidates: Sequence[Candidate],
-    sources: Sequence[DataSource],
+    sources: Sequence[NamedData],
     *,
     home: Mapping[str, str] | None = None,
     left_out: Mapping[str, str] | None = None,
@@ -253,7 +253,7 @@ def _draws(table: ScoreTable, threshold: float, how: Measuring, *, seed: int) ->
 
 def _left_out(
     candidates: Sequence[Candidate],
-    sources: Sequence[DataSource],
+    sources: Sequence[NamedData],
     tables: Mapping[tuple[str, str], ScoreTable],
     left_out: Mapping[str, str],
     how: Measuring,

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 CACHE_BYTES = 256 * 2**20
 MEMBER_LIMIT = 128 * 2**20
 _ZIP_ENDINGS = frozenset({".zip"})
+_UNPACKING = (OSError, RuntimeError, NotImplementedError, zipfile.BadZipFile, zlib.error)
 
 
 class ImageStore(Protocol):
@@ -108,23 +109,22 @@ class ZipImages:
 
     def read(self, row: int) -> bytes:
         """Bytes of one member, checked against its checksum and never more than 128 MiB."""
+        data = self.head(row, MEMBER_LIMIT + 1)
+        if len(data) > MEMBER_LIMIT:
+            name = self.members[row].filename
+            raise ManifestError(f"{name}: unpacks to more than {MEMBER_LIMIT} bytes")
+        return data
+
+    def head(self, row: int, count: int) -> bytes:
+        """The first bytes of one member, ``count`` at most."""
         if not 0 <= row < len(self.members):
             raise ManifestError(f"row {row} is outside the archive's {len(self.members)} members")
         member = self.members[row]
         try:
             with self._archive.open(member) as stream:
-                data = stream.read(MEMBER_LIMIT + 1)
-        except (
-            OSError,
-            RuntimeError,
-            NotImplementedError,
-            zipfile.BadZipFile,
-            zlib.error,
-        ) as error:
+                return stream.read(count)
+        except _UNPACKING as error:
             raise ManifestError(f"{member.filename}: cannot be unpacked: {error}") from error
-        if len(data) > MEMBER_LIMIT:
-            raise ManifestError(f"{member.filename}: unpacks to more than {MEMBER_LIMIT} bytes")
-        return data
 
 
 def image_column(schema: pa.Schema) -> str | None:

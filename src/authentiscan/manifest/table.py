@@ -18,7 +18,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from authentiscan.core.errors import AuthentiscanError, ManifestError, MissingExtraError
+from authentiscan.core.errors import AuthentiscanError, ManifestError
+from authentiscan.core.files import whole_path
+from authentiscan.manifest.parquet import (
+    open_parquet,
+    pointing_at,
+    pyarrow_parquet,
+    with_column,
+)
 from authentiscan.manifest.stores import ImageStore, open_store
 
 if TYPE_CHECKING:
@@ -90,27 +97,53 @@ class Manifest:
 
     @classmethod
     def read(cls, path: Path | str) -> Manifest:
-        """Read a manifest from a Parquet file. Raises ManifestError where it cannot be read."""
-        pq = _pyarrow_parquet()
-        source = Path(path)
-        if not source.is_file():
-            raise ManifestError(
-                f"no manifest at {source}; make one with: authentiscan data organize"
-            )
+        """Read a manifest from a Parquet file. Raises ManifestError where it cannot be read.
+
+        Images that stand in the file itself stay there and are read a row group at a time.
+        """
+        file = open_parquet(path)
+        source = Path(path).resolve()
+        own = file.schema_arrow.names
         try:
-            table = pq.read_table(source, memory_map=True)
-        except Exception as error:
-            raise ManifestError(f"{source} is no readable Parquet table: {error}") from error
-        return cls(table, source.resolve().parent)
+            table = file.read([name for name in own if name != "image"])
+            if "image" in own:
+                table = pointing_at(table, file, source.name)
+        except (OSError, ValueError) as error:
+            raise ManifestError(f"{path} is no readable Parquet table: {error}") from error
+        return cls(table, source.parent)
 
     def write(self, path: Path | str) -> None:
-        """Write the manifest as Parquet (zstd), replacing the file only once it is whole."""
-        pq = _pyarrow_parquet()
+        """Write the manifest as Parquet (zstd), replacing the file only once it is whole.
+
+        Its paths are rewritten so that they hold from there. Raises UsageError where the file is
+        one that the images lie in.
+        """
+        pq = pyarrow_parquet()
         target = Path(path)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        partial = target.with_name(target.name + ".partial")
-        pq.write_table(self.table, partial, compression="zstd")
-        partial.replace(target)
+        moved = self._moved_to(target.absolute().parent)
+        with whole_path(target, inputs=self._stored_in(target.name)) as partial:
+            pq.write_table(moved.table, partial, compression="zstd")
+
+    def _moved_to(self, folder: Path) -> Manifest:
+        import pyarrow as pa
+
+        known = self.root != Path()  # a table made by hand lies nowhere yet: its paths stay
+        if "path" not in self.table.column_names or not known or folder == self.root.absolute():
+            return self
+        coded = self.table["path"].combine_chunks().dictionary_encode()
+        moved = [
+            None if old is None else manifest_path(self.root / old, folder)
+            for old in coded.dictionary.to_pylist()
+        ]
+        paths = pa.array(moved, pa.string()).take(coded.indices)
+        return Manifest(with_column(self.table, "path", paths), folder)
+
+    def _stored_in(self, name: str) -> list[Path]:
+        """Tables and archives that images lie in, and images that are called ``name``."""
+        paths, rows = self.column("path"), self.column("row")
+        places = {p for p, row in zip(paths, rows, strict=True) if p and row is not None}
+        places |= {p for p in paths if p and p.endswith(name)}
+        return [self.root / p for p in sorted(places)]
 
     def __len__(self) -> int:
         return int(self.table.num_rows)
@@ -199,11 +232,15 @@ class Manifest:
         import pyarrow as pa
 
         kind = pa.type_for_alias(COLUMNS[name]) if name in COLUMNS else None
-        column = pa.array(values, type=kind)
-        table = self.table
-        if name in table.column_names:
-            return self._with(table.set_column(table.column_names.index(name), name, column))
-        return self._with(table.append_column(name, column))
+        return self._with(with_column(self.table, name, pa.array(values, type=kind)))
+
+    def codes(self, name: str) -> tuple[NDArray[np.int64], list[Any]]:
+        """Column ``name`` as whole numbers (N,) and the values they stand for; null is -1."""
+        if name not in self.table.column_names:
+            return np.full(len(self), -1, dtype=np.int64), []
+        coded = self.table[name].combine_chunks().dictionary_encode()
+        numbers = coded.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
+        return numbers, coded.dictionary.to_pylist()
 
     def sha256(self) -> str:
         """Hash of what the rows say: labels, groups, splits and images, not where they lie.
@@ -229,9 +266,17 @@ class Manifest:
         return other
 
 
-def _pyarrow_parquet() -> Any:
+def manifest_path(source: Path, manifest_folder: Path) -> str:
+    """How a manifest in ``manifest_folder`` names the file ``source``.
+
+    Relative where both lie below one folder other than the root, so that they can move together;
+    absolute otherwise. Always with forward slashes.
+    """
+    source, folder = source.absolute(), manifest_folder.absolute()
     try:
-        import pyarrow.parquet as pq
-    except ImportError as error:
-        raise MissingExtraError("reading and writing manifests", "data") from error
-    return pq
+        shared = Path(os.path.commonpath([source, folder]))
+    except ValueError:  # different drives
+        return source.as_posix()
+    if shared == Path(shared.anchor):
+        return source.as_posix()
+    return Path(os.path.relpath(source, folder)).as_posix()

@@ -193,13 +193,13 @@ class CrossStep(_Measured):
 
     def run(self, reporter: Reporter) -> None:
         """Score and measure; scores are kept, so that an interrupted run goes on."""
+        from authentiscan.datasets.open import NamedData
         from authentiscan.evaluation.adapters import open_candidate
         from authentiscan.evaluation.cross_dataset import cross_evaluate
         from authentiscan.evaluation.cross_page import write_cross_evaluation
         from authentiscan.evaluation.slices import Options
-        from authentiscan.evaluation.sources import DataSource
 
-        sources = [DataSource(name, part.test()) for name, part in self.data.items()]
+        sources = [NamedData(name, part.test()) for name, part in self.data.items()]
         found = cross_evaluate(
             [open_candidate(f"{d.name}={d.bundle}") for d in self.detectors],
             sources,

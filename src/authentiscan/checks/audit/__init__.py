@@ -1,6 +1,6 @@
 """Can a model cheat? How well facts that must not matter tell the label, and what removes them.
 
-audited = Auditor(after=["jpeg:quality=90"], matched=True)(open_manifest("data.parquet"))
+audited = Auditor(after=["jpeg:quality=90"], matched=True)(open_data("data.parquet"))
 audited.report.findings      # in plain words
 audited.matched              # a manifest in which the facts are the same for both classes
 """

@@ -14,7 +14,6 @@ from authentiscan.checks.audit.findings import findings
 from authentiscan.checks.audit.matching import LEVELS, matched_manifest, plan
 from authentiscan.checks.audit.records import Audit, Matching, Measured
 from authentiscan.checks.audit.shortcuts import measure_shortcut
-from authentiscan.checks.verify.source import codes
 from authentiscan.checks.verify.sweep import sweep
 from authentiscan.core.errors import DatasetError
 from authentiscan.images.degrade import Chain
@@ -138,7 +137,7 @@ class Auditor:
                 values[len(kept)] = one.values
                 kept.append(one.row)
         found = np.asarray(kept, dtype=np.int64)
-        groups, _ = codes(manifest, "group")
+        groups, _ = manifest.codes("group")
         # Rows without a group are groups of their own.
         groups = np.where(groups < 0, len(groups) + np.arange(len(groups)), groups)
         return _Table(found, values[: len(found)], manifest.labels[found], groups[found], failed)

@@ -1,6 +1,6 @@
 """Can this manifest be trusted? Unreadable files, copies, leaks between splits, balance, counts.
 
-verified = verify(open_manifest("data.parquet"))
+verified = verify(open_data("data.parquet"))
 verified.report.leaks            # 0 is what it must be
 verified.fix("clean.parquet")    # the rules stand in `authentiscan.checks.verify.clean`
 """
@@ -10,14 +10,11 @@ from __future__ import annotations
 from authentiscan.checks.verify.page import html
 from authentiscan.checks.verify.records import Removed, Verification
 from authentiscan.checks.verify.run import Verified, verify
-from authentiscan.checks.verify.source import open_manifest, write_manifest
 
 __all__ = [
     "Removed",
     "Verification",
     "Verified",
     "html",
-    "open_manifest",
     "verify",
-    "write_manifest",
 ]

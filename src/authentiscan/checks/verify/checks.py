@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from authentiscan.checks.duplicates import SIMILARITY, candidate_pairs, clusters, confirm
 from authentiscan.checks.verify.inspect import Inspection
 from authentiscan.checks.verify.records import Balance, CopyCounts, Expectation, GroupLeak
-from authentiscan.checks.verify.source import codes
 from authentiscan.datasets import catalog
 from authentiscan.manifest.table import SPLITS, Manifest
 
@@ -72,8 +71,8 @@ def count_copies(sets: Sequence[CopySet]) -> dict[str, CopyCounts]:
 
 def find_group_leaks(manifest: Manifest) -> list[GroupLeak]:
     """Groups with images in more than one split, the largest first."""
-    groups, names = codes(manifest, "group")
-    splits, split_names = codes(manifest, "split")
+    groups, names = manifest.codes("group")
+    splits, split_names = manifest.codes("split")
     known = (groups >= 0) & (splits >= 0)
     width = max(len(split_names), 1)
     keys, counts = np.unique(groups[known] * width + splits[known], return_counts=True)
@@ -92,7 +91,7 @@ def count_rows(manifest: Manifest) -> dict[str, dict[str, int]]:
     labels = np.bincount(manifest.labels, minlength=2)
     counts = {"label": {"real": int(labels[0]), "generated": int(labels[1])}}
     for name in ("split", "dataset", "generator"):
-        numbers, values = codes(manifest, name)
+        numbers, values = manifest.codes(name)
         found = np.bincount(numbers + 1, minlength=len(values) + 1)
         counts[name] = {str(v): int(n) for v, n in zip(values, found[1:], strict=True)}
         if found[0]:
@@ -104,7 +103,7 @@ def find_balance(manifest: Manifest) -> list[Balance]:
     """Images of each class in all, each split and each data set, with a note where it is skewed."""
     found = [_balance("all", "all", manifest.labels)]
     for part in ("split", "dataset"):
-        numbers, values = codes(manifest, part)
+        numbers, values = manifest.codes(part)
         for code, value in enumerate(values):
             found.append(_balance(part, str(value), manifest.labels[numbers == code]))
     return found
@@ -112,7 +111,7 @@ def find_balance(manifest: Manifest) -> list[Balance]:
 
 def find_expectations(manifest: Manifest) -> list[Expectation]:
     """Published against found number of images, for data sets that the catalog knows."""
-    numbers, values = codes(manifest, "dataset")
+    numbers, values = manifest.codes("dataset")
     found = []
     for code, value in enumerate(values):
         entry = catalog.CATALOG.get(str(value))
@@ -127,7 +126,7 @@ class _Context:
 
     def __init__(self, manifest: Manifest) -> None:
         self.labels = manifest.labels
-        numbers, values = codes(manifest, "split")
+        numbers, values = manifest.codes("split")
         known = np.asarray([v in SPLITS for v in values] + [False])
         self.splits = np.where(known[numbers], numbers, -1)
 

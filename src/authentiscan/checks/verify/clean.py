@@ -18,7 +18,6 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from authentiscan.checks.verify.checks import CopySet
-from authentiscan.checks.verify.source import codes
 from authentiscan.manifest.table import Manifest
 
 # Which copy stays: the lower number.
@@ -77,7 +76,7 @@ class _Cleaning:
                 self.gone[row] = f"near copy of row {kept[0]} in another split, which stays"
 
     def drop_leaking_groups(self) -> None:
-        groups, _ = codes(self.manifest, "group")
+        groups, _ = self.manifest.codes("group")
         level = np.asarray(self.ranks, dtype=np.int64)
         level[list(self.gone)] = len(_RANK)
         known = np.flatnonzero((level < len(_RANK)) & (groups >= 0))
@@ -87,7 +86,7 @@ class _Cleaning:
             self.gone[row] = "its group is also in another split, whose images stay"
 
     def with_merged_groups(self, near: Sequence[list[int]]) -> Manifest:
-        numbers, names = codes(self.manifest, "group")
+        numbers, names = self.manifest.codes("group")
         standing = [numbers[self.standing(rows)].tolist() for rows in near]
         joined = _joined([groups for groups in standing if len(set(groups)) > 1])
         if not joined:
@@ -109,7 +108,7 @@ def _joined(sets: Iterable[Sequence[int]]) -> list[list[int]]:
 
 
 def _ranks(manifest: Manifest) -> list[int]:
-    numbers, values = codes(manifest, "split")
+    numbers, values = manifest.codes("split")
     by_code = [_RANK.get(str(v), len(_RANK)) for v in values] + [len(_RANK)]
     return [by_code[i] for i in numbers]
 

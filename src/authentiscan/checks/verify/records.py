@@ -94,7 +94,8 @@ class Verification(Record):
 
     Copies are ordered near, pixels, bytes, and within these across splits and labels first.
 
-    leaks: sets of copies across splits plus groups across splits; 0 is what it must be.
+    leaks: sets of copies across splits plus groups across splits; 0 is what it must be. warnings:
+    what may be wrong and only the user can tell.
     """
 
     schema_version: Literal[1] = 1
@@ -114,6 +115,7 @@ class Verification(Record):
     mismatches: tuple[Mismatch, ...]
     duplicates: tuple[Copies, ...]
     group_leaks: tuple[GroupLeak, ...]
+    warnings: tuple[str, ...] = ()
     seconds: float
     images_per_second: float
 

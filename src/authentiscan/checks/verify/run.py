@@ -20,8 +20,8 @@ from authentiscan.checks.verify.records import (
     Unreadable,
     Verification,
 )
-from authentiscan.checks.verify.source import write_manifest
 from authentiscan.core.csv_cells import defused_row
+from authentiscan.datasets.frames import torn_frames
 from authentiscan.manifest.table import Manifest
 
 Progress = Callable[[str, int, int], None]
@@ -45,7 +45,7 @@ class Verified:
         The rules stand in `authentiscan.checks.verify.clean`. Gives the rows that went.
         """
         cleaned, gone = clean(self.manifest, self.copies, self.errors)
-        write_manifest(cleaned, target)
+        cleaned.write(target)
         removed = [Removed(image=_ref(self.manifest, row), reason=why) for row, why in gone.items()]
         with Path(target).with_suffix(".removed.csv").open("w", newline="") as file:
             table = csv.writer(file)
@@ -88,6 +88,7 @@ def _report(
     seconds: float,
 ) -> Verification:
     leaks = checks.find_group_leaks(manifest)
+    torn = torn_frames(manifest)
     unreadable = sorted(seen.errors.items())[:listed]
     return Verification(
         manifest=name,
@@ -115,6 +116,7 @@ def _report(
             for found in [c for c in copies if c.kind == kind][:listed]
         ),
         group_leaks=tuple(leaks[:listed]),
+        warnings=() if torn is None else (str(torn),),
         seconds=round(seconds, 2),
         images_per_second=round(len(manifest) / max(seconds, 1e-9), 1),
     )

@@ -2,28 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
 from authentiscan.core.types import CAMERA
-
-REAL_NAMES = frozenset(
-    {"real", "reals", "0_real", "nature", "natural", "authentic", "camera", "photo", "photos",
-     "training_real", "human", "original"}
-)  # fmt: skip
-GENERATED_NAMES = frozenset(
-    {"fake", "fakes", "1_fake", "ai", "generated", "synthetic", "ai_generated", "ai-generated",
-     "training_fake", "aigenerated"}
-)  # fmt: skip
-SPLIT_NAMES: Mapping[str, str] = {
-    "train": "train",
-    "training": "train",
-    "val": "val",
-    "valid": "val",
-    "validation": "val",
-    "test": "test",
-    "testing": "test",
-}
+from authentiscan.datasets.foldernames import SPLIT_WORDS, FolderNames, Parts
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,19 +15,19 @@ class Place:
 
     label: 0 real, 1 generated. generator: ``camera`` for real ones. split: the publisher's own, in
     this package's words (``train``, ``val``, ``test``), or None. group: images with the same one
-    stay in one split; None where the path does not tell (the content's hash is used then).
+    stay in one split; None where the path does not tell (the content's hash is used then). because:
+    which sign the label was read from, in words; empty for the layout itself.
     """
 
     label: int
     generator: str
     split: str | None = None
     group: str | None = None
+    because: str = field(default="", compare=False)
 
-
-Parts = tuple[str, ...]
-"""A path below the data set's root, split at the separators; the last part is the file's name."""
 
 Placer = Callable[[Parts], Place | None]
+"""Path parts below the root -> what they say, or None where the image has no place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +51,8 @@ class DataSet:
     name: what the command line calls it, and the `dataset` value of its rows.
     images: published number of images, None for layouts that any data can have.
     generators: the names used in manifests. gigabytes: download size where published, else None.
-    place: path parts below the root -> what they say, or None where an image is not part of the
-        data set. None for kinds that are tables rather than folders.
+    place: what a path of a published data set says. reader: for layouts that any data can have,
+        what reads a path beside all the folders there are. Kinds of tables have neither.
     manual: the steps by hand, shown where no client can fetch it; ``{home}`` and ``{folder}`` are
     filled in.
     rooted: True where the root's own name may be part of the layout, as of one generator's folder.
@@ -84,31 +67,38 @@ class DataSet:
     generators: tuple[str, ...] = ()
     gigabytes: float | None = None
     place: Placer | None = None
+    reader: Callable[[FolderNames], Placer] | None = None
     kaggle: KaggleSource | None = None
     hub: HubSource | None = None
     manual: str = ""
     rooted: bool = False
     layout: bool = False
 
+    @property
+    def of_folders(self) -> bool:
+        """Whether its images lie in folders, not in tables."""
+        return self.place is not None or self.reader is not None
 
-def label_of(part: str) -> int | None:
-    """0 or 1 for a folder name that says real or generated (any case), else None."""
-    word = part.lower().replace(" ", "_")
-    if word in REAL_NAMES:
-        return 0
-    return 1 if word in GENERATED_NAMES else None
+    def placer(self, folders: FolderNames) -> Placer:
+        """What a path says, of a data set with these folders."""
+        if self.reader is not None:
+            return self.reader(folders)
+        assert self.place is not None
+        return self.place
 
 
-def slug(name: str) -> str:
-    """A folder's name as a generator name: lower case, ``-`` for blanks and underscores."""
-    return "-".join(name.lower().replace("_", " ").split())
-
-
-def place_of(label: int, generator: str, split: str | None, group: str | None = None) -> Place:
+def place_of(
+    label: int,
+    generator: str,
+    split: str | None,
+    group: str | None = None,
+    *,
+    because: str = "",
+) -> Place:
     """A Place whose generator is ``camera`` where the label says real."""
-    return Place(label, CAMERA if label == 0 else generator, split, group)
+    return Place(label, CAMERA if label == 0 else generator, split, group, because)
 
 
-def own_split(parts: Parts) -> str | None:
-    """The split that one of the folders names, None where none does."""
-    return next((SPLIT_NAMES[p.lower()] for p in parts[:-1] if p.lower() in SPLIT_NAMES), None)
+def split_above(parts: Parts) -> str | None:
+    """The split that the folder above the image's own names, None where it names none."""
+    return SPLIT_WORDS.get(parts[-3].lower()) if len(parts) > 2 else None

@@ -8,11 +8,11 @@ from authentiscan.datasets.catalog.base import (
     DataSet,
     HubSource,
     KaggleSource,
-    Parts,
     Place,
-    own_split,
     place_of,
+    split_above,
 )
+from authentiscan.datasets.foldernames import Parts
 
 GENERATOR = "stable-diffusion-1.4"
 NUMBERED = re.compile(r"\d{1,5}( \(\d+\))?\.jpg")
@@ -22,7 +22,7 @@ def place(parts: Parts) -> Place | None:
     """``[{train,test}/]{REAL,FAKE}/0123 (4).jpg``; case and numbers tell it from others."""
     if len(parts) < 2 or parts[-2] not in ("REAL", "FAKE") or not NUMBERED.fullmatch(parts[-1]):
         return None
-    return place_of(int(parts[-2] == "FAKE"), GENERATOR, own_split(parts))
+    return place_of(int(parts[-2] == "FAKE"), GENERATOR, split_above(parts))
 
 
 CIFAKE = DataSet(

@@ -7,11 +7,11 @@ from pathlib import Path
 from authentiscan.datasets.catalog.base import (
     DataSet,
     KaggleSource,
-    Parts,
     Place,
-    own_split,
     place_of,
+    split_above,
 )
+from authentiscan.datasets.foldernames import Parts
 
 GENERATOR = "stylegan"
 
@@ -27,7 +27,7 @@ def place(parts: Parts) -> Place | None:
     stem = Path(parts[-1]).stem
     generated = parts[-2] == "fake"
     group = f"ffhq:{stem}" if not generated and stem.isdigit() else None
-    return place_of(int(generated), GENERATOR, own_split(parts), group)
+    return place_of(int(generated), GENERATOR, split_above(parts), group)
 
 
 FACES = DataSet(

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from authentiscan.datasets.catalog.base import (
-    SPLIT_NAMES,
     DataSet,
-    Parts,
     Place,
-    own_split,
     place_of,
-    slug,
 )
+from authentiscan.datasets.foldernames import SPLIT_WORDS, Parts, slug
 
 LABELS = {"0_real": 0, "1_fake": 1}
 TEST_GENERATORS = (
@@ -23,12 +20,16 @@ def place(parts: Parts) -> Place | None:
     """``[{train,val,test}/]<generator>[/<class>]/{0_real,1_fake}/name``.
 
     The training and validation folders hold ProGAN only and name no generator: a folder below
-    ``train`` or ``val`` that is no known generator is one of ProGAN's object classes.
+    ``train`` or ``val`` that is no known generator is one of ProGAN's object classes, of which one
+    is called ``train``.
     """
     if len(parts) < 2 or parts[-2] not in LABELS:
         return None
-    split = own_split(parts)
-    above = [p for p in parts[:-2] if p.lower() not in SPLIT_NAMES]
+    above = list(parts[:-2])
+    at = next((i for i, p in enumerate(above) if p.lower() in SPLIT_WORDS), None)
+    split = None
+    if at is not None and (at == 0 or at < len(above) - 1):  # below a generator it is a class
+        split = SPLIT_WORDS[above.pop(at).lower()]
     known = next((slug(p) for p in above if slug(p) in TEST_GENERATORS), None)
     if known is None:
         known = "progan" if split in ("train", "val") else slug(above[0]) if above else None

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from authentiscan.datasets.catalog.base import DataSet, Parts, Place, place_of
+from authentiscan.datasets.catalog.base import DataSet, Place, place_of
+from authentiscan.datasets.foldernames import Parts
 
 # Every published folder name of a generator contains one of these, with case, blanks and signs
 # taken out: "Stable Diffusion V1.4", "stable_diffusion_v_1_4", "imagenet_ai_0419_sdv4", ...

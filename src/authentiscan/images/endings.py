@@ -1,0 +1,23 @@
+"""What the endings of file names promise; the first bytes alone say what a file is."""
+
+from __future__ import annotations
+
+import os
+from pathlib import PurePath
+
+IMAGE_ENDINGS = frozenset(
+    {".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".apng", ".webp", ".avif", ".tif", ".tiff"}
+    | {".bmp", ".gif", ".heic", ".heif", ".hif"}
+)
+"""Files that are called so are meant to be images, and a failure where they are not."""
+
+RAW_ENDINGS = frozenset(
+    {".3fr", ".arw", ".cr2", ".dcr", ".dng", ".erf", ".iiq", ".kdc", ".mef", ".mos", ".nef", ".nrw"}
+    | {".orf", ".pef", ".rw2", ".rwl", ".sr2", ".srf", ".srw"}
+)
+"""Camera raw files that begin as a TIFF does."""
+
+
+def ending(name: str | os.PathLike[str]) -> str:
+    """The last ending of a name, in small letters, with its dot; empty where there is none."""
+    return PurePath(name).suffix.lower()
