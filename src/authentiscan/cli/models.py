@@ -108,6 +108,7 @@ def _print_info(folder: Path, spec: DetectorSpec) -> None:
 
 def _facts(spec: DetectorSpec) -> list[tuple[str, str]]:
     from authentiscan.inference import EnsembleSpec
+    from authentiscan.inference.card import range_words
     from authentiscan.metrics.decision import sentences
 
     inside = _members(spec) if isinstance(spec, EnsembleSpec) else _network(spec)
@@ -117,6 +118,7 @@ def _facts(spec: DetectorSpec) -> list[tuple[str, str]]:
         *inside,
         ("calibration", _calibration(spec)),
         *(("verdict", line) for line in sentences(spec.decision)),
+        *([("verdict", range_words(spec.verdict_range))] if spec.verdict_range else []),
         *(("data", _data(use)) for use in spec.data),
         *(("sha256", f"{digest[:16]}…  {name}, verified") for name, digest in spec.files.items()),
     ]

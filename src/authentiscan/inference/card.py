@@ -103,6 +103,12 @@ def crops_words(how: Preprocess) -> str:
     return f"up to {how.max_crops} an image, logits pooled by {how.pooling}"
 
 
+def range_words(ranges: Mapping[str, tuple[float, float]]) -> str:
+    """The figures of a picture outside which a detector gives no verdict, in words."""
+    parts = (f"{name} {low:g} to {high:g}" for name, (low, high) in ranges.items())
+    return f"No verdict on a picture whose figures lie outside {', '.join(parts)}."
+
+
 def _ancestor(ancestor: Ancestor) -> str:
     made = f"{ancestor.created:%Y-%m-%d}"
     return f"{ancestor.name} {ancestor.version} of {made} (`{ancestor.sha256[:12]}`)"
@@ -111,6 +117,7 @@ def _ancestor(ancestor: Ancestor) -> str:
 def _verdict(spec: DetectorSpec) -> str:
     rule = spec.decision
     lines = ["\n".join(f"- {line}" for line in sentences(rule))]
+    lines += [range_words(spec.verdict_range)] if spec.verdict_range else []
     if rule.gives(Verdict.INCONCLUSIVE):
         lines.append("Every other score is *inconclusive*.")
     listed = {threshold.name: threshold for threshold in (rule.generated, *spec.thresholds)}
