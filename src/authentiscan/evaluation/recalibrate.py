@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from authentiscan.core.errors import MetricError, UsageError
-from authentiscan.core.records import Record
+from authentiscan.core.records import Record, mistakes
 from authentiscan.evaluation.records import Evaluation
 from authentiscan.evaluation.scores import ScoreTable
 from authentiscan.inference.bundle import read_spec
@@ -252,8 +252,7 @@ def parse_costs(text: str) -> Costs:
     try:
         return Costs(**values)
     except ValidationError as error:
-        reason = "; ".join(e["msg"].removeprefix("Value error, ") for e in error.errors())
-        raise UsageError(f"costs {text!r} cannot be used: {reason}") from error
+        raise UsageError(f"costs {text!r} cannot be used: {mistakes(error)}") from error
 
 
 def _best(quality: Sequence[MethodQuality]) -> Method:

@@ -13,15 +13,15 @@ files. No pickle is read or written. A file whose SHA-256 is not the stated one 
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 from abc import abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
+from math import inf
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, TypeVar
+from typing import Any, Literal, NamedTuple, TypeAlias, TypeVar
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, field_validator
 
 from authentiscan.core.errors import (
     BundleError,
@@ -29,8 +29,10 @@ from authentiscan.core.errors import (
     BundleNotFoundError,
     BundleVersionError,
 )
-from authentiscan.core.records import Record
+from authentiscan.core.nested import read_json
+from authentiscan.core.records import Record, mistakes
 from authentiscan.images.preprocess import Preprocess
+from authentiscan.inference.onnx_files import external_files
 from authentiscan.metrics.calibration import Calibration
 from authentiscan.metrics.decision import Decision, Threshold
 
@@ -40,6 +42,8 @@ WEIGHTS_FILE = "weights.safetensors"
 CARD_FILE = "README.md"
 MEMBERS = "members"
 SCHEMA_VERSION = 1
+LABELS = {0: "real", 1: "generated"}
+Range: TypeAlias = tuple[float, float]
 MOST_NESTED = 3
 """An ensemble of ensembles of ensembles of networks is as deep as bundles go."""
 
@@ -87,13 +91,13 @@ class DetectorSpec(Record):
     name: str
     version: str = "1"
     created: datetime
-    labels: dict[int, str] = Field(default_factory=lambda: {0: "real", 1: "generated"})
+    labels: dict[int, str] = Field(default_factory=LABELS.copy)
     calibration: Calibration = Calibration()
     decision: Decision
     thresholds: tuple[Threshold, ...] = ()
     metrics: dict[str, Any] = Field(default_factory=dict)
-    typical: dict[str, tuple[float, float]] = Field(default_factory=dict)
-    verdict_range: dict[str, tuple[float, float]] = Field(default_factory=dict)
+    typical: dict[str, Range] = Field(default_factory=dict)
+    verdict_range: dict[str, Range] = Field(default_factory=dict)
     recipe: dict[str, Any] = Field(default_factory=dict)
     recipe_sha256: str = ""
     data: tuple[DataUse, ...] = ()
@@ -103,6 +107,21 @@ class DetectorSpec(Record):
     summary: str = ""
     limits: tuple[str, ...] = ()
     files: dict[str, str] = Field(default_factory=dict)
+
+    @field_validator("labels")
+    @classmethod
+    def _fixed(cls, labels: dict[int, str]) -> dict[int, str]:
+        if labels != LABELS:
+            raise ValueError(f"labels are {LABELS}, got {labels}")
+        return labels
+
+    @field_validator("typical", "verdict_range")
+    @classmethod
+    def _ordered(cls, ranges: dict[str, Range]) -> dict[str, Range]:
+        for name, (low, high) in ranges.items():
+            if not -inf < low <= high < inf:
+                raise ValueError(f"the range of {name} must be two finite numbers that rise")
+        return ranges
 
     @abstractmethod
     def terms(self, folder: Path = Path()) -> Iterator[PlacedTerm]:
@@ -255,10 +274,14 @@ def _read_spec(folder: Path, *, verify: bool, depth: int) -> DetectorSpec:
             f"no {SPEC_FILE} in {folder}: a bundle is the folder a training run left"
         )
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        content = read_json(path)
+    except OSError as error:
+        raise BundleError(f"cannot read {path}: {error.strerror}") from error
+    except ValueError as error:
         raise BundleError(f"{path} is not readable JSON: {error}") from error
-    version = content.get("schema_version") if isinstance(content, dict) else None
+    if not isinstance(content, dict):
+        raise BundleError(f"{path} holds no description of a detector")
+    version = content.get("schema_version")
     if version != SCHEMA_VERSION:
         raise BundleVersionError(
             f"{path} has schema version {version!r}; this release reads {SCHEMA_VERSION}"
@@ -273,7 +296,8 @@ def _read_spec(folder: Path, *, verify: bool, depth: int) -> DetectorSpec:
     try:
         spec = _KINDS[kind].model_validate(content)
     except ValidationError as error:
-        raise BundleError(f"{path} is not a valid detector description: {error}") from error
+        reason = mistakes(error)
+        raise BundleError(f"{path} is not a valid detector description: {reason}") from error
     if verify:
         verify_files(folder, spec)
     return spec
@@ -322,11 +346,23 @@ def verify_files(folder: Path, spec: DetectorSpec) -> None:
             raise BundleIntegrityError(
                 f"{path} has SHA-256 {found}, {SPEC_FILE} states {expected}: the bundle was changed"
             )
+    if ONNX_FILE in spec.files:
+        _verify_outside(folder, spec.files)
+
+
+def _verify_outside(folder: Path, files: Mapping[str, str]) -> None:
+    """Refuse a graph that keeps tensors in files whose checksums the bundle does not state."""
+    for name in sorted(external_files(folder / ONNX_FILE)):
+        if name not in files:
+            raise BundleIntegrityError(
+                f"{folder / ONNX_FILE} keeps weights in {name!r}, of which {SPEC_FILE} states no "
+                "checksum; export it as one file, or state it under `files`"
+            )
 
 
 def write_spec(folder: Path, spec: AnySpec) -> AnySpec:
     """Write detector.json last, with the checksums of its own files; the spec as written."""
-    checksums = {name: file_sha256(folder / name) for name in spec.own_files}
+    checksums = {name: file_sha256(folder / name) for name in (*spec.own_files, *spec.files)}
     written = spec.model_copy(update={"files": checksums})
     partial = folder / (SPEC_FILE + ".partial")
     partial.write_text(written.model_dump_json(indent=2) + "\n", encoding="utf-8")

@@ -233,7 +233,7 @@ def _backend(name: str, folder: Path, spec: NetworkSpec, threads: int | None) ->
     if name == "onnx":
         from authentiscan.inference.onnx_backend import OnnxBackend
 
-        return OnnxBackend(folder, threads=threads)
+        return OnnxBackend(folder, threads=threads, size=spec.preprocess.size)
     if name == "torch":
         from authentiscan.inference.torch_backend import TorchBackend
 

@@ -19,10 +19,13 @@ _CAMS = {"generated": "cam", "real": "cam_real"}
 class OnnxBackend:
     """One inference session on ``model.onnx`` of ``folder``; may be shared by threads.
 
-    Raises BundleError where the graph cannot be loaded or lacks the contract's input and output.
+    size: side of the input that the preprocessing gives. Raises BundleError where the graph cannot
+    be loaded, lacks the contract's input and output, or has them in another shape.
     """
 
-    def __init__(self, folder: Path, *, threads: int | None = None) -> None:
+    def __init__(
+        self, folder: Path, *, threads: int | None = None, size: int | None = None
+    ) -> None:
         options = ort.SessionOptions()
         options.log_severity_level = 3
         if threads is not None:
@@ -34,7 +37,8 @@ class OnnxBackend:
                 str(path), options, providers=[name for name in _PROVIDERS if name in available]
             )
         except Exception as error:  # the runtime's exceptions share no public base
-            raise BundleError(f"{path} cannot be loaded by ONNX Runtime: {error}") from error
+            reason = " ".join(str(error).split())[:300]
+            raise BundleError(f"{path} cannot be loaded by ONNX Runtime: {reason}") from error
         inputs = [node.name for node in self.session.get_inputs()]
         self._outputs = {node.name for node in self.session.get_outputs()}
         if inputs != ["image"] or "logits" not in self._outputs:
@@ -42,9 +46,26 @@ class OnnxBackend:
                 f"{path} has inputs {inputs} and outputs {sorted(self._outputs)}; "
                 "expected input 'image' and output 'logits'"
             )
+        self._check_shapes(path, size)
         # Without this the whole graph runs, maps included, whatever was asked for.
         self._run_options = ort.RunOptions()
         self._run_options.only_execute_path_to_fetches = True
+
+    def _check_shapes(self, path: Path, size: int | None) -> None:
+        """A named dimension may be any number; a stated one must be the right one."""
+        (image,) = self.session.get_inputs()
+        logits = next(node for node in self.session.get_outputs() if node.name == "logits")
+        wanted = [None, 3, size, size]
+        fits = len(image.shape) == len(wanted) and all(
+            not isinstance(found, int) or not isinstance(side, int) or found == side
+            for found, side in zip(image.shape, wanted, strict=True)
+        )
+        if not fits or len(logits.shape) != 1:
+            raise BundleError(
+                f"{path} takes images of shape {image.shape} and gives logits of shape "
+                f"{logits.shape}; the preprocessing gives (N, 3, {size or 'S'}, {size or 'S'}), "
+                "and logits are (N,)"
+            )
 
     @property
     def provider(self) -> str:

@@ -11,6 +11,7 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from pydantic import Field, model_validator
 
 from authentiscan.core.errors import MetricError
 from authentiscan.core.records import Record
@@ -30,10 +31,28 @@ class Calibration(Record):
     """
 
     kind: Literal["platt", "isotonic"] = "platt"
-    slope: float = 1.0
-    intercept: float = 0.0
+    slope: float = Field(default=1.0, ge=0, allow_inf_nan=False)
+    intercept: float = Field(default=0.0, allow_inf_nan=False)
     logits: tuple[float, ...] = ()
     scores: tuple[float, ...] = ()
+
+    @model_validator(mode="after")
+    def _rising(self) -> Calibration:
+        if self.kind == "platt" and not self.logits and not self.scores:
+            return self
+        x, y = np.asarray(self.logits), np.asarray(self.scores)
+        if self.kind == "platt" or len(x) != len(y) or len(x) < 2:
+            raise ValueError(
+                "isotonic needs two or more logits and as many scores, platt none; "
+                f"got {self.kind}, {len(x)} logits and {len(y)} scores"
+            )
+        if not (np.isfinite(x).all() and np.isfinite(y).all()):
+            raise ValueError("logits and scores must be finite")
+        if (np.diff(x) <= 0).any() or (np.diff(y) < 0).any():
+            raise ValueError("logits must rise and scores must not fall")
+        if y[0] < 0 or y[-1] > 1:
+            raise ValueError("scores lie between 0 and 1")
+        return self
 
     def __call__(self, logit: float) -> float:
         """Calibrated P(generated) in [0, 1] of one logit."""

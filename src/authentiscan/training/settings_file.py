@@ -15,6 +15,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from authentiscan.core.errors import RecipeError
+from authentiscan.training import bounded_yaml
 
 Place: TypeAlias = tuple[str | int, ...]
 """Where a value stands in a file: ("phases", 0, "lr")."""
@@ -41,9 +42,9 @@ class Change:
         if not equals or not all(key.strip().split(".")):
             raise RecipeError(f"{said}: expected key=value such as optimizer.lr=1e-4")
         try:
-            return cls(key.strip(), yaml.safe_load(value), said)
-        except yaml.YAMLError as error:
-            raise RecipeError(f"{said}: the value is not readable as YAML") from error
+            return cls(key.strip(), bounded_yaml.parse(value)[1], said)
+        except RecipeError as error:
+            raise RecipeError(f"{said}: the value is {error}") from error
 
 
 @dataclass
@@ -60,9 +61,12 @@ class _Document:
 def read_text(path: Path, what: str) -> str:
     """The text of a settings file; RecipeError where it cannot be read."""
     try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise RecipeError(f"cannot read the {what} {path}: {error}") from error
+        with path.open("rb") as file:
+            return file.read(bounded_yaml.MOST_BYTES + 1).decode("utf-8")
+    except OSError as error:
+        raise RecipeError(f"cannot read the {what} {path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise RecipeError(f"cannot read the {what} {path}: it is no UTF-8 text") from error
 
 
 def parse_settings(
@@ -116,13 +120,10 @@ def dump_settings(record: BaseModel) -> str:
 
 def _read(text: str, what: str, name: str) -> _Document:
     try:
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
-        values = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f", line {mark.line + 1}" if mark else ""
-        problem = getattr(error, "problem", None) or str(error)
-        raise RecipeError(f"{name}{line}: not readable as YAML: {problem}") from error
+        node, values = bounded_yaml.parse(text)
+    except RecipeError as error:
+        link = ", " if str(error).startswith("line ") else ": "
+        raise RecipeError(f"{name}{link}{error}") from error
     if not isinstance(values, dict) or node is None:
         raise RecipeError(
             f"{name}: a {what} is a mapping of keys to values, got {type(values).__name__}"
@@ -138,6 +139,9 @@ def _collect(node: yaml.Node, place: Place, document: _Document) -> None:
         seen: dict[str, int] = {}
         for key, value in node.value:
             line = key.start_mark.line + 1
+            if not isinstance(key, yaml.ScalarNode):
+                document.mistakes.append((line, "a key is a word, not a list or mapping"))
+                continue
             if key.value in seen:
                 document.mistakes.append(
                     (line, f"{key.value!r} stands twice, first in line {seen[key.value]}")

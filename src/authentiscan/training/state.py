@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import os
 import shutil
+import zipfile
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,7 @@ from authentiscan.core.errors import TrainingError
 LAST = "last.ckpt"
 BEST = "best.ckpt"
 FORMAT = 1
+_SEAL = 64  # characters of a SHA-256
 
 
 @dataclass
@@ -66,7 +69,7 @@ def save_checkpoint(path: Path, content: dict[str, Any]) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with partial.open("wb") as file:
-            file.write(buffer.getbuffer())
+            file.write(_sealed(buffer.getvalue()))
             file.flush()
             os.fsync(file.fileno())
         partial.replace(path)
@@ -86,6 +89,7 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
     """
     if not path.is_file():
         raise TrainingError(f"no checkpoint {path}; start the run anew without --resume")
+    _check_whole(path)
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises many unrelated types for damaged files
@@ -94,6 +98,40 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise TrainingError(f"the checkpoint {path} was not written by this release")
     return content
+
+
+def _check_whole(path: Path) -> None:
+    """Raise TrainingError where a byte of the checkpoint is not what was written.
+
+    torch reads tensors without looking at the archive's checksums. Those cover the content; the
+    digest that `save_checkpoint` appends covers the rest, and is absent in older checkpoints.
+    """
+    try:
+        content = path.read_bytes()
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            broken, comment = archive.testzip(), archive.comment
+        body, tail = content[:-_SEAL], content[-_SEAL:]
+        sealed = comment or body.endswith(_SEAL.to_bytes(2, "little")) or tail.isalnum()
+        if sealed and tail != _digest(body):
+            broken = "a byte of it"
+    except Exception as error:  # zipfile raises many unrelated types for damaged archives
+        raise TrainingError(f"the checkpoint {path} is damaged: {error}") from error
+    if broken is not None:
+        raise TrainingError(
+            f"the checkpoint {path} is damaged: {broken} is not what was written; go on from "
+            "another checkpoint, or start the run anew"
+        )
+
+
+def _digest(archive: bytes) -> bytes:
+    return hashlib.sha256(archive).hexdigest().encode()
+
+
+def _sealed(archive: bytes) -> bytes:
+    """A zip archive whose comment is the digest of all before it."""
+    # An archive without a comment ends with the comment's length.
+    body = archive[:-2] + _SEAL.to_bytes(2, "little")
+    return body + _digest(body)
 
 
 def progress_record(progress: Progress) -> dict[str, Any]:

@@ -1,0 +1,151 @@
+"""A bundle is input: what its description and its files may say, and what is refused."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import onnx
+import pytest
+from onnx import TensorProto
+
+from authentiscan.core.errors import BundleError, BundleIntegrityError
+from authentiscan.inference import load_detector, read_spec
+from authentiscan.inference.bundle import file_sha256, write_spec
+
+
+@pytest.fixture
+def bundle(tiny_bundle: Path, tmp_path: Path) -> Path:
+    shutil.copytree(tiny_bundle, tmp_path / "bundle")
+    return tmp_path / "bundle"
+
+
+def change(folder: Path, edit: Callable[[dict[str, Any]], object]) -> None:
+    path = folder / "detector.json"
+    content = json.loads(path.read_text())
+    edit(content)
+    path.write_text(json.dumps(content))
+
+
+def calibrated(**fields: object) -> Callable[[dict[str, Any]], object]:
+    return lambda spec: spec.update(calibration=fields)
+
+
+INVALID: dict[str, Callable[[dict[str, Any]], object]] = {
+    "a falling slope": calibrated(kind="platt", slope=-1.0),
+    "an endless intercept": lambda s: s["calibration"].update(intercept=1e999),
+    "no knots": calibrated(kind="isotonic", logits=[], scores=[]),
+    "one knot": calibrated(kind="isotonic", logits=[0], scores=[0.5]),
+    "fewer scores than logits": calibrated(kind="isotonic", logits=[0, 1, 2], scores=[0, 1]),
+    "scores beyond 0 and 1": calibrated(kind="isotonic", logits=[0, 1], scores=[-7, 5]),
+    "falling scores": calibrated(kind="isotonic", logits=[0, 1], scores=[0.9, 0.1]),
+    "falling logits": calibrated(kind="isotonic", logits=[1, 0], scores=[0, 1]),
+    "equal logits": calibrated(kind="isotonic", logits=[1, 1], scores=[0, 1]),
+    "real above generated": lambda s: s["decision"].update(real_below=0.99),
+    "a threshold above 1": lambda s: s["decision"]["generated"].update(score=1.5),
+    "a rate above 1": lambda s: s["decision"]["generated"].update(fpr=1.5),
+    "an interval turned round": lambda s: s["decision"]["generated"].update(
+        fpr_interval=[0.5, 0.1]
+    ),
+    "labels turned round": lambda s: s.update(labels={"0": "generated", "1": "real"}),
+    "a third label": lambda s: s.update(labels={"0": "real", "1": "generated", "2": "art"}),
+    "no labels": lambda s: s.update(labels={}),
+    "a range turned round": lambda s: s.update(typical={"noise": [2, 1]}),
+    "a range without end": lambda s: s.update(verdict_range={"noise": [0, 1e999]}),
+    "an input without end": lambda s: s["preprocess"].update(size=10**6),
+    "crops without end": lambda s: s["preprocess"].update(max_crops=10**9),
+    "an unknown key": lambda s: s.update(metrics2=1),
+}
+
+
+@pytest.mark.parametrize("name", INVALID)
+def test_a_description_that_cannot_be_right_is_refused(bundle: Path, name: str) -> None:
+    change(bundle, INVALID[name])
+    with pytest.raises(BundleError, match=r"not a valid detector|is no number") as caught:
+        load_detector(bundle)
+    message = str(caught.value)
+    assert "\n" not in message
+    assert "pydantic" not in message
+    assert len(message) < 600
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "", "[]", "null", "\0\0", "[" * 200_000, '{"a":' * 100_000, '{"schema_version": NaN}',
+        '{"schema_version": ' + "9" * 5000 + "}",
+    ],
+)  # fmt: skip
+def test_a_description_that_is_no_record_is_refused(bundle: Path, text: str) -> None:
+    (bundle / "detector.json").write_text(text)
+    with pytest.raises(BundleError):
+        read_spec(bundle)
+
+
+def test_not_a_number_in_a_description_is_refused(bundle: Path) -> None:
+    change(bundle, lambda s: s["calibration"].update(slope=float("nan")))
+    with pytest.raises(BundleError, match="NaN is no number"):
+        read_spec(bundle)
+
+
+@pytest.mark.parametrize("size", [8, 24, 2048])
+def test_the_graphs_own_shape_must_be_the_preprocessings(bundle: Path, size: int) -> None:
+    if read_spec(bundle).networks[0].preprocess.size == size:
+        pytest.skip("that is its size")
+    change(bundle, lambda s: s["preprocess"].update(size=size))
+    with pytest.raises(BundleError, match=f"the preprocessing gives \\(N, 3, {size}, {size}\\)"):
+        load_detector(bundle)
+
+
+def weights_outside(bundle: Path, location: str) -> bytes:
+    """Move the largest tensor of the graph into a file of its own."""
+    graph = onnx.load(bundle / "model.onnx")
+    largest = max(graph.graph.initializer, key=lambda t: len(t.raw_data))
+    content = largest.raw_data
+    largest.ClearField("raw_data")
+    largest.data_location = TensorProto.EXTERNAL
+    for key, value in (("location", location), ("offset", "0"), ("length", str(len(content)))):
+        entry = largest.external_data.add()
+        entry.key, entry.value = key, value
+    (bundle / "model.onnx").write_bytes(graph.SerializeToString())
+    (bundle / location).write_bytes(content)
+    sha = file_sha256(bundle / "model.onnx")
+    change(bundle, lambda s: s["files"].update({"model.onnx": sha}))
+    return content
+
+
+@pytest.mark.parametrize("location", ["w.bin", "../w.bin"])
+def test_weights_outside_the_graph_need_a_checksum(bundle: Path, location: str) -> None:
+    weights_outside(bundle, location)
+    with pytest.raises(BundleIntegrityError, match="no checksum"):
+        load_detector(bundle)
+
+
+def test_weights_outside_with_a_checksum_are_read_and_watched(
+    bundle: Path, tiny_bundle: Path, photos
+) -> None:
+    content = weights_outside(bundle, "w.bin")
+    sha = file_sha256(bundle / "w.bin")
+    change(bundle, lambda s: s["files"].update({"w.bin": sha}))
+    photo = photos["coffee"]
+    assert load_detector(bundle).predict(photo) == load_detector(tiny_bundle).predict(photo)
+    write_spec(bundle, read_spec(bundle))
+    assert "w.bin" in read_spec(bundle).files
+    (bundle / "w.bin").write_bytes(bytes([content[0] ^ 1]) + content[1:])
+    with pytest.raises(BundleIntegrityError, match="was changed"):
+        load_detector(bundle)
+
+
+@pytest.mark.parametrize("name", ["../outside.bin", "/etc/hostname", "a/b.bin"])
+def test_files_outside_the_folder_are_refused(bundle: Path, name: str) -> None:
+    change(bundle, lambda s: s["files"].update({name: "0" * 64}))
+    with pytest.raises(BundleIntegrityError, match="not a plain file name"):
+        read_spec(bundle)
+
+
+def test_the_packaged_detector_and_older_descriptions_load() -> None:
+    spec = load_detector().spec
+    assert spec.labels == {0: "real", 1: "generated"}
