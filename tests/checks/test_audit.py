@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -11,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
-from authentiscan.checks.audit import GROUPS, Auditor, html, picture
+from authentiscan.checks.audit import GROUPS, Auditor, audit_page, picture
 from authentiscan.checks.audit.borders import BORDER_NAMES, border_facts
 from authentiscan.checks.audit.features import NAMES, Source, as_file, features
 from authentiscan.checks.audit.shortcuts import weighted_auc
@@ -68,7 +70,9 @@ def biased(photos: Photos) -> Manifest:
     return manifest(rows)
 
 
-def test_a_biased_set_is_found_out_and_its_matched_version_is_clean(biased: Manifest) -> None:
+def test_a_biased_set_is_found_out_and_its_matched_version_is_clean(
+    biased: Manifest, read_page: Callable[[str], Any]
+) -> None:
     audited = Auditor(matched=True, workers=1)(biased, "biased")
     stored, matched = audited.report.measured
     assert stored.auc("format") >= 0.99
@@ -90,7 +94,10 @@ def test_a_biased_set_is_found_out_and_its_matched_version_is_clean(biased: Mani
     assert first.severity == "total"
     assert "AUC 1.000" in first.says or "AUC 0.99" in first.says
     assert first.remedy
-    assert len(html(audited.report)) > 10_000
+    page = read_page(audit_page(audited.report).html())
+    assert first.says in page.text
+    assert page.text.count("facts that do it") == len(audited.report.measured)
+    assert len(page.all("img")) == 1
     assert picture(audited.report).startswith(b"\x89PNG")
 
 

@@ -2,22 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from authentiscan.cli import screen
-from authentiscan.cli.options import AsJson, Seed, Workers
+from authentiscan.cli.options import CORES, AsJson, Seed, Workers
 
 if TYPE_CHECKING:
     from authentiscan.checks.audit import Audit
     from authentiscan.checks.verify import Verification
+    from authentiscan.core.records import Record
+    from authentiscan.report.page import Page
 
 MANIFEST = typer.Argument(
     help="A manifest (data organize), or a folder, zip or table of images with labels.",
     show_default=False,
 )
+Outputs = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--output",
+        "-o",
+        "--html",
+        "--plot",
+        metavar="FILE",
+        help="Write the report to this file, as its ending says: .html (with pictures), .md or "
+        ".json; an audit's picture alone as .png. May be given several times.",
+    ),
+]
 
 
 def verify(
@@ -33,21 +48,12 @@ def verify(
             "labels all go; copies and groups across splits stay in the foremost split only.",
         ),
     ] = None,
-    output: Annotated[
-        Path | None,
-        typer.Option(
-            "--output",
-            "-o",
-            "--html",
-            metavar="PAGE.html",
-            help="Write a page with pictures of the copies.",
-        ),
-    ] = None,
+    output: Outputs = None,
     as_json: AsJson = False,
     listed: Annotated[
         int, typer.Option("--listed", min=1, help="Problems of each kind that are spelled out.")
     ] = 1000,
-    workers: Workers = 2,
+    workers: Workers = CORES,
 ) -> None:
     """Check every image of a manifest: readable, no copies across splits or labels, no leaks.
 
@@ -56,13 +62,15 @@ def verify(
     where anything leaks between splits, an image is unreadable, or exact copies have both labels.
 
     Examples:
-    authentiscan data verify data.parquet -o verify.html --fix clean.parquet
+        authentiscan data verify data.parquet -o verify.html
+        authentiscan data verify data.parquet --fix clean.parquet
 
     """
     from authentiscan.checks import verify as room
-    from authentiscan.core.files import refuse_inputs, write_text
+    from authentiscan.core.files import refuse_inputs
     from authentiscan.datasets.open import open_data
 
+    _check(output, ".html", ".md", ".json")
     if fix is not None:
         refuse_inputs(fix, [manifest])
     opened = open_data(manifest)
@@ -71,8 +79,8 @@ def verify(
             opened, name=manifest.name, workers=workers, listed=listed, progress=bar
         )
     report = found.report
-    if output is not None:
-        write_text(output, room.html(opened, report), inputs=[manifest])
+    for target in output or ():
+        _write(target, report, lambda: room.verification_page(opened, report), manifest)
     removed = found.fix(fix) if fix is not None else []
     if as_json:
         typer.echo(report.model_dump_json(indent=2))
@@ -105,24 +113,13 @@ def audit(
             "classes, and measure it too.",
         ),
     ] = None,
-    output: Annotated[
-        list[Path] | None,
-        typer.Option(
-            "--output",
-            "-o",
-            "--html",
-            "--plot",
-            metavar="FILE",
-            help="Write the report as a page (.html) or its picture alone (.png); may be given "
-            "several times.",
-        ),
-    ] = None,
+    output: Outputs = None,
     as_json: AsJson = False,
     limit: Annotated[
         int, typer.Option("--limit", min=20, help="Images measured, drawn by --seed.")
     ] = 20_000,
     seed: Seed = 0,
-    workers: Workers = 2,
+    workers: Workers = CORES,
 ) -> None:
     """Can a model cheat? Measure how well facts that must not matter tell real from generated.
 
@@ -131,17 +128,15 @@ def audit(
     0.5: no shortcut; 1: the label can be had without looking at the picture.
 
     Examples:
-    authentiscan data audit data.parquet --after jpeg:quality=90 -o audit.html
+        authentiscan data audit data.parquet -o audit.html
+        authentiscan data audit data.parquet --after jpeg:quality=90 --matched matched.parquet
 
     """
     from authentiscan.checks import audit as room
-    from authentiscan.core.errors import UsageError
     from authentiscan.core.files import refuse_inputs, write_bytes
     from authentiscan.datasets.open import open_data
 
-    for target in output or ():
-        if target.suffix.lower() not in (".html", ".png"):
-            raise UsageError(f"--output {target}: a page ends in .html, its picture in .png")
+    _check(output, ".html", ".md", ".json", ".png")
     if matched is not None:
         refuse_inputs(matched, [manifest])
 
@@ -159,9 +154,10 @@ def audit(
     if matched is not None and found.matched is not None:
         found.matched.write(matched)
     for target in output or ():
-        picture = target.suffix.lower() == ".png"
-        content = room.picture(found.report) if picture else room.html(found.report).encode()
-        write_bytes(target, content, inputs=[manifest])
+        if target.suffix.lower() == ".png":
+            write_bytes(target, room.picture(found.report), inputs=[manifest])
+        else:
+            _write(target, found.report, lambda: room.audit_page(found.report), manifest)
     if as_json:
         typer.echo(found.report.model_dump_json(indent=2))
     else:
@@ -230,3 +226,22 @@ def _print_audit(report: Audit) -> None:
             f"matched version: {report.matching.rows} rows, matched by {report.matching.level}, "
             f"{report.matching.recompressed} compressed anew"
         )
+
+
+def _check(targets: list[Path] | None, *endings: str) -> None:
+    """Before the work: every target ends in what can be written."""
+    from authentiscan.core.errors import UsageError
+
+    for target in targets or ():
+        if target.suffix.lower() not in endings:
+            raise UsageError(f"--output {target}: allowed endings are {', '.join(endings)}")
+
+
+def _write(target: Path, report: Record, page: Callable[[], Page], manifest: Path) -> None:
+    from authentiscan.core.files import refuse_inputs, write_text
+
+    refuse_inputs(target, [manifest])
+    if target.suffix.lower() == ".json":
+        write_text(target, report.model_dump_json(indent=2) + "\n")
+    else:
+        page().save(target)

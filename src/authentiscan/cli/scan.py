@@ -152,6 +152,7 @@ class _Run:
 
         detector = load_detector(model, threads=1)
         self._check_same_model(detector.spec.sha256)
+        self._tell_limits(detector.spec.limits)
         items = find(self.paths, recursive=self.recursive)
         items = journal.without(items, {report.path for report in self.earlier})
         options = Options(stability, provenance, self.thumbnails)
@@ -173,6 +174,15 @@ class _Run:
                     results.close()  # type: ignore[attr-defined]
         self._close(time.perf_counter() - started, interrupted=code == _INTERRUPTED)
         return code or (1 if self.counts["failed"] else 0)
+
+    def _tell_limits(self, limits: tuple[str, ...]) -> None:
+        """A page says in its footer what the detector cannot do."""
+        if self.thumbnails:
+            from authentiscan.scan.page import Page
+
+            for sink in self.sinks:
+                if isinstance(sink, Page):
+                    sink.limits = limits
 
     def _take(self, results: Iterable[Scanned], sinks: Sinks) -> None:
         for result in self._progress(results):

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress, TaskID
 
-    from authentiscan.report.page import Table
+    from authentiscan.report.tables import Table
 
 _QUIET, _VERBOSE = ContextVar("quiet", default=False), ContextVar("verbose", default=False)
 

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from authentiscan.evaluation.recalibrate import CalibrationResult
 from authentiscan.report import plots
-from authentiscan.report.page import Page, Picture, Section, Table
+from authentiscan.report.page import Page, Picture, Section
+from authentiscan.report.tables import Table
 
 
 def write_calibration_report(result: CalibrationResult, name: str, folder: Path) -> Path:

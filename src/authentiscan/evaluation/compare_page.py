@@ -18,7 +18,8 @@ from authentiscan.metrics.bootstrap import Estimate
 from authentiscan.metrics.ranking import METRICS
 from authentiscan.metrics.significance import Difference
 from authentiscan.report import plots
-from authentiscan.report.page import Page, Picture, Section, Table
+from authentiscan.report.page import Page, Picture, Section
+from authentiscan.report.tables import Table
 
 SUMMARY = ("balanced_accuracy", "roc_auc", "tpr_at_fpr_5")
 

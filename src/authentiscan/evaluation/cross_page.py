@@ -10,7 +10,9 @@ from authentiscan.evaluation.words import PROTOCOLS, WORDS
 from authentiscan.manifest.table import Manifest
 from authentiscan.metrics.bootstrap import Estimate
 from authentiscan.report import plots
-from authentiscan.report.page import Page, Picture, Section, Table, Thumb, thumbnail
+from authentiscan.report.page import Page, Picture, Section, Thumb
+from authentiscan.report.tables import Table
+from authentiscan.report.thumbnails import thumbnail
 
 _SHOWN = ("roc_auc", "balanced_accuracy", "real_accuracy", "generated_accuracy", "tpr_at_fpr_5")
 _MAPPED = ("roc_auc", "balanced_accuracy")

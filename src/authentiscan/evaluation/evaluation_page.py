@@ -10,7 +10,9 @@ from authentiscan.manifest.table import Manifest
 from authentiscan.metrics.bootstrap import Estimate
 from authentiscan.metrics.ranking import METRICS, Confusion
 from authentiscan.report import plots
-from authentiscan.report.page import Page, Picture, Section, Table, Thumb, thumbnail
+from authentiscan.report.page import Page, Picture, Section, Thumb
+from authentiscan.report.tables import Table
+from authentiscan.report.thumbnails import thumbnail
 
 SLICE_METRICS = (
     "real_accuracy",

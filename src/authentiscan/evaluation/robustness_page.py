@@ -14,7 +14,8 @@ from authentiscan.evaluation.robustness import (
 )
 from authentiscan.evaluation.words import WORDS
 from authentiscan.report import plots
-from authentiscan.report.page import Page, Picture, Section, Table
+from authentiscan.report.page import Page, Picture, Section
+from authentiscan.report.tables import Table
 
 _SHOWN = ("balanced_accuracy", "real_accuracy", "generated_accuracy", "roc_auc", "tpr_at_fpr_5")
 

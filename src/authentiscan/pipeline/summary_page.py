@@ -11,10 +11,11 @@ from authentiscan.evaluation.cross_page import gap_table, heatmap_picture, matri
 from authentiscan.evaluation.words import PROTOCOLS
 from authentiscan.explain.compare import CHANCE_IOU
 from authentiscan.images.decode import decode, encode
-from authentiscan.images.degrade import image_rng, parse
 from authentiscan.pipeline.steps import CrossStep, GradcamStep, Step
 from authentiscan.pipeline.summary import METRIC, DetectorRecord, Summary
-from authentiscan.report.page import Page, Pixels, Section, Table, Thumb
+from authentiscan.report.page import Page, Pixels, Section, Thumb
+from authentiscan.report.tables import Table
+from authentiscan.report.thumbnails import shrunk
 from authentiscan.training.leavings import write_text
 from authentiscan.training.runs import history_of
 from authentiscan.training.runs_page import curves_picture, duration, megabytes
@@ -203,8 +204,7 @@ def _overlays(folder: Path) -> list[Thumb]:
 
 def _fitted(data: bytes, side: int = _WIDEST) -> bytes:
     """A PNG no larger than ``side``, so that the page stays light."""
-    small, _ = parse(f"fit:side={side},kernel=lanczos")(decode(data).pixels, image_rng(0))
-    return encode(small, "PNG")
+    return encode(shrunk(decode(data).pixels, side), "PNG")
 
 
 def _data(summary: Summary) -> Section:

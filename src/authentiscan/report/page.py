@@ -2,42 +2,20 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from authentiscan.core.errors import AuthentiscanError, MissingExtraError
-from authentiscan.images.decode import decode, encode
-from authentiscan.images.degrade import image_rng, parse
-from authentiscan.manifest.table import Manifest
+from authentiscan.core.errors import UsageError
+from authentiscan.core.files import write_bytes, write_text
+from authentiscan.report import shell
+from authentiscan.report.tables import Table
+from authentiscan.report.thumbnails import address
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-_THUMB_SIDE = 160
-
-
-@dataclass(frozen=True)
-class Table:
-    """Text cells; the first column names the row, the others are set to the right."""
-
-    head: Sequence[str]
-    rows: Sequence[Sequence[str]]
-    note: str = ""
-    left: bool = False  # all columns to the left: words, not figures
-
-    def markdown(self) -> str:
-        """Bars and line breaks in cells are made harmless."""
-
-        def line(cells: Sequence[str]) -> str:
-            return "| " + " | ".join(" ".join(c.split()).replace("|", "\\|") for c in cells) + " |"
-
-        rule = ["---"] + ["---" if self.left else "---:"] * (len(self.head) - 1)
-        lines = [line(self.head), line(rule), *(line(r) for r in self.rows)]
-        return "\n".join(lines) + (f"\n\n{self.note}" if self.note else "")
 
 
 @dataclass(frozen=True)
@@ -53,7 +31,7 @@ class Picture:
         """The figure as a data address."""
         from authentiscan.report.plots import svg
 
-        return "data:image/svg+xml;base64," + base64.b64encode(svg(self.figure)).decode()
+        return address(svg(self.figure), "svg+xml")
 
     def png(self) -> bytes:
         """The figure as a PNG file."""
@@ -73,7 +51,7 @@ class Pixels:
     @property
     def source(self) -> str:
         """The file as a data address."""
-        return "data:image/png;base64," + base64.b64encode(self.data).decode()
+        return address(self.data, "png")
 
     def png(self) -> bytes:
         """The file."""
@@ -93,7 +71,9 @@ class Thumb:
 class Section:
     """A heading and what stands under it. ``folded`` sections are opened by a click.
 
-    links: a text and where it leads, relative to the page.
+    points: a list of findings, each a tone (none, slight, strong, total, good, bad) and a text.
+    links: a text and where it leads, relative to the page. strips: rows of pictures that belong
+    together, each with a note.
     """
 
     title: str
@@ -103,17 +83,22 @@ class Section:
     thumbs: Sequence[Thumb] = ()
     folded: bool = False
     links: Sequence[tuple[str, str]] = ()
+    points: Sequence[tuple[str, str]] = ()
+    strips: Sequence[tuple[str, Sequence[Thumb]]] = ()
 
 
 @dataclass(frozen=True)
 class Page:
-    """A whole report."""
+    """A whole report. detector, limits: who judged, and what it cannot do, for the footer."""
 
     title: str
     lead: str
     sections: Sequence[Section]
     warnings: Sequence[str] = ()
     headline: Sequence[tuple[str, str, str]] = field(default_factory=tuple)  # name, figure, note
+    detector: str = ""
+    limits: Sequence[str] = ()
+    closing: str = ""
 
     def markdown(self) -> str:
         """Everything but thumbnails; pictures as links to ``plots/``."""
@@ -125,47 +110,33 @@ class Page:
         for section in self.sections:
             parts.append(f"## {section.title}")
             parts += section.text
+            parts += [f"- **{tone}**: {text}" for tone, text in section.points]
             parts += [f"[{text}]({target})" for text, target in section.links]
             parts += [table.markdown() for table in section.tables]
             parts += [f"![{p.caption}](plots/{p.name}.png)" for p in section.pictures]
-            if section.thumbs:
-                rows = [[t.title, t.caption] for t in section.thumbs]
+            thumbs = [*section.thumbs, *(t for _, strip in section.strips for t in strip)]
+            if thumbs:
+                rows = [[t.title, t.caption] for t in thumbs]
                 parts.append(Table(["image", ""], rows, left=True).markdown())
         return "\n\n".join(parts) + "\n"
 
     def html(self) -> str:
         """One page with everything in it; nothing is loaded from anywhere."""
-        try:
-            from jinja2 import Environment, PackageLoader
-        except ImportError as error:
-            raise MissingExtraError("HTML reports", "data") from error
-        environment = Environment(
-            loader=PackageLoader("authentiscan.report", "templates"),
-            autoescape=True,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
-        return environment.get_template("page.html").render(page=self)
+        limits = tuple(self.limits)
+        return "".join(shell.page("page.html", page=self, detector=self.detector, limits=limits))
 
     def write(self, folder: Path, name: str = "report") -> Path:
         """Write ``name``.html, ``name``.md and ``plots/*.png``; returns the HTML page."""
-        plots = folder / "plots"
-        plots.mkdir(parents=True, exist_ok=True)
         for section in self.sections:
             for picture in section.pictures:
-                (plots / f"{picture.name}.png").write_bytes(picture.png())
-        (folder / f"{name}.md").write_text(self.markdown(), encoding="utf-8")
-        page = folder / f"{name}.html"
-        page.write_text(self.html(), encoding="utf-8")
-        return page
+                write_bytes(folder / "plots" / f"{picture.name}.png", picture.png())
+        self.save(folder / f"{name}.md")
+        return self.save(folder / f"{name}.html")
 
-
-def thumbnail(manifest: Manifest, row: int) -> str | None:
-    """A small JPEG of the image in ``row`` as a data address; None where it cannot be read."""
-    try:
-        pixels = decode(manifest.image_bytes(row)).pixels
-    except AuthentiscanError:
-        return None
-    small, _ = parse(f"fit:side={_THUMB_SIDE},kernel=lanczos")(pixels, image_rng(0))
-    data = encode(small, "JPEG", quality=80)
-    return "data:image/jpeg;base64," + base64.b64encode(data).decode()
+    def save(self, path: Path) -> Path:
+        """Write the page to ``path``, which ends in .html or .md (without pictures)."""
+        suffix = path.suffix.lower()
+        if suffix not in (".html", ".htm", ".md"):
+            raise UsageError(f"cannot write a page to {path.name!r}; end it in .html or .md")
+        write_text(path, self.markdown() if suffix == ".md" else self.html())
+        return path

@@ -22,6 +22,7 @@ from authentiscan.analysis import Report, analyze, open_image
 from authentiscan.core.errors import AuthentiscanError, UsageError
 from authentiscan.core.types import RGBImage
 from authentiscan.images.decode import DEFAULT_LIMITS, Limits, encode
+from authentiscan.report.thumbnails import shrunk
 from authentiscan.scan.sources import Item
 
 if TYPE_CHECKING:
@@ -125,7 +126,7 @@ def _ordered(items: Iterable[Item], work: partial[Scanned], threads: int) -> Ite
 
 
 def _pictured(report: Report, pixels: RGBImage) -> Scanned:
-    small = _shrunk(pixels)
+    small = shrunk(pixels, THUMBNAIL_SIDE)
     thumbnail = encode(small, "JPEG", quality=75)
     if report.heatmap is None:
         return Scanned(report, thumbnail)
@@ -139,9 +140,3 @@ def _pictured(report: Report, pixels: RGBImage) -> Scanned:
         thumbnail,
         encode(shown, "JPEG", quality=75),
     )
-
-
-def _shrunk(pixels: RGBImage) -> RGBImage:
-    image = Image.fromarray(pixels)
-    image.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE))
-    return np.asarray(image)

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict
 
-from authentiscan.report.page import Page, Picture, Section, Table
+from authentiscan.report.page import Page, Picture, Section
 from authentiscan.report.plots import COLOURS
+from authentiscan.report.tables import Table
 from authentiscan.training.runs import (
     FIGURES,
     MEASURED,

@@ -8,7 +8,7 @@ audited.matched              # a manifest in which the facts are the same for bo
 from __future__ import annotations
 
 from authentiscan.checks.audit.features import FILE_GROUPS, GROUPS, PIXEL_GROUPS
-from authentiscan.checks.audit.page import html
+from authentiscan.checks.audit.page import audit_page
 from authentiscan.checks.audit.plot import picture
 from authentiscan.checks.audit.records import Audit, Finding, Matching, Measured, Shortcut, Suspect
 from authentiscan.checks.audit.run import LIMIT, Audited, Auditor
@@ -26,6 +26,6 @@ __all__ = [
     "Measured",
     "Shortcut",
     "Suspect",
-    "html",
+    "audit_page",
     "picture",
 ]

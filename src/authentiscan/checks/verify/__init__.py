@@ -7,7 +7,7 @@ verified.fix("clean.parquet")    # the rules stand in `authentiscan.checks.verif
 
 from __future__ import annotations
 
-from authentiscan.checks.verify.page import html
+from authentiscan.checks.verify.page import verification_page
 from authentiscan.checks.verify.records import Removed, Verification
 from authentiscan.checks.verify.run import Verified, verify
 
@@ -15,6 +15,6 @@ __all__ = [
     "Removed",
     "Verification",
     "Verified",
-    "html",
+    "verification_page",
     "verify",
 ]

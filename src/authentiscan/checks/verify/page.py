@@ -1,40 +1,103 @@
-"""The report as one HTML page that needs nothing beside itself, with pictures of what was found."""
+"""The verification as a page, with pictures of what was found."""
 
 from __future__ import annotations
 
-import base64
-from pathlib import Path
+from collections.abc import Sequence
 
-import numpy as np
-from PIL import Image
-
-from authentiscan.checks.verify.records import Copies, Verification
-from authentiscan.core.errors import AuthentiscanError, MissingExtraError
-from authentiscan.images.decode import decode, encode
+from authentiscan.checks.verify.records import Copies, ImageRef, Verification
 from authentiscan.manifest.table import Manifest
+from authentiscan.report.page import Page, Section, Thumb
+from authentiscan.report.tables import Table
+from authentiscan.report.thumbnails import thumbnail
 
-_THUMBNAIL = 112
-_SETS_SHOWN = 60
-_IMAGES_SHOWN = 6
+_SETS_SHOWN, _IMAGES_SHOWN, _LINES_SHOWN = 60, 6, 200
+_KINDS = {"bytes": "same file", "pixels": "same pixels, other file", "near": "near copies"}
 
 
-def html(manifest: Manifest, report: Verification) -> str:
+def verification_page(manifest: Manifest, report: Verification) -> Page:
     """The page for ``report``; thumbnails are made of at most 60 sets of copies of each sort."""
-    try:
-        import jinja2
-    except ImportError as error:
-        raise MissingExtraError("HTML reports", "data") from error
-    loader = jinja2.FileSystemLoader(Path(__file__).parent)
-    pages = jinja2.Environment(loader=loader, autoescape=True, undefined=jinja2.StrictUndefined)
-    sections = [
-        (title, len(found), [_shown(manifest, one) for one in found[:_SETS_SHOWN]])
-        for title, found in _sections(report)
-        if found
+    return Page(
+        title=f"Verification of {report.manifest}",
+        lead=f"{report.rows:,} rows, {report.readable:,} readable images.",
+        sections=[
+            Section("Verdict", points=[_verdict(report)]),
+            Section("Copies", tables=[_copies(report)]),
+            Section("Balance", tables=[_balance(report)]),
+            *_listed(report),
+            *(
+                Section(f"{title} ({len(found)} listed)", strips=_strips(manifest, found))
+                for title, found in _sorts(report)
+                if found
+            ),
+        ],
+        closing=(
+            f"{report.seconds} s, {report.images_per_second} images a second. Lists are cut at "
+            f"{report.listed} entries; counts are complete."
+        ),
+    )
+
+
+def _verdict(report: Verification) -> tuple[str, str]:
+    if report.trustworthy:
+        leaks = (
+            "No leak between splits"
+            if report.counts.get("split")
+            else "No splits yet, so no leak between them"
+        )
+        return "good", f"{leaks}, every image readable, no exact copy with two labels."
+    both = sum(report.copies[kind].sets_across_labels for kind in ("bytes", "pixels"))
+    return "bad", (
+        f"{report.leaks} leaks, {report.unreadable_count} unreadable, {both} exact copies with "
+        "both labels."
+    )
+
+
+def _copies(report: Verification) -> Table:
+    rows = []
+    for kind, words in _KINDS.items():
+        c = report.copies[kind]
+        counts = (c.sets, c.extra, c.pairs, c.sets_across_splits, c.sets_across_labels)
+        rows.append([words, *map(str, counts)])
+    head = ["", "sets", "images beyond the first", "pairs", "across splits", "across labels"]
+    return Table(head, rows)
+
+
+def _balance(report: Verification) -> Table:
+    rows = [[f"{b.part} {b.name}", str(b.real), str(b.generated), b.note] for b in report.balance]
+    return Table(["part", "real", "generated", ""], rows)
+
+
+def _listed(report: Verification) -> list[Section]:
+    """Sections that are only there where something was found."""
+    counts = [[e.dataset, str(e.published), str(e.found)] for e in report.expectations]
+    groups = [
+        [g.group, ", ".join(f"{split} {n}" for split, n in g.splits.items())]
+        for g in report.group_leaks[:_LINES_SHOWN]
     ]
-    return pages.get_template("page.html").render(report=report, sections=sections)
+    unread = [[*_row(u.image), u.error] for u in report.unreadable[:_LINES_SHOWN]]
+    wrong = [
+        [*_row(m.image), m.column, m.claimed, m.found] for m in report.mismatches[:_LINES_SHOWN]
+    ]
+    found = (
+        ("Counts against the catalog", ["data set", "published", "here"], counts),
+        (f"Groups in several splits ({report.group_leak_count})", ["group", "images"], groups),
+        (f"Unreadable ({report.unreadable_count})", ["row", "name", "why"], unread),
+        (
+            f"The manifest says otherwise ({report.mismatch_count})",
+            ["row", "name", "column", "manifest", "file"],
+            wrong,
+        ),
+    )
+    return [
+        Section(title, tables=[Table(head, rows, left=True)]) for title, head, rows in found if rows
+    ]
 
 
-def _sections(report: Verification) -> list[tuple[str, list[Copies]]]:
+def _row(image: ImageRef) -> list[str]:
+    return [str(image.row), image.name]
+
+
+def _sorts(report: Verification) -> list[tuple[str, list[Copies]]]:
     leaks = [c for c in report.duplicates if c.across_splits]
     labels = [c for c in report.duplicates if c.across_labels and not c.across_splits]
     inside = [c for c in report.duplicates if not c.across_labels and not c.across_splits]
@@ -47,17 +110,17 @@ def _sections(report: Verification) -> list[tuple[str, list[Copies]]]:
     ]
 
 
-def _shown(manifest: Manifest, found: Copies) -> dict[str, object]:
-    images = [(one, thumbnail(manifest, one.row)) for one in found.images[:_IMAGES_SHOWN]]
-    return {"found": found, "images": images, "more": found.count - len(images)}
+def _strips(manifest: Manifest, found: Sequence[Copies]) -> list[tuple[str, list[Thumb]]]:
+    strips = []
+    for copies in found[:_SETS_SHOWN]:
+        shown = copies.images[:_IMAGES_SHOWN]
+        more = copies.count - len(shown)
+        note = f"{copies.kind}, similarity {copies.similarity}" + (f"; {more} more" if more else "")
+        strips.append((note, [_thumb(manifest, image) for image in shown]))
+    return strips
 
 
-def thumbnail(manifest: Manifest, row: int, side: int = _THUMBNAIL) -> str:
-    """A data URI of the image in ``row`` with its longest side at ``side``; empty if unreadable."""
-    try:
-        pixels = decode(manifest.image_bytes(row)).pixels
-    except AuthentiscanError:
-        return ""
-    image = Image.fromarray(pixels)
-    image.thumbnail((side, side))
-    return "data:image/png;base64," + base64.b64encode(encode(np.asarray(image), "PNG")).decode()
+def _thumb(manifest: Manifest, image: ImageRef) -> Thumb:
+    label = "generated" if image.label else "real"
+    title = f"{label}, {image.split}" if image.split else label
+    return Thumb(thumbnail(manifest, image.row), title, f"row {image.row}: {image.name}")

@@ -1,0 +1,39 @@
+"""One table in four forms, none of which a stranger's text can break."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+
+from authentiscan.report.tables import Table
+
+TABLE = Table(["name", "AUC"], [["a|b\nc", "0.5 ± 0.1"], ["=cmd()", "–"]], note="below")
+
+
+def test_markdown_keeps_its_columns() -> None:
+    lines = TABLE.markdown().splitlines()
+    assert lines[0] == "| name | AUC |"
+    assert lines[1] == "| --- | ---: |"
+    assert lines[2] == "| a\\|b c | 0.5 ± 0.1 |"
+    assert lines[-1] == "below"
+    assert Table(["a", "b"], [], left=True).markdown().splitlines()[1] == "| --- | --- |"
+
+
+def test_csv_is_read_back_and_holds_no_formula() -> None:
+    rows = list(csv.reader(io.StringIO(TABLE.csv())))
+    assert rows[0] == ["name", "AUC"]
+    assert rows[1] == ["a|b\nc", "0.5 ± 0.1"]
+    assert rows[2][0] == "'=cmd()"
+
+
+def test_latex_escapes_what_latex_would_obey() -> None:
+    text = Table(["x_1", "50 %"], [["a & b", "\\input{secret}"], ["$x$", "1 – 2"]]).latex()
+    assert text.startswith(r"\begin{tabular}{lr}")
+    assert text.endswith(r"\end{tabular}")
+    assert r"x\_1 & 50 \% \\" in text
+    assert r"a \& b & \textbackslash{}input\{secret\} \\" in text
+    assert r"\$x\$ & 1 -- 2 \\" in text
+    body = text.splitlines()[1:-1]
+    assert [body[0], body[2], body[-1]] == [r"\toprule", r"\midrule", r"\bottomrule"]
+    assert all(len(re.findall(r"(?<!\\)&", line)) == 1 for line in body if line.endswith(r"\\"))
