@@ -7,6 +7,7 @@ import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -101,7 +102,9 @@ def test_only_what_differs(outputs: Path) -> None:
         labels([runs[0], runs[0]])
 
 
-def test_a_comparison_is_written(outputs: Path, tmp_path: Path) -> None:
+def test_a_comparison_is_written(
+    outputs: Path, tmp_path: Path, read_page: Callable[[str], Any]
+) -> None:
     found = compare_runs([read_run(outputs / "whole"), read_run(outputs / "cut")])
     content = json.loads(found.model_dump_json())
     assert content["differences"]["optimizer.lr"] == [0.01, 0.02]
@@ -109,7 +112,7 @@ def test_a_comparison_is_written(outputs: Path, tmp_path: Path) -> None:
     picture = write_comparison(found, tmp_path / "curves.png")
     assert picture.read_bytes().startswith(b"\x89PNG")
     page = write_comparison(found, tmp_path / "versus.html")
-    text = page.read_text(encoding="utf-8")
+    text = read_page(page.read_text(encoding="utf-8")).text
     assert "optimizer.lr" in text
     assert "interrupted after epoch 1 of 3" in text
     assert "://" not in text, "nothing is loaded from anywhere"
