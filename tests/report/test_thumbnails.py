@@ -36,9 +36,9 @@ def test_a_row_is_shown_or_told_as_unreadable(tmp_path: Path) -> None:
     image = encode(np.full((300, 150, 3), 200, np.uint8), "PNG")
     table = pa.table({"image": [image, b"no image"], "label": pa.array([0, 1], pa.int8())})
     pq.write_table(table, tmp_path / "t.parquet")
-    from authentiscan.checks.verify import open_manifest
+    from authentiscan.datasets.open import open_data
 
-    manifest: Manifest = open_manifest(tmp_path / "t.parquet")
+    manifest: Manifest = open_data(tmp_path / "t.parquet")
     found = thumbnail(manifest, 0, side=60)
     assert found is not None
     data = base64.b64decode(found.partition(",")[2])
