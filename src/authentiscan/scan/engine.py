@@ -23,7 +23,7 @@ from authentiscan.core.errors import AuthentiscanError, UsageError
 from authentiscan.core.types import RGBImage
 from authentiscan.images.decode import DEFAULT_LIMITS, Limits, encode
 from authentiscan.report.thumbnails import shrunk
-from authentiscan.scan.sources import Item
+from authentiscan.scan.items import Item
 
 if TYPE_CHECKING:
     from authentiscan.inference import Detector

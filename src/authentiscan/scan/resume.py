@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from authentiscan.analysis import Report
 from authentiscan.core.errors import UsageError
-from authentiscan.scan.sources import Item
+from authentiscan.scan.items import Item
 
 
 def repair(path: Path) -> None:

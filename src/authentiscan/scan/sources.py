@@ -1,138 +1,212 @@
 """Which images to scan: files, folders, globs, lists of paths, archives, standard input.
 
 photo.jpg            that file, whatever it is called
-folder               every file in it (and below) with an image's extension, in sorted order
+folder               every image in it (and below), by its ending or its first bytes, sorted
 'photos/**/*.jpg'    a glob, where no file has that very name
-list.txt             one path a line, relative to the list's folder
+list.txt             one path a line, relative to the list's folder, see `authentiscan.scan.lists`
 photos.zip, .tar.gz  the images inside, see `authentiscan.scan.archives`
 -                    standard input: one path a line, relative to the working directory
+
+What cannot be read is an item with an error. What is no image is counted, by reason.
 """
 
 from __future__ import annotations
 
 import glob
 import os
-import sys
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TextIO
 
+from authentiscan.core.errors import UnreadableFileError
 from authentiscan.images.decode import DEFAULT_LIMITS, Limits
+from authentiscan.images.endings import IMAGE_ENDINGS, ending
+from authentiscan.scan import archives, items, kinds, lists
+from authentiscan.scan.items import Item, LeftOut
 
 STDIN = "-"
-IMAGE_SUFFIXES = frozenset(
-    {".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".apng", ".webp", ".avif", ".tif", ".tiff"}
-    | {".bmp", ".gif", ".heic", ".heif", ".hif"}
-)
-LIST_SUFFIXES = frozenset({".txt", ".lst", ".list"})
-ARCHIVE_SUFFIXES = (".zip", ".cbz", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz")
-
-
-@dataclass(frozen=True, slots=True)
-class Item:
-    """One image to scan: its name in the results, and where its bytes are.
-
-    One of ``path``, ``content`` and ``error`` is set; ``error`` says why there are no bytes.
-    """
-
-    name: str
-    path: Path | None = None
-    content: bytes | None = None
-    error: Exception | None = None
+LIST_ENDINGS = frozenset({".txt", ".lst", ".list"})
+_NOTHING_FETCHED = "an address, not a file: nothing is fetched; save the image and name the file"
 
 
 def find(
     paths: Sequence[str],
     *,
     recursive: bool = True,
-    stdin: TextIO | None = None,
+    stdin: lists.Readable | None = None,
     limits: Limits = DEFAULT_LIMITS,
+    left_out: LeftOut | None = None,
+    say: Callable[[str], None] | None = None,
 ) -> Iterator[Item]:
     """The images that ``paths`` name, lazily, in the order given; see the module's own text.
 
     A path that does not exist is an item too: reading it then gives its error a row of its own.
     recursive: also look into the folders of a folder; hidden ones are left out, links to folders
-    not followed. limits: the largest member read from an archive.
+    not followed. stdin: for ``-``. limits: the largest member read from an archive. left_out: takes
+    the count of what is left out. say: takes a line now and then while a large archive is read.
     """
+    search = _Search(recursive, limits, LeftOut() if left_out is None else left_out, say)
     for path in paths:
         if path == STDIN:
-            yield from _lines(stdin or sys.stdin, None, limits)
+            yield from search.listed(stdin or lists.standard_input(), None, "standard input")
         else:
-            yield from _expand(path, recursive, limits)
+            yield from search.named(path)
 
 
 def count(paths: Sequence[str], *, recursive: bool = True) -> int | None:
     """How many images `find` will give, None where only reading would tell."""
+    search = _Search(recursive, DEFAULT_LIMITS)
     total = 0
     for path in paths:
-        if path == STDIN or is_archive(path) or Path(path).suffix.lower() in LIST_SUFFIXES:
+        if path == STDIN or kinds.named_archive(path) or ending(path) in LIST_ENDINGS:
             return None
-        total += sum(1 for _ in _expand(path, recursive, DEFAULT_LIMITS))
+        total += sum(1 for _ in search.named(path))
     return total
 
 
-def shown(path: str | os.PathLike[str]) -> str:
-    """A path as text that any output can hold; bytes that are no UTF-8 become escapes."""
-    return os.fsencode(path).decode("utf-8", "backslashreplace")
+@dataclass(frozen=True, slots=True)
+class _Search:
+    """How to look, and the count of what was left out on the way."""
 
+    recursive: bool
+    limits: Limits
+    left_out: LeftOut = field(default_factory=LeftOut)
+    say: Callable[[str], None] | None = None
 
-def is_archive(path: str | os.PathLike[str]) -> bool:
-    """Whether the name is that of an archive that can be scanned."""
-    return os.fspath(path).lower().endswith(ARCHIVE_SUFFIXES)
-
-
-def _expand(path: str, recursive: bool, limits: Limits) -> Iterator[Item]:
-    place = Path(path)
-    if not path:  # as an unset shell variable gives; as a path it would be the working directory
-        yield Item(path, error=FileNotFoundError("the path is empty"))
-    elif _is_folder(place):
-        yield from (_item(file) for file in _walk(place, recursive))
-    elif is_archive(path) and _is_file(place):
-        from authentiscan.scan import archives
-
-        yield from archives.members(place, limits)
-    elif place.suffix.lower() in LIST_SUFFIXES and _is_file(place):
-        with place.open(encoding="utf-8", errors="surrogateescape") as lines:
-            yield from _lines(lines, place.parent, limits)
-    elif glob.has_magic(path) and not _exists(place):
-        matches = sorted(glob.glob(path, recursive=True))  # noqa: PTH207 - absolute globs too
-        yield from (
-            _item(file)
-            for match in matches
-            for file in (_walk(Path(match), recursive) if _is_folder(Path(match)) else (match,))
-        )
-        if not matches:
-            yield Item(shown(path), error=FileNotFoundError(f"no file matches {shown(path)}"))
-    else:
-        yield _item(path)
-
-
-def _lines(lines: Iterable[str], root: Path | None, limits: Limits) -> Iterator[Item]:
-    """Paths from a list; a folder or an archive in it is expanded, a list in a list is not."""
-    for line in lines:
-        path = line.rstrip("\r\n")
-        if not path.strip():
-            continue
-        place = path if root is None else os.fspath(root / path)
-        if _is_folder(Path(place)) or (is_archive(place) and _is_file(Path(place))):
-            yield from _expand(place, True, limits)
+    def named(self, path: str) -> Iterator[Item]:
+        """The images of one path as a user gives it."""
+        place = Path(path)
+        if not path:  # as an unset shell variable gives; as a path it would be the working folder
+            yield items.unreadable(path, "the path is empty")
+        elif os.path.lexists(place):
+            yield from self._present(place)
+        elif lists.is_address(path):
+            yield items.unreadable(path, _NOTHING_FETCHED)
+        elif glob.has_magic(path):
+            matches = sorted(glob.glob(path, recursive=True))  # noqa: PTH207 - absolute globs too
+            for match in matches:
+                yield from self._present(Path(match))
+            if not matches:
+                yield items.unreadable(path, f"no file matches {items.shown(path)}")
         else:
-            yield _item(place)
+            yield items.file(place)
 
+    def listed(self, stream: lists.Readable, root: Path | None, name: str) -> Iterator[Item]:
+        """The images of a list, relative to ``root``; a list in it is not read.
 
-def _item(path: str | os.PathLike[str]) -> Item:
-    return Item(shown(path), path=Path(path))
+        Lines that are no paths are one row together: a text is not as many failures as it has
+        lines.
+        """
+        paths, prose, first = 0, 0, ""
+        try:
+            for entry in lists.entries(stream):
+                place = lists.place_of(entry, root)
+                there = os.path.lexists(place)
+                if not there and entry.startswith("#"):
+                    continue
+                if there or lists.like_path(entry):
+                    paths += 1
+                    yield from self._entry(entry, Path(place), there=there)
+                else:
+                    prose, first = prose + 1, first or items.shown(entry)[:60]
+        except (OSError, UnreadableFileError) as error:
+            yield items.unreadable(name, str(error))
+        if prose and not paths:
+            yield items.unreadable(
+                name, f"a text, not a list of paths: no line names a file (it begins {first!r})"
+            )
+        elif prose:
+            told = f"{prose:,} lines are no paths" if prose > 1 else "a line is no path"
+            yield items.unreadable(name, f"{told} ({first!r}); put # before a comment")
 
+    def _entry(self, entry: str, place: Path, *, there: bool) -> Iterator[Item]:
+        if not there and lists.is_address(entry):
+            yield items.unreadable(entry, _NOTHING_FETCHED)
+        elif there:
+            yield from self._present(place, lists_too=False)
+        else:
+            yield items.file(place)
 
-def _walk(folder: Path, recursive: bool) -> Iterator[Path]:
-    for here, folders, files in os.walk(folder):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in sorted(files):
-            if Path(name).suffix.lower() in IMAGE_SUFFIXES and not name.startswith("."):
-                yield Path(here) / name
-        if not recursive:
+    def _present(self, place: Path, *, lists_too: bool = True) -> Iterator[Item]:
+        """The images of a folder or a file that was named itself."""
+        if _is_folder(place):
+            yield from self._folder(place)
             return
+        kind = ending(place)
+        if kind in IMAGE_ENDINGS:
+            yield items.file(place)
+        elif kinds.named_archive(place) and _is_file(place):
+            yield from self._archive(place)
+        elif kind in LIST_ENDINGS and lists_too and _is_file(place) and not _has_image(place):
+            yield from self._list(place)
+        elif _has_archive(place):
+            yield from self._archive(place)
+        else:
+            yield items.file(place)
+
+    def _archive(self, place: Path) -> Iterator[Item]:
+        return archives.members(place, self.limits, left_out=self.left_out, say=self.say)
+
+    def _list(self, place: Path) -> Iterator[Item]:
+        try:
+            with place.open("rb") as stream:
+                yield from self.listed(stream, place.parent, os.fspath(place))
+        except OSError as error:
+            yield items.unreadable(place, f"the list cannot be read: {error.strerror}")
+
+    def _folder(self, folder: Path) -> Iterator[Item]:
+        waiting = [folder]
+        while waiting:
+            here = waiting.pop()
+            try:
+                with os.scandir(here) as listing:
+                    found = sorted(listing, key=lambda entry: entry.name)
+            except OSError as error:
+                yield items.unreadable(here, f"the folder cannot be read: {error.strerror}")
+                continue
+            below: list[Path] = []
+            for entry in found:
+                yield from self._beside(entry, below)
+            waiting += reversed(below)
+
+    def _beside(self, entry: os.DirEntry[str], below: list[Path]) -> Iterator[Item]:
+        """What one name in a folder gives; a folder is put into ``below``."""
+        place = Path(entry.path)
+        if entry.name.startswith("."):
+            self.left_out["hidden"] += 1
+        elif entry.is_dir(follow_symlinks=False):
+            if self.recursive:
+                below.append(place)
+            else:
+                self.left_out["a folder below (--no-recursive)"] += 1
+        elif _is_folder(place):
+            self.left_out["a link to a folder"] += 1
+        elif ending(entry.name) in IMAGE_ENDINGS or not _is_file(place):
+            yield items.file(place)
+        else:
+            try:
+                head = kinds.head_of(place)
+            except OSError:
+                yield items.file(place)  # reading it says why
+                return
+            if kinds.is_image(head, entry.name):
+                yield items.file(place)
+            else:
+                self.left_out[kinds.reason(head, entry.name)] += 1
+
+
+def _has_image(place: Path) -> bool:
+    try:
+        return kinds.is_image(kinds.head_of(place), "")
+    except OSError:
+        return False
+
+
+def _has_archive(place: Path) -> bool:
+    try:
+        return kinds.is_archive(kinds.head_of(place))
+    except OSError:
+        return False
 
 
 # `Path.is_dir` and the like raise on names with NUL bytes or beyond the system's length.
@@ -142,7 +216,3 @@ def _is_folder(path: Path) -> bool:
 
 def _is_file(path: Path) -> bool:
     return os.path.isfile(path)  # noqa: PTH113
-
-
-def _exists(path: Path) -> bool:
-    return os.path.lexists(path)

@@ -1,0 +1,61 @@
+"""One image to scan, and the count of what is left out."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+
+from authentiscan.core.errors import UnreadableFileError
+
+LeftOut: TypeAlias = Counter[str]
+"""How many files were left out, by reason: a noun with its article, such as ``a text file``."""
+
+_NAME_LIMIT = 4096  # longest path of the system; text given as a path may be of any length
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One image to scan: its name in the results, and where its bytes are.
+
+    One of ``path``, ``content`` and ``error`` is set; ``error`` says why there are no bytes.
+    """
+
+    name: str
+    path: Path | None = None
+    content: bytes | None = None
+    error: Exception | None = None
+
+
+def shown(path: str | os.PathLike[str]) -> str:
+    """A path as text that any output can hold; bytes that are no UTF-8 become escapes."""
+    text = os.fspath(path)
+    if isinstance(text, str) and len(text) > _NAME_LIMIT:
+        text = text[:_NAME_LIMIT] + "…"
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
+def file(path: str | os.PathLike[str]) -> Item:
+    """The item of a file, whatever it is: reading it tells."""
+    place = Path(path)
+    # These never raise, whatever the name is.
+    if os.path.islink(place) and not os.path.exists(place):  # noqa: PTH110, PTH114
+        return unreadable(path, "a link to a file that does not exist")
+    return Item(shown(path), path=place)
+
+
+def unreadable(name: str | os.PathLike[str], why: str) -> Item:
+    """A row that only says why there is nothing to read."""
+    return Item(shown(name), error=UnreadableFileError(why))
+
+
+def summary(left_out: Mapping[str, int]) -> str:
+    """``left out 3: a text file 2, hidden 1``; empty where nothing was left out."""
+    parts = ", ".join(
+        f"{reason} {number}"
+        for reason, number in sorted(left_out.items(), key=lambda pair: (-pair[1], pair[0]))
+    )
+    return f"left out {sum(left_out.values())}: {parts}" if parts else ""
