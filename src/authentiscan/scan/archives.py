@@ -39,6 +39,7 @@ MAX_OTHER_BYTES = 8 * 2**30
 
 Say: TypeAlias = Callable[[str], None] | None
 _SAY_SECONDS = 5.0
+_METHODS = {1: "shrink", 6: "implode", 9: "deflate64", 93: "Zstandard", 95: "xz", 98: "PPMd"}
 _STEP = 2**20
 
 _BROKEN = (
@@ -106,7 +107,8 @@ def _zip_item(
     except DecodeError as error:
         return Item(name, error=error)
     except NotImplementedError as error:
-        told = f"stored in a way that cannot be read here ({error}); unpack the archive first"
+        method = _METHODS.get(entry.compress_type) or str(error)
+        told = f"stored in a way that cannot be read here ({method}); unpack the archive first"
         return Item(name, error=UnsupportedFormatError(told))
     except _BROKEN as error:
         return Item(name, error=CorruptImageError(f"broken archive member: {_words(error)}"))
