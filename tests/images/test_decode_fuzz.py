@@ -15,7 +15,8 @@ from PIL import Image
 
 from authentiscan.core.errors import DecodeError
 from authentiscan.images.decode import Limits, decode
-from authentiscan.images.jpeg import decode_fast, read_header
+from authentiscan.images.jpeg import decode_fast
+from authentiscan.images.walk.jpeg import read_header
 
 LIMITS = Limits(pixels=1_000_000, bytes=1_000_000, metadata=1_000_000, frames=100)
 

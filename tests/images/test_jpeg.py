@@ -10,7 +10,8 @@ import pytest
 from PIL import Image
 
 from authentiscan.images.decode import decode, encode
-from authentiscan.images.jpeg import decode_fast, read_header
+from authentiscan.images.jpeg import decode_fast
+from authentiscan.images.walk.jpeg import read_header
 
 
 @pytest.fixture(scope="module")

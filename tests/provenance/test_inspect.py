@@ -13,8 +13,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from authentiscan.provenance import Claim, Provenance, State, containers, inspect
-from authentiscan.provenance.containers import record, tiff
+from authentiscan.images.walk import metadata as blocks
+from authentiscan.images.walk import tiff
+from authentiscan.images.walk.metadata import MAX_BLOCKS, MAX_TOTAL
+from authentiscan.provenance import Claim, Provenance, State, inspect
 
 PNG = b"\x89PNG\r\n\x1a\n"
 HEADS = [
@@ -123,13 +125,13 @@ def test_many_parts_end_early() -> None:
     started = time.perf_counter()
     found = inspect(data)
     assert time.perf_counter() - started < 3
-    assert any(str(record.MAX_ITEMS) in note for note in found.notes)
+    assert any(str(MAX_BLOCKS) in note for note in found.notes)
 
 
 def test_metadata_in_total_is_bounded() -> None:
     text = b"k\0" + b"v" * (7 * 2**20)
-    held = containers.read(PNG + chunk(b"tEXt", text) * 10)
-    assert sum(len(t.value) for t in held.texts) <= record.MAX_TOTAL
+    held = blocks(PNG + chunk(b"tEXt", text) * 10)
+    assert sum(len(t.value) for t in held.texts) <= MAX_TOTAL
     assert any("metadata over" in problem for problem in held.problems)
 
 

@@ -1,7 +1,7 @@
 """The only place that opens images: bytes or a path in, RGB pixels and their facts out.
 
 Order of things: read within the byte limit, name the format by its signature, walk the container
-(`images.formats`) and check every limit, and only then let a decoder allocate pixels. The decoder
+(`images.walk`) and check every limit, and only then let a decoder allocate pixels. The decoder
 is told the one format it may try, so a file cannot choose among Pillow's forty.
 
 An embedded colour profile is reported but not applied: forensics wants the stored values, and two
@@ -10,17 +10,11 @@ images that differ only in profile must get the same score.
 
 from __future__ import annotations
 
-import contextlib
-import ctypes
 import errno
-import functools
 import hashlib
-import importlib
 import io
 import os
-import re
 import stat
-import warnings
 from pathlib import Path
 from typing import Any, BinaryIO, TypeAlias
 
@@ -39,26 +33,29 @@ from authentiscan.core.errors import (
 )
 from authentiscan.core.records import Record
 from authentiscan.core.types import DecodedImage, ImageFacts, RGBImage
-from authentiscan.images import icc
-from authentiscan.images.formats import Survey, survey
+from authentiscan.images import icc, pillow
 from authentiscan.images.jpeg import decode_fast, decode_own
-from authentiscan.images.pixels import to_rgb
+from authentiscan.images.pixels import from_apple, to_rgb
+from authentiscan.images.walk import Walk, tiff, walk
+from authentiscan.images.walk.record import unpacked_size
 
 Source: TypeAlias = Path | str | bytes | BinaryIO
 
-_PILLOW_REFUSES_ABOVE = 178_956_970
+BYTES_A_PIXEL = 12
+"""Most memory that decoding takes, beside the file: the decoder's own pixels and ours, turned."""
 
 
 class Limits(Record):
     """What an image may claim before pixels are allocated. Beyond any of them: ImageLimitError.
 
-    bytes: of the encoded file. pixels: width times height. frames: of an animation or multi-page
+    bytes: of the encoded file. pixels: width times height; the largest photographs of phones have
+    200 megapixels, decoded within `BYTES_A_PIXEL` (2.4 GB). frames: of an animation or multi-page
     file, of which only the first is decoded. metadata: bytes of EXIF, XMP, profiles, text and the
     like, after inflation.
     """
 
     bytes: int = Field(default=128 * 2**20, gt=0)
-    pixels: int = Field(default=100_000_000, gt=0, le=_PILLOW_REFUSES_ABOVE)
+    pixels: int = Field(default=200_000_000, gt=0)
     frames: int = Field(default=10_000, gt=0)
     metadata: int = Field(default=32 * 2**20, gt=0)
 
@@ -76,20 +73,21 @@ def decode(source: Source, *, limits: Limits = DEFAULT_LIMITS) -> DecodedImage:
     ImageLimitError, all DecodeError; MissingExtraError for HEIC without the ``heif`` extra.
     """
     data = read_source(source, limits)
-    found = survey(data, metadata_limit=limits.metadata, frame_limit=limits.frames)
+    found = walk(data)
+    if found.refusal is not None:
+        raise found.refusal
     _check(found, limits)
     try:
         return _decode_fast(data, found) or _decode_with_pillow(data, found, limits)
     except (DecodeError, MissingExtraError):
         raise
-    except Image.DecompressionBombError as error:
-        raise ImageLimitError(str(error)) from error
     except MemoryError as error:
         raise ImageLimitError(f"{found.format} that needs more memory than there is") from error
     except (
         Exception
     ) as error:  # decoders raise anything on hostile bytes; all of it means one thing
-        raise CorruptImageError(f"{found.format} that is truncated or broken: {error}") from error
+        unusual = found.jpeg is not None and bool(found.variant)
+        raise pillow.failure(found, error, variant=unusual) from error
 
 
 def encode(pixels: RGBImage, format: str, **options: Any) -> bytes:
@@ -187,62 +185,72 @@ def _read_file(path: Path, limit: int) -> bytes:
         raise UnreadableFileError(f"{str(path)!r} is not a possible path: {error}") from error
 
 
-def _check(found: Survey, limits: Limits) -> None:
+def _check(found: Walk, limits: Limits) -> None:
     """Raise ImageLimitError where the container announces more than the limits allow."""
     pixels = found.width * found.height
     if pixels > limits.pixels:
         raise ImageLimitError(
-            f"{found.width}x{found.height} is {pixels:,} pixels; "
-            f"at most {limits.pixels:,} are allowed"
+            f"{found.width}x{found.height} is {pixels:,} pixels; at most {limits.pixels:,} are "
+            f"allowed; raise this with --max-pixels {pixels} (about {_memory(pixels)} of memory)"
         )
-    if found.metadata > limits.metadata:
+    size = found.metadata
+    for block in found.blocks:
+        if block.packed and size <= limits.metadata:
+            size += unpacked_size(block.content, limits.metadata - size + 1)
+    if size > limits.metadata:
         raise ImageLimitError(f"metadata of more than {limits.metadata:,} bytes")
     if found.frames > limits.frames:
         raise ImageLimitError(f"more than {limits.frames:,} frames")
 
 
-def _decode_fast(data: bytes, found: Survey) -> DecodedImage | None:
+def _memory(pixels: int) -> str:
+    return f"{pixels * BYTES_A_PIXEL / 2**30:.1f} GB"
+
+
+def _decode_fast(data: bytes, found: Walk) -> DecodedImage | None:
     header = found.jpeg
     pixels = decode_fast(data, header) if header is not None else None
     if header is None or pixels is None:
         return None
-    turn = _orientation(header.exif)
+    turn = _orientation(found)
     mode = "L" if len(header.components) == 1 else "RGB"
-    return _decoded(data, found, _turned(pixels, turn), mode, turned=turn > 1, alpha=False)
+    profile = icc.description(_profile(found))
+    pixels = _turned(pixels, turn)
+    return _decoded(data, found, pixels, mode, turned=turn > 1, alpha=False, profile=profile)
 
 
-def _decode_with_pillow(data: bytes, found: Survey, limits: Limits) -> DecodedImage:
-    _silence_warnings()
-    if found.format == "HEIF":
-        _register_heif()
-    elif found.format == "TIFF":
-        _silence_libtiff()
-    formats = ["JPEG"] if found.format == "MPO" else [found.format]
-    with Image.open(io.BytesIO(found.content), formats=formats) as image:
+def _decode_with_pillow(data: bytes, found: Walk, limits: Limits) -> DecodedImage:
+    profile = _profile(found)
+    with pillow.opened(found) as image:
         info = image.info
         found.width, found.height = image.size
+        turn = _orientation(found)
         if found.format in ("AVIF", "HEIF"):
             found.frames = int(getattr(image, "n_frames", 1))
-            found.icc = info.get("icc_profile") or b""
-            found.metadata = sum(len(info.get(key) or b"") for key in ("exif", "xmp")) + len(
-                found.icc
-            )
+            profile = info.get("icc_profile") or b""
+            sizes = [len(info.get(key) or b"") for key in ("exif", "xmp")]
+            found.metadata = max(found.metadata, sum(sizes) + len(profile))
+            turn = _orientation_of(info)
         _check(found, limits)
-        mode, turn = image.mode, _orientation(info.get("exif") or b"")
-        if found.format in ("TIFF", "HEIF"):  # their decoders turn the pixels themselves
-            turned = _orientation_of_tag(image, info) > 1
-            turn = 1
-        else:
-            turned = turn > 1
+        mode, turned = image.mode, turn > 1
         image.load()
-        if found.format == "TIFF" and not found.icc:
-            found.icc = info.get("icc_profile") or b""
-        pixels, alpha = to_rgb(image)
-    return _decoded(data, found, _turned(pixels, turn), mode, turned=turned, alpha=alpha)
+        pixels, alpha = from_apple(image) if found.apple else to_rgb(image)
+    if found.format in ("TIFF", "HEIF"):  # their decoders turn the pixels themselves
+        turn = 1
+    pixels = _turned(pixels, turn)
+    told = icc.description(profile)
+    return _decoded(data, found, pixels, mode, turned=turned, alpha=alpha, profile=told)
 
 
 def _decoded(
-    data: bytes, found: Survey, pixels: RGBImage, mode: str, *, turned: bool, alpha: bool
+    data: bytes,
+    found: Walk,
+    pixels: RGBImage,
+    mode: str,
+    *,
+    turned: bool,
+    alpha: bool,
+    profile: str | None,
 ) -> DecodedImage:
     if pixels.ndim != 3 or pixels.shape[2] != 3 or 0 in pixels.shape:
         raise CorruptImageError(f"{found.format} without pixels: {pixels.shape}")
@@ -260,29 +268,39 @@ def _decoded(
             orientation_applied=turned,
             frames=found.frames,
             has_alpha=alpha,
-            colour_profile=icc.description(found.icc),
+            colour_profile=profile,
         ),
     )
 
 
-def _orientation(exif: bytes) -> int:
-    """EXIF orientation 1..8; 1 where there is none or it cannot be read."""
-    if not exif:
-        return 1
-    record = Image.Exif()
+def _profile(found: Walk) -> bytes:
+    """The embedded ICC profile; b"" without one, and where it does not unpack."""
+    block = next((block for block in found.blocks if block.kind == "icc"), None)
     try:
-        record.load(exif)
-        value = record.get(0x0112, 1)
-    except Exception:  # broken EXIF says nothing about the pixels
-        return 1
-    return value if isinstance(value, int) and 1 <= value <= 8 else 1
+        return block.read(lambda _: None) if block else b""
+    except ValueError:
+        return b""
 
 
-def _orientation_of_tag(image: Image.Image, info: dict[Any, Any]) -> int:
-    if "original_orientation" in info:  # HEIC: what libheif has already applied
-        return int(info["original_orientation"] or 1)
-    value = getattr(image, "tag_v2", {}).get(0x0112, 1)
-    return value if isinstance(value, int) and 1 <= value <= 8 else 1
+def _orientation(found: Walk) -> int:
+    """EXIF orientation 1..8 of the first block that is EXIF; 1 where there is none."""
+    for block in found.blocks:
+        if block.kind in ("exif", "app1"):
+            try:
+                exif = block.read(lambda _: None) if block.profile else block.content
+            except ValueError:
+                continue
+            return tiff.orientation(exif[6:] if exif[:6] == b"Exif\0\0" else exif)
+    return 1
+
+
+def _orientation_of(info: dict[Any, Any]) -> int:
+    """What the decoder of AVIF left to do, or of HEIC has already done."""
+    if "original_orientation" in info:
+        value = int(info["original_orientation"] or 1)
+        return value if 1 <= value <= 8 else 1
+    exif = info.get("exif") or b""
+    return tiff.orientation(exif.removeprefix(b"Exif\0\0"))
 
 
 def _turned(pixels: RGBImage, orientation: int) -> RGBImage:
@@ -294,39 +312,3 @@ def _turned(pixels: RGBImage, orientation: int) -> RGBImage:
     if orientation in (2, 3, 6, 7):
         pixels = pixels[:, ::-1]
     return np.ascontiguousarray(pixels)
-
-
-def _register_heif() -> None:
-    try:
-        import pillow_heif
-    except ImportError as error:
-        raise MissingExtraError("reading HEIC images", "heif") from error
-    pillow_heif.register_heif_opener(thumbnails=False)
-
-
-_DECODER_MODULES = re.compile(r"(PIL|pillow_heif)\b")
-
-
-def _silence_warnings() -> None:
-    """Keep decoders' warnings about strange files from the caller's stderr.
-
-    A filter for the whole process, on these modules only: `warnings.catch_warnings` is not safe in
-    threads. Put back at each call, since test runners and others restore older filters.
-    """
-    if not any(entry[3] == _DECODER_MODULES for entry in warnings.filters[:3]):
-        warnings.filterwarnings("ignore", module=_DECODER_MODULES.pattern)
-
-
-@functools.cache
-def _silence_libtiff() -> None:
-    """Keep libtiff from printing its complaints about broken files straight to stderr.
-
-    Pillow reports the failure anyhow. Where its libtiff is linked in statically there is nothing to
-    call, and the complaints stay.
-    """
-    with contextlib.suppress(OSError, AttributeError):
-        library = ctypes.CDLL(importlib.import_module("PIL._imaging").__file__)
-        for name in ("TIFFSetErrorHandler", "TIFFSetWarningHandler"):
-            handler = getattr(library, name)
-            handler.restype = ctypes.c_void_p
-            handler(ctypes.c_void_p(None))

@@ -8,7 +8,7 @@ import numpy as np
 
 from authentiscan.core.errors import AuthentiscanError, DecodeError
 from authentiscan.images.history import JpegHistory
-from authentiscan.images.jpeg import read_header
+from authentiscan.images.walk.jpeg import read_header
 from authentiscan.manifest.table import Manifest
 
 _JPEG = b"\xff\xd8"

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from authentiscan.images.walk import Text, tiff
 from authentiscan.provenance import programs
-from authentiscan.provenance.containers import Text, tiff
 from authentiscan.provenance.records import Claim, Finding, State, shorten
 
 _MAIN = {
@@ -46,10 +47,13 @@ class Exif:
     gps: bool = False
 
 
-def parse(block: bytes) -> Exif:
-    """Read the fields this room knows from a TIFF structure; broken ones are left out."""
+def parse(block: bytes | memoryview, note: Callable[[str], None] | None = None) -> Exif:
+    """Read the fields this room knows from a TIFF structure.
+
+    Broken ones are left out and told to ``note``.
+    """
     found = Exif()
-    for tag in tiff.tags(block):
+    for tag in tiff.tags(block, note):
         if tag.directory == "gps":
             found.gps = True
             continue

@@ -13,8 +13,8 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeAlias
 
+from authentiscan.images.walk import Text
 from authentiscan.provenance import programs
-from authentiscan.provenance.containers import Text
 from authentiscan.provenance.records import Claim, Finding, State, shorten
 from authentiscan.provenance.xmp import aigc
 

@@ -6,12 +6,13 @@ import time
 from collections.abc import Callable, Iterable
 from functools import partial
 
-from authentiscan.provenance import c2pa, containers, exif, generators, iptc, sources, stealth, xmp
-from authentiscan.provenance.containers import Metadata, Text
+from authentiscan.images.walk import Metadata, Text, metadata
+from authentiscan.provenance import c2pa, exif, generators, iptc, sources, stealth, xmp
 from authentiscan.provenance.records import Claim, Finding, Provenance, State
 from authentiscan.provenance.trust import TrustList
 
 MAX_FINDINGS = 64
+MAX_NOTES = 64
 
 
 def inspect(data: bytes, trust: TrustList | None = None) -> Provenance:
@@ -21,7 +22,7 @@ def inspect(data: bytes, trust: TrustList | None = None) -> Provenance:
     UsageError where the file named by AUTHENTISCAN_TRUST_LIST cannot be read.
     """
     started = time.perf_counter()
-    held = containers.read(data)
+    held = metadata(data)
     notes = list(held.problems)
     found = _c2pa(data, held, trust if trust is not None else TrustList.default())
     plain = _Plain(held, notes)
@@ -76,13 +77,17 @@ class _Plain:
             AttributeError,
             RecursionError,
         ) as error:
-            self._notes.append(f"{name}: {error}")
+            self._note(f"{name}: {error}")
 
     def _keep(self, findings: Iterable[Finding]) -> None:
         self.findings += findings
 
-    def _exif(self, block: bytes) -> None:
-        fields = exif.parse(block)
+    def _note(self, what: str) -> None:
+        if what not in self._notes and len(self._notes) < MAX_NOTES:
+            self._notes.append(what)
+
+    def _exif(self, block: bytes | memoryview) -> None:
+        fields = exif.parse(block, lambda what: self._note(f"EXIF: {what}"))
         self._texts += exif.texts(fields)
         self._keep(exif.findings(fields))
 

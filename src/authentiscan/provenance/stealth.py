@@ -14,8 +14,8 @@ import io
 import zlib
 from collections.abc import Iterator
 
-from authentiscan.provenance.containers import png
-from authentiscan.provenance.containers.record import number
+from authentiscan.images.walk import png
+from authentiscan.images.walk.record import number
 
 MAX_PIXELS = 64_000_000
 MAX_BITS = 8 * 2**20
@@ -31,7 +31,7 @@ _MARK_BITS = 15 * 8
 
 def read(data: bytes) -> str | None:
     """The hidden text of a PNG; None where there is none. Raises ValueError where it is broken."""
-    if png.sniff(data) is None or len(data) < 33:
+    if not data.startswith(png.SIGNATURE) or len(data) < 33:
         return None
     width, height = number(data, 16, 4), number(data, 20, 4)
     depth, colour, interlaced = data[24], data[25], data[28]

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from xml.parsers import expat
 
+from authentiscan.images.walk import Text
 from authentiscan.provenance import programs, sources
-from authentiscan.provenance.containers import Text
 from authentiscan.provenance.records import Claim, Finding, State, shorten
 
 MAX_DEPTH = 64

@@ -4,26 +4,29 @@ from __future__ import annotations
 
 import base64
 
-from authentiscan.provenance.containers.record import MAX_BLOCK, Collector
+from authentiscan.images.walk.record import MAX_BLOCK, Walk
 
 
-def sniff(data: bytes) -> str | None:
-    """``SVG`` by an ``<svg`` tag near the start of an XML text."""
-    head = data[:4096].lstrip(b"\xef\xbb\xbf \t\r\n")
-    return "SVG" if head.startswith(b"<") and b"<svg" in head else None
+def sniff(head: bytes) -> bool:
+    """Whether an ``<svg`` tag stands near the start of an XML text."""
+    return b"<svg" in head and head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<")
 
 
-def walk(data: bytes, into: Collector) -> None:
+def walk(into: Walk) -> None:
     """Find an ``<x:xmpmeta>`` packet and a ``<c2pa:manifest>`` element by their tags."""
-    text = data[:MAX_BLOCK]
+    text = bytes(into.data[:MAX_BLOCK])
+    if len(into.data) > MAX_BLOCK:
+        into.problem(f"SVG is over {MAX_BLOCK // 2**20} MB, the rest was not read")
     start = text.find(b"<x:xmpmeta")
     end = text.find(b"</x:xmpmeta>", start)
     if 0 <= start < end:
-        into.xmp(text[start : end + len(b"</x:xmpmeta>")])
+        into.keep("xmp", text[start : end + len(b"</x:xmpmeta>")], "SVG element")
+    elif start >= 0:
+        into.problem("XMP packet is cut short")
     _manifest(text, into)
 
 
-def _manifest(text: bytes, into: Collector) -> None:
+def _manifest(text: bytes, into: Walk) -> None:
     start = text.find(b"<c2pa:manifest")
     if start < 0:
         return
@@ -34,6 +37,6 @@ def _manifest(text: bytes, into: Collector) -> None:
     except ValueError:
         held = False
     if held:
-        into.c2pa(len(content))
+        into.keep("c2pa", content, "SVG element")
     else:
         into.problem("a C2PA element holds no manifest")

@@ -1,0 +1,291 @@
+"""JPEG: what its markers say of size, tables and scans, and the metadata in its segments."""
+
+from __future__ import annotations
+
+import re
+import struct
+from dataclasses import dataclass, field
+from functools import cache
+
+from authentiscan.core.errors import CorruptImageError, ImageLimitError
+from authentiscan.images.walk.photoshop import resources
+from authentiscan.images.walk.record import MAX_BLOCK, Walk, number
+
+MAX_SEGMENTS = 20_000
+MAX_SCANS = 100  # a progressive file has about ten; thousands are a way to burn processor time
+
+XMP_MARK = b"http://ns.adobe.com/xap/1.0/\0"
+_XMP_MORE = b"http://ns.adobe.com/xmp/extension/\0"
+_PHOTOSHOP = b"Photoshop 3.0\0"
+_FRAME_MARKERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+_BARE_MARKERS = frozenset(range(0xD0, 0xD9)) | {0x01}
+_AFTER_SCAN = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")
+
+# Annex K of ITU-T T.81, in zigzag order, as libjpeg scales them.
+_LUMINANCE = (
+    "16 11 12 14 12 10 16 14 13 14 18 17 16 19 24 40 26 24 22 22 24 49 "
+    "35 37 29 40 58 51 61 60 57 51 56 55 64 72 92 78 64 68 87 69 55 56 "
+    "80 109 81 87 95 98 103 104 103 62 77 113 121 112 100 120 92 101 103 99"
+)
+_CHROMINANCE = "17 18 18 24 21 24 47 26 26 47 99 66 56 66" + 50 * " 99"
+
+
+@cache
+def _scaled(base: str, quality: int) -> tuple[int, ...]:
+    percent = 5000 // quality if quality < 50 else 200 - 2 * quality
+    return tuple(min(255, max(1, (int(step) * percent + 50) // 100)) for step in base.split())
+
+
+_LUMINANCE_QUALITY = {_scaled(_LUMINANCE, quality): quality for quality in range(1, 101)}
+
+
+@dataclass(slots=True)
+class JpegHeader:
+    """What the markers up to the last scan say.
+
+    components: (identifier, horizontal, vertical sampling factor, quantisation table) of each.
+    tables: quantisation tables by number, in zigzag order.
+    images: images that the multi-picture index announces; 1 without an index.
+    adobe_transform: of the Adobe segment, None without one.
+    """
+
+    width: int = 0
+    height: int = 0
+    precision: int = 0
+    frame_marker: int = 0
+    components: list[tuple[int, int, int, int]] = field(default_factory=list)
+    tables: dict[int, tuple[int, ...]] = field(default_factory=dict)
+    images: int = 1
+    adobe_transform: int | None = None
+    scans: int = 0
+
+    @property
+    def quality(self) -> int | None:
+        """Quality 1..100 at which libjpeg writes these tables; None for any other tables."""
+        if not self.components or not self.tables:
+            return None
+        numbers = [table for *_, table in self.components]
+        quality = _LUMINANCE_QUALITY.get(self.tables.get(numbers[0], ()))
+        if quality is None or len(numbers) < 3:
+            return quality
+        chroma = {_scaled(_CHROMINANCE, quality)}
+        found = {self.tables.get(number, ()) for number in numbers[1:3]}
+        return quality if found == chroma else None
+
+    @property
+    def subsampling(self) -> str | None:
+        """``4:4:4``, ``4:2:2``, ``4:2:0`` …; ``4:0:0`` for grey, else the factors themselves."""
+        factors = [(across, down) for _, across, down, _ in self.components]
+        if len(factors) == 1:
+            return "4:0:0"
+        if len(factors) < 3:
+            return None
+        names = {
+            (1, 1): "4:4:4",
+            (2, 1): "4:2:2",
+            (2, 2): "4:2:0",
+            (4, 1): "4:1:1",
+            (1, 2): "4:4:0",
+        }
+        (across, down), blue, red = factors[:3]
+        if blue == red and blue[0] and blue[1] and not (across % blue[0] or down % blue[1]):
+            ratio = (across // blue[0], down // blue[1])
+            if ratio in names:
+                return names[ratio]
+        return ",".join(f"{a}x{d}" for a, d in factors)
+
+
+def read_header(data: bytes) -> JpegHeader:
+    """The header of ``data`` alone.
+
+    Raises CorruptImageError where there is no frame header, ImageLimitError where there are
+    absurdly many segments or scans. A file cut short later passes: the decoder judges that.
+    """
+    into = Walk("JPEG", memoryview(data))
+    walk(into)
+    if into.refusal is not None:
+        raise into.refusal
+    return into.jpeg or JpegHeader()
+
+
+def walk(into: Walk) -> None:
+    """Step through the markers to the end-of-image marker; metadata stands before the first scan.
+
+    Raises ImageLimitError where there are absurdly many segments or scans.
+    """
+    header = into.jpeg = JpegHeader()
+    gathered = _Gathered()
+    try:
+        _markers(into, header, gathered)
+    finally:
+        gathered.finish(into)
+    into.width, into.height, into.frames = header.width, header.height, header.images
+    into.format = "MPO" if header.images > 1 else "JPEG"
+    if not header.scans:
+        into.problem("JPEG ends before its first scan")
+    if not header.components:
+        what = "JPEG without a frame header: the file is truncated or broken"
+        into.refuse(CorruptImageError(what))
+    elif header.precision != 8 or header.frame_marker not in _DECODED:
+        coding = _CODINGS.get(header.frame_marker, "")
+        into.variant = f"{coding}JPEG of {header.precision} bits a sample"
+
+
+_DECODED = frozenset({0xC0, 0xC1, 0xC2})
+_CODINGS = {0xC3: "lossless ", 0xC5: "hierarchical ", 0xC6: "hierarchical ", 0xC7: "hierarchical "}
+_CODINGS |= dict.fromkeys((0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF), "arithmetic-coded ")
+
+
+def _markers(into: Walk, header: JpegHeader, gathered: _Gathered) -> None:
+    data, position, segments = into.data, 2, 0
+    while position + 4 <= len(data):
+        if data[position] != 0xFF:
+            if not header.scans:
+                into.problem("JPEG structure broken: no marker where one must stand")
+            found = _AFTER_SCAN.search(data, position + 1)
+            if found is None:
+                return
+            position = found.start()
+            continue
+        marker = data[position + 1]
+        if marker == 0xFF:
+            position += 1
+            continue
+        if marker in _BARE_MARKERS or marker == 0:
+            position += 2
+            continue
+        if marker == 0xD9:
+            return
+        length = max(2, number(data, position + 2, 2))
+        segments += 1
+        if segments > MAX_SEGMENTS:
+            raise ImageLimitError(f"JPEG with more than {MAX_SEGMENTS:,} segments")
+        body = data[position + 4 : position + 2 + length]
+        if len(body) < length - 2 and not header.scans:
+            into.problem("JPEG segment is cut off")
+        _segment(into, header, marker, body)
+        if not header.scans:
+            gathered.segment(into, marker, body)
+        position += 2 + length
+        if marker == 0xDA:
+            found = _AFTER_SCAN.search(data, position)
+            position = found.start() if found else len(data)
+
+
+def _segment(into: Walk, header: JpegHeader, marker: int, body: memoryview) -> None:
+    if marker in _FRAME_MARKERS and not header.components and len(body) >= 6:
+        header.frame_marker = marker
+        header.precision, header.height, header.width, count = struct.unpack(">BHHB", body[:6])
+        header.components = [
+            (body[at], body[at + 1] >> 4, body[at + 1] & 15, body[at + 2])
+            for at in range(6, min(len(body) - 2, 6 + 3 * count), 3)
+        ]
+    elif marker == 0xDB and header.scans == 0:
+        _quantisation(header, body)
+    elif marker == 0xDA:
+        header.scans += 1
+        if header.scans > MAX_SCANS:
+            raise ImageLimitError(
+                f"JPEG with more than {MAX_SCANS} scans; photographs have about ten"
+            )
+    elif 0xE0 <= marker <= 0xEF or marker == 0xFE:
+        into.metadata += len(body)
+        if marker == 0xE2 and bytes(body[:4]) == b"MPF\0":
+            header.images = max(1, _pictures(bytes(body[4:])))
+        elif marker == 0xEE and bytes(body[:5]) == b"Adobe" and len(body) >= 12:
+            header.adobe_transform = body[11]
+
+
+def _quantisation(header: JpegHeader, body: memoryview) -> None:
+    at = 0
+    while at < len(body):
+        wide, table = body[at] >> 4, body[at] & 15
+        size = 128 if wide else 64
+        steps = body[at + 1 : at + 1 + size]
+        if len(steps) < size:
+            return
+        header.tables[table] = struct.unpack(">64H" if wide else ">64B", steps)
+        at += 1 + size
+
+
+def _pictures(index: bytes) -> int:
+    """NumberOfImages of a CIPA multi-picture index; 0 where it cannot be read."""
+    order = {b"II": "<", b"MM": ">"}.get(index[:2])
+    if order is None or len(index) < 10:
+        return 0
+    start: int = struct.unpack(order + "I", index[4:8])[0]
+    if start + 2 > len(index):
+        return 0
+    entries: int = struct.unpack(order + "H", index[start : start + 2])[0]
+    for entry in range(min(entries, 64)):
+        raw = index[start + 2 + 12 * entry : start + 14 + 12 * entry]
+        if len(raw) == 12:
+            tag, _, _, value = struct.unpack(order + "HHII", raw)
+            if tag == 0xB001:
+                return int(value)
+    return 0
+
+
+class _Gathered:
+    """Metadata that may be spread over several segments, put together in `finish`."""
+
+    def __init__(self) -> None:
+        self._exif: list[memoryview] = []
+        self._photoshop: list[memoryview] = []
+        self._profile: dict[int, memoryview] = {}
+        self._more: dict[bytes, tuple[int, dict[int, memoryview]]] = {}
+
+    def segment(self, into: Walk, marker: int, body: memoryview) -> None:
+        """File one segment's body under what it holds."""
+        if marker == 0xFE:
+            into.keep("text", body, "JPEG comment", "comment")
+        elif marker == 0xE1:
+            self._app1(into, body)
+        elif marker == 0xE2 and bytes(body[:12]) == b"ICC_PROFILE\0" and len(body) > 14:
+            self._profile.setdefault(body[12], body[14:])
+        elif marker == 0xEB and bytes(body[:2]) == b"JP":
+            into.keep("c2pa", body, "JPEG segments")
+        elif marker == 0xED and bytes(body[: len(_PHOTOSHOP)]) == _PHOTOSHOP:
+            self._photoshop.append(body[len(_PHOTOSHOP) :])
+
+    def finish(self, into: Walk) -> None:
+        """Keep what was gathered."""
+        if self._exif:
+            into.keep("exif", _joined(self._exif), "JPEG segments")
+        if self._photoshop:
+            resources(_joined(self._photoshop), into)
+        if self._profile:
+            into.keep("icc", _joined([part for _, part in sorted(self._profile.items())]), "JPEG")
+        for full, parts in self._more.values():
+            packet = _joined([parts[offset] for offset in sorted(parts)])
+            if len(packet) < full:
+                into.problem(f"extended XMP is cut short: {len(packet):,} of {full:,} bytes")
+            into.keep("xmp", packet, "JPEG segments")
+
+    def _app1(self, into: Walk, body: memoryview) -> None:
+        head = bytes(body[:40])
+        if head.startswith(b"Exif\0"):
+            content = body[6:]
+            # A segment holds 64 KB. What goes on from the one before has no byte order of its own.
+            if self._exif and bytes(content[:4]) in (b"II*\0", b"MM\0*"):
+                into.keep("exif", _joined(self._exif), "JPEG segments")
+                self._exif = []
+            self._exif.append(content)
+        elif head.startswith(XMP_MARK):
+            into.keep("xmp", body[len(XMP_MARK) :], "JPEG segments")
+        elif head.startswith(_XMP_MORE):
+            # 32 bytes of digest, then the full length and this part's offset.
+            more = body[len(_XMP_MORE) :]
+            if len(more) < 40:
+                into.problem("extended XMP is cut short")
+                return
+            full = number(more, 32, 4)
+            if full > MAX_BLOCK:
+                into.problem(f"extended XMP is over {MAX_BLOCK // 2**20} MB and was not read")
+                return
+            parts = self._more.setdefault(bytes(more[:32]), (full, {}))[1]
+            parts[number(more, 36, 4)] = more[40:]
+
+
+def _joined(parts: list[memoryview]) -> memoryview:
+    return parts[0] if len(parts) == 1 else memoryview(b"".join(parts))
