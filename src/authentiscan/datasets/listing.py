@@ -14,11 +14,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from authentiscan.core.errors import AuthentiscanError, DatasetError, UnsupportedFormatError
+from authentiscan.core.errors import AuthentiscanError, DatasetError
 from authentiscan.datasets.facts import Failure
 from authentiscan.datasets.foldernames import Parts
 from authentiscan.images.endings import IMAGE_ENDINGS, ending
-from authentiscan.images.formats import sniff
+from authentiscan.images.walk import looks_like_image
 from authentiscan.manifest.stores import ZipImages
 
 _TABLE_ENDINGS = frozenset({".parquet", ".csv"})
@@ -132,18 +132,10 @@ def _is_image(path: Path, beside: Beside) -> bool:
         except OSError as error:
             beside.unreadable.append(Failure(str(path), None, f"cannot be read: {error.strerror}"))
             return False
-        if _begins_like_an_image(head):
+        if looks_like_image(head):
             return True
         beside.left_out[f"{kind} file" if kind else "file without an ending"] += 1
     return False
-
-
-def _begins_like_an_image(head: bytes) -> bool:
-    try:
-        sniff(head)
-    except UnsupportedFormatError:
-        return False
-    return True
 
 
 def _walk_zip(archive: Path, beside: Beside) -> Iterator[Found]:

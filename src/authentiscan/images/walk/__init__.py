@@ -13,7 +13,7 @@ from authentiscan.images.walk import bmff, bmp, gif, jpeg, png, signatures, svg,
 from authentiscan.images.walk.metadata import Metadata, Text, gather
 from authentiscan.images.walk.record import Block, Walk
 
-__all__ = ["ALLOWED", "Block", "Metadata", "Text", "Walk", "metadata", "walk"]
+__all__ = ["ALLOWED", "Block", "Metadata", "Text", "Walk", "looks_like_image", "metadata", "walk"]
 
 ALLOWED = ("JPEG", "MPO", "PNG", "WEBP", "AVIF", "TIFF", "BMP", "GIF", "HEIF")
 """Formats that are decoded."""
@@ -58,6 +58,11 @@ def walk(data: bytes) -> Walk:
         if found.format not in _CHECKED_BY_DECODER:
             found.refuse(CorruptImageError(f"{found.format} with a broken or truncated header"))
     return found
+
+
+def looks_like_image(head: bytes) -> bool:
+    """Whether the first bytes of a file (64 and more) are those of a format that is decoded."""
+    return signatures.container(head) in ALLOWED
 
 
 def metadata(data: bytes) -> Metadata:
