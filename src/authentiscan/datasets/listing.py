@@ -159,7 +159,7 @@ def _is_image_member(store: ZipImages, index: int, name: str, beside: Beside) ->
         return True
     if kind not in _OTHER_ENDINGS | _TABLE_ENDINGS | _ARCHIVE_ENDINGS:
         try:
-            if _begins_like_an_image(store.head(index, _HEAD)):
+            if looks_like_image(store.head(index, _HEAD)):
                 return True
         except AuthentiscanError as error:
             beside.unreadable.append(Failure(name, index, str(error)))
