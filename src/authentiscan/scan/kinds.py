@@ -6,9 +6,8 @@ import os
 import stat
 from pathlib import Path
 
-from authentiscan.core.errors import UnsupportedFormatError
 from authentiscan.images.endings import IMAGE_ENDINGS, RAW_ENDINGS, ending
-from authentiscan.images.formats import sniff
+from authentiscan.images.walk import looks_like_image, signatures
 
 HEAD_BYTES = 512
 ZIP_ENDINGS = (".zip", ".cbz")
@@ -32,7 +31,7 @@ def head_of(path: Path) -> bytes:
 def is_image(head: bytes, name: str) -> bool:
     """Whether a file is scanned where it is not named itself: by its ending or its first bytes."""
     kind = ending(name)
-    return kind in IMAGE_ENDINGS or (kind not in RAW_ENDINGS and _format(head) is not None)
+    return kind in IMAGE_ENDINGS or (kind not in RAW_ENDINGS and looks_like_image(head))
 
 
 def is_archive(head: bytes) -> bool:
@@ -66,15 +65,7 @@ def reason(head: bytes, name: str) -> str:
 
 def describe(head: bytes) -> str:
     """What a file that is no image is, in few words."""
-    try:
-        return f"a {sniff(head)} image"
-    except UnsupportedFormatError as error:
-        told = str(error).partition(";")[0].partition(" (")[0].partition(":")[0]
+    if looks_like_image(head):
+        return f"a {signatures.container(head)} image"
+    told = signatures.describe(head).partition(";")[0].partition(" (")[0].partition(":")[0]
     return "a file of another kind" if told.startswith("no known") else told
-
-
-def _format(head: bytes) -> str | None:
-    try:
-        return sniff(head)
-    except UnsupportedFormatError:
-        return None
