@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic_core import PydanticSerializationError
 
 _SHOWN = 5
 
@@ -11,6 +14,20 @@ class Record(BaseModel):
     """Frozen, unknown keys refused."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    def model_dump_json(self, **options: Any) -> str:
+        """The record as JSON; options as pydantic's.
+
+        A signal that comes meanwhile ends the program as anywhere else: pydantic reports it as a
+        failed serialization.
+        """
+        try:
+            return super().model_dump_json(**options)
+        except PydanticSerializationError as error:
+            _, interrupted, signal = str(error).partition("KeyboardInterrupt: ")
+            if interrupted:
+                raise KeyboardInterrupt(signal) from error
+            raise
 
 
 def mistakes(error: ValidationError) -> str:
