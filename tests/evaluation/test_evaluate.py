@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import dataclasses
-import json
 import re
 import shutil
 
@@ -98,7 +97,7 @@ def test_json_round_trip_and_summary(result) -> None:
     text = result.evaluation.model_dump_json()
     assert Evaluation.model_validate_json(text) == result.evaluation
     assert "NaN" not in text
-    summary = json.loads(json.dumps(result.evaluation.summary()))
+    summary = result.evaluation.summary().model_dump(mode="json")
     assert summary["matched"]["roc_auc"]["low"] <= summary["matched"]["roc_auc"]["value"]
     assert "alpha" in summary["per_generator_matched"]
 
@@ -209,7 +208,7 @@ def test_recalibration_is_written_into_the_bundle(tiny_bundle, image_manifest, t
     assert spec.calibration == result.calibration
     assert [t.name for t in spec.thresholds] == ["fpr_10", "fpr_30"]
     assert spec.decision.generated.name == "fpr_30"
-    assert spec.metrics["calibration"]["measured_on"] == "crops"
+    assert spec.metrics.part("calibration").facts["measured_on"] == "crops"
     after = score_manifest(load_detector(bundle, threads=1), image_manifest)
     real = after.labels == 0
     assert (after.scores[real] >= spec.decision.generated.score).mean() <= 0.3

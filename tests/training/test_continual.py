@@ -297,9 +297,8 @@ def test_the_new_generator_is_learned_and_the_old_one_kept(
     spec = read_spec(result.bundle)
     (ancestor,) = spec.lineage
     assert (ancestor.name, ancestor.sha256) == ("tiny", read_spec(parent.bundle).identity)
-    assert spec.metrics["before_and_after"]["new: noisy"]["noise"]["right_after"] == round(
-        found_share(result.changes, "noise")[1], 4
-    )
+    noise = spec.metrics.part("before_and_after", "new: noisy", "noise")
+    assert noise.value("right_after") == round(found_share(result.changes, "noise")[1], 4)
     card = (result.bundle / "README.md").read_text()
     assert "trained on from" in card
     assert "### before and after" in card

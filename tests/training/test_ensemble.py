@@ -117,8 +117,8 @@ def test_a_member_that_knows_nothing_gets_little(tiny_bundle, noise_bundle, crop
     assert spec == made.spec
     assert isinstance(spec, EnsembleSpec)
     assert spec.decision.generated.name == "fpr_5"
-    assert spec.metrics["ensemble"]["verdict"] == made.verdict
-    assert set(spec.metrics["ensemble"]["beside_members"]) == {"validation", "test"}
+    assert spec.metrics.part("ensemble").facts["verdict"] == made.verdict
+    assert set(spec.metrics.part("ensemble", "beside_members").parts) == {"validation", "test"}
     assert made.verdict in (tmp_path / "e" / "README.md").read_text()
     image = np.zeros((90, 90, 3), np.uint8)
     assert 0 <= load_detector(tmp_path / "e").predict(image).score <= 1

@@ -36,7 +36,7 @@ def test_a_head_learns_and_the_bundle_holds_the_whole_model(
     result = train(tiny(toy, *HEAD, epochs=20), output=tmp_path / "run")
     assert result.spec is not None
     assert result.spec.architecture.name == "cooccurrence"
-    assert result.spec.metrics["validation"]["roc_auc"] > 0.8
+    assert result.spec.metrics.part("validation").value("roc_auc") > 0.8
     detector = load_detector(result.bundle)
     crops = np.zeros((2, 64, 64, 3), np.uint8)
     assert detector.network.logits(crops).shape == (2,)

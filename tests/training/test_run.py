@@ -49,8 +49,12 @@ def test_a_run_learns_and_leaves_everything(tiny: MakeRecipe, toy: Path, tmp_pat
     )  # fmt: skip
     result = train(recipe, output=tmp_path / "run")
     assert result.spec is not None
-    figures = result.spec.metrics["validation"]
-    assert figures["roc_auc"] > 0.9
+    figures = result.spec.metrics.part("validation")
+    assert figures.value("roc_auc") > 0.9
+    tested = result.spec.metrics.part("evaluation", "test")
+    assert next(iter(tested.parts.values())).figures["roc_auc"].low > 0.5
+    card = (result.bundle / "README.md").read_text()
+    assert card.index("### evaluation") < card.index("### validation")
     spec = read_spec(result.bundle)
     assert spec == result.spec
     assert [t.name for t in spec.thresholds] == ["fpr_1", "fpr_5"]

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 if TYPE_CHECKING:
-    from authentiscan.inference.bundle import DetectorSpec, EnsembleSpec
+    from authentiscan.inference.bundle import DataUse, DetectorSpec, EnsembleSpec
+    from authentiscan.inference.recorded_metrics import RecordedMetrics
 
 app = typer.Typer(help="Show architectures and bundles.", no_args_is_help=True)
 
@@ -99,8 +100,8 @@ def _print_info(folder: Path, spec: DetectorSpec) -> None:
         thresholds.add_row(t.name, f"{t.score:.4f}", wrong, f"{t.tpr:.1%}", escape(t.measured_on))
     console.print()
     console.print(thresholds)
-    for title, rows in _metric_tables(spec.metrics):
-        _print_metrics(console, title, rows)
+    for title, line in _metric_lines(spec.metrics):
+        console.print(f"[dim]{escape(title)}:[/dim] {escape(line)}")
     console.print()
     for limit in spec.limits:
         console.print(f"- {escape(limit)}")
@@ -155,32 +156,16 @@ def _calibration(spec: DetectorSpec) -> str:
     return f"sigmoid({how.slope:.3f} x logit {how.intercept:+.3f})"
 
 
-def _data(use: Any) -> str:
+def _data(use: DataUse) -> str:
     counts = ", ".join(f"{split} {count:,}" for split, count in use.images.items())
     return f"{use.name}: {counts} (manifest {use.sha256[:12]})"
 
 
-def _metric_tables(metrics: dict[str, Any], path: str = "") -> list[tuple[str, dict[str, Any]]]:
-    """Every record of figures in nested metrics, with its path as title."""
-    plain = {key: value for key, value in metrics.items() if not isinstance(value, dict)}
-    found = [(path or "measured", plain)] if plain else []
-    for key, value in metrics.items():
-        if isinstance(value, dict):
-            inside = f"{path} / {key}" if path else key
-            if "value" in value:
-                found.append((path or "measured", {key: value}))
-            else:
-                found += _metric_tables(value, inside)
+def _metric_lines(metrics: RecordedMetrics, path: str = "") -> list[tuple[str, str]]:
+    """A line for every part with figures or facts, with its path as title."""
+    texts = {**metrics.facts, **{name: str(figure) for name, figure in metrics.figures.items()}}
+    line = ", ".join(f"{name.replace('_', ' ')} {text}" for name, text in texts.items())
+    found = [(path or "measured", line)] if line else []
+    for name, part in metrics.parts.items():
+        found += _metric_lines(part, f"{path} / {name}" if path else name)
     return found
-
-
-def _print_metrics(console: Any, title: str, rows: dict[str, Any]) -> None:
-    from rich.markup import escape
-
-    from authentiscan.inference.card import figure
-
-    hidden = [key for key in rows if key.endswith(("_interval", "_ci"))]
-    text = ", ".join(
-        f"{key.replace('_', ' ')} {figure(rows, key)}" for key in rows if key not in hidden
-    )
-    console.print(f"[dim]{escape(title)}:[/dim] {escape(text)}")

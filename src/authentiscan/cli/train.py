@@ -14,6 +14,7 @@ from authentiscan.core.errors import MissingExtraError, UsageError
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from authentiscan.inference.recorded_metrics import RecordedMetrics
     from authentiscan.training.recipe import Recipe
     from authentiscan.training.run import Plan, Result
 
@@ -261,18 +262,32 @@ def _show_plan(plan: Plan, recipe: Recipe, console: Console) -> None:
 def _show_result(result: Result) -> None:
     if result.spec is None:
         return
-    figures = result.spec.metrics["validation"]
-    threshold = result.spec.decision.generated
+    from authentiscan.metrics.decision import sentences
+
+    for part, about in (
+        ("evaluation/test", "test"),
+        ("validation", "validation, which chose weights and thresholds"),
+    ):
+        figures = _figures(result.spec.metrics.part(*part.split("/")))
+        if figures is not None:
+            typer.echo(
+                f"{about}: ROC AUC {figures.figures['roc_auc']}, "
+                f"balanced accuracy {figures.figures['balanced_accuracy']}"
+            )
+            break
+    for line in sentences(result.spec.decision):
+        typer.echo(line)
     typer.echo(f"bundle: {result.bundle}")
-    typer.echo(
-        f"validation by the bundle: AUC {figures['roc_auc']:.4f}, balanced accuracy "
-        f"{figures['balanced_accuracy']:.4f} on {figures['images']} images; generated from score "
-        f"{threshold.score:.3f} (measured false-positive rate {threshold.fpr:.1%})"
-    )
     if result.changes:
         _show_changes(result)
     typer.echo(f"figures, curves, history: {result.folder}")
     typer.echo(f"try it: authentiscan scan PHOTOS --model {result.bundle}")
+
+
+def _figures(measured: RecordedMetrics) -> RecordedMetrics | None:
+    """The figures themselves, or those of the only protocol; None where nothing was measured."""
+    found = [measured, *measured.parts.values()]
+    return next((part for part in found if "roc_auc" in part.figures), None)
 
 
 def _show_changes(result: Result) -> None:

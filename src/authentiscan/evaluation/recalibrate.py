@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal, TypeAlias, get_args
+from typing import Literal, TypeAlias, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,7 @@ from authentiscan.core.records import Record, mistakes
 from authentiscan.evaluation.records import Evaluation
 from authentiscan.evaluation.scores import ScoreTable
 from authentiscan.inference.bundle import read_spec
+from authentiscan.inference.recorded_metrics import RecordedMetrics
 from authentiscan.inference.update import update_spec
 from authentiscan.metrics import curves
 from authentiscan.metrics.bootstrap import estimates
@@ -81,7 +82,7 @@ class CalibrationResult(Record):
     images: int
     warnings: tuple[str, ...] = ()
 
-    def spec_fields(self, metrics: dict[str, Any]) -> dict[str, Any]:
+    def spec_fields(self, metrics: RecordedMetrics) -> dict[str, object]:
         """Changes for `update_spec`; ``metrics`` are the bundle's present ones."""
         about = {
             "method": self.method,
@@ -101,7 +102,7 @@ class CalibrationResult(Record):
             "calibration": self.calibration,
             "thresholds": self.thresholds,
             "decision": self.decision,
-            "metrics": {**metrics, "calibration": about},
+            "metrics": metrics.with_part("calibration", about),
         }
 
 
@@ -223,18 +224,19 @@ def write_calibration(folder: Path | str, result: CalibrationResult) -> None:
     update_spec(folder, **result.spec_fields(read_spec(folder).metrics))
 
 
-def record_evaluation(folder: Path | str, evaluation: Evaluation) -> None:
+def record_evaluation(folder: Path | str, evaluation: Evaluation, name: str | None = None) -> None:
     """Write the summary of ``evaluation`` into the bundle's metrics and so into its model card.
 
-    An earlier evaluation of data of the same name is replaced, others stay. Raises UsageError where
-    the bundle there is not the one that was measured.
+    name: of the data there; None for the evaluation's own. An earlier evaluation of data of the
+    same name is replaced, others stay. Raises UsageError where the bundle there is not the one that
+    was measured.
     """
     spec = read_spec(folder)
     if evaluation.detector.files != spec.files:
         raise UsageError(f"the evaluation is not of the bundle in {folder}: their files differ")
-    known = spec.metrics.get("evaluation", {})
-    measured = {**known, evaluation.data.name: evaluation.summary()}
-    update_spec(folder, metrics={**spec.metrics, "evaluation": measured})
+    known = spec.metrics.part("evaluation")
+    measured = known.with_part(name or evaluation.data.name, evaluation.summary())
+    update_spec(folder, metrics=spec.metrics.with_part("evaluation", measured))
 
 
 def parse_costs(text: str) -> Costs:

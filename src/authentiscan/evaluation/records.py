@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import Field
 
 from authentiscan.core.records import Record
+from authentiscan.inference.recorded_metrics import Figure, RecordedMetrics
 from authentiscan.metrics.bootstrap import Estimate
 from authentiscan.metrics.curves import Curve, Histogram, ReliabilityBin
 from authentiscan.metrics.thresholds import Verdicts
@@ -144,7 +146,7 @@ class Evaluation(Record):
             next(iter(self.protocols.values())),
         )
 
-    def summary(self) -> dict[str, Any]:
+    def summary(self) -> RecordedMetrics:
         """The part that a bundle's ``metrics`` and model card carry."""
         chosen = (
             "roc_auc",
@@ -158,33 +160,26 @@ class Evaluation(Record):
             "brier",
             "ece",
         )
-        found: dict[str, Any] = {
-            "data": f"{self.data.name}, {self.data.real} real, {self.data.generated} generated",
-            "manifest_sha256": self.data.sha256,
-        }
-        for name, result in self.protocols.items():
-            found[name] = {
-                metric: _figure(result.overall.metrics[metric])
-                for metric in chosen
-                if result.overall.metrics.get(metric) is not None
-            }
+        parts = {name: _recorded(r.overall, chosen) for name, r in self.protocols.items()}
         for by in ("dataset", "generator"):
-            rows = {
-                s.name: {
-                    "images": s.real + s.generated,
-                    **{
-                        m: _figure(s.metrics[m])
-                        for m in ("roc_auc", "real_accuracy", "generated_accuracy", "tpr_at_fpr_5")
-                        if m in s.metrics
-                    },
-                }
-                for s in self.main.slices
-                if s.by == by
-            }
+            rows = {s.name: _recorded_part(s) for s in self.main.slices if s.by == by}
             if rows:
-                found[f"per_{by}_{self.main.name}"] = rows
-        return found
+                parts[f"per_{by}_{self.main.name}"] = RecordedMetrics(parts=rows)
+        about = f"{self.data.name}, {self.data.real} real, {self.data.generated} generated"
+        facts = {"data": about, "manifest_sha256": self.data.sha256}
+        return RecordedMetrics(facts=facts, parts=parts)
 
 
-def _figure(estimate: Estimate) -> dict[str, float | None]:
-    return {"value": estimate.value, "low": estimate.low, "high": estimate.high}
+_OF_PARTS = ("roc_auc", "real_accuracy", "generated_accuracy", "tpr_at_fpr_5")
+
+
+def _recorded(part: Slice, chosen: Sequence[str]) -> RecordedMetrics:
+    known = {m: part.metrics[m] for m in chosen if m in part.metrics}
+    return RecordedMetrics(
+        figures={m: Figure(value=e.value, low=e.low, high=e.high) for m, e in known.items()}
+    )
+
+
+def _recorded_part(part: Slice) -> RecordedMetrics:
+    images = {"images": Figure(value=part.real + part.generated)}
+    return RecordedMetrics(figures={**images, **_recorded(part, _OF_PARTS).figures})

@@ -33,6 +33,7 @@ from authentiscan.core.nested import read_json
 from authentiscan.core.records import Record, mistakes
 from authentiscan.images.preprocess import Preprocess
 from authentiscan.inference.onnx_files import external_files
+from authentiscan.inference.recorded_metrics import Json, Metrics, RecordedMetrics
 from authentiscan.metrics.calibration import Calibration
 from authentiscan.metrics.decision import Decision, Threshold
 
@@ -95,10 +96,10 @@ class DetectorSpec(Record):
     calibration: Calibration = Calibration()
     decision: Decision
     thresholds: tuple[Threshold, ...] = ()
-    metrics: dict[str, Any] = Field(default_factory=dict)
+    metrics: Metrics = RecordedMetrics()
     typical: dict[str, Range] = Field(default_factory=dict)
     verdict_range: dict[str, Range] = Field(default_factory=dict)
-    recipe: dict[str, Any] = Field(default_factory=dict)
+    recipe: Json = Field(default_factory=dict)
     recipe_sha256: str = ""
     data: tuple[DataUse, ...] = ()
     lineage: tuple[Ancestor, ...] = ()

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from authentiscan.core.types import Verdict
 from authentiscan.images.preprocess import Preprocess
 from authentiscan.inference.bundle import Ancestor, DetectorSpec, EnsembleSpec
+from authentiscan.inference.recorded_metrics import RecordedMetrics
 from authentiscan.metrics.decision import Threshold, sentences
 
 _USE = """```python
@@ -30,7 +30,7 @@ def model_card(spec: DetectorSpec) -> str:
         "## Use\n\n" + _USE,
         "## Verdict\n\n" + _verdict(spec),
         "## Measured\n\n"
-        + (_metrics(spec.metrics, 3) if spec.metrics else "Nothing measured yet."),
+        + (_metrics(_test_first(spec.metrics), 3) if spec.metrics else "Nothing measured yet."),
         "## Trained on\n\n" + _data(spec),
         "## What it cannot do\n\n" + _limits(spec),
         "## Made with\n\n" + _made(spec),
@@ -143,70 +143,43 @@ def _threshold(threshold: Threshold) -> list[str]:
     ]
 
 
-def _metrics(metrics: Mapping[str, Any], level: int) -> str:
-    """Nested metrics as tables: numbers become rows, records of numbers a row each."""
-    plain = {key: value for key, value in metrics.items() if _is_figure(value)}
-    parts = []
-    if plain:
-        rows = [
-            [_words(key), figure(plain, key)] for key in plain if not _is_interval_of(key, plain)
-        ]
-        parts.append(table(["", ""], rows))
-    for key, value in metrics.items():
-        if key in plain or not isinstance(value, Mapping) or not value:
-            continue
-        parts.append(f"{'#' * min(level, 6)} {_words(key)}")
-        if all(isinstance(row, Mapping) and row and not _is_figure(row) for row in value.values()):
-            parts.append(_rows_or_nested(value, level))
-        else:
-            parts.append(_metrics(value, level + 1))
-    return "\n\n".join(parts)
+def _metrics(metrics: RecordedMetrics, level: int) -> str:
+    """Figures and facts as a table; parts of figures alone as a row each, others below a title."""
+    found = []
+    rows = [[_words(key), value] for key, value in metrics.facts.items()]
+    rows += [[_words(key), str(figure)] for key, figure in metrics.figures.items()]
+    if rows:
+        found.append(table(["", ""], rows))
+    for key, part in metrics.parts.items():
+        if part:
+            found.append(f"{'#' * min(level, 6)} {_words(key)}")
+            found.append(_rows(part.parts) if _is_table(part) else _metrics(part, level + 1))
+    return "\n\n".join(found)
 
 
-def _rows_or_nested(value: Mapping[str, Mapping[str, Any]], level: int) -> str:
-    if any(not all(_is_figure(cell) for cell in row.values()) for row in value.values()):
-        return _metrics(value, level + 1)
-    columns = list(dict.fromkeys(key for row in value.values() for key in row))
-    columns = [key for key in columns if not _is_interval_of(key, columns)]
-    rows = [[name, *(figure(row, key) for key in columns)] for name, row in value.items()]
+def _test_first(metrics: RecordedMetrics) -> RecordedMetrics:
+    """Evaluations before the validation part, which chose weights and thresholds."""
+    names = sorted(metrics.parts, key=lambda name: name != "evaluation")
+    return metrics.model_copy(update={"parts": {name: metrics.parts[name] for name in names}})
+
+
+def _is_table(part: RecordedMetrics) -> bool:
+    rows = part.parts.values()
+    return (
+        bool(rows)
+        and not part.figures
+        and not part.facts
+        and all(row.figures and not row.facts and not row.parts for row in rows)
+    )
+
+
+def _rows(parts: Mapping[str, RecordedMetrics]) -> str:
+    columns = list(dict.fromkeys(key for row in parts.values() for key in row.figures))
+    rows = [
+        [name, *(str(row.figures[key]) if key in row.figures else "" for key in columns)]
+        for name, row in parts.items()
+    ]
     return table(["", *map(_words, columns)], rows)
-
-
-def figure(record: Mapping[str, Any], key: str) -> str:
-    """The figure ``record[key]`` with its interval: `key_interval`, `key_ci` or inside it."""
-    value = record.get(key)
-    interval = next((record[key + end] for end in _INTERVALS if record.get(key + end)), None)
-    if isinstance(value, Mapping):
-        inner = next((value[name] for name in ("interval", "ci") if value.get(name)), None)
-        interval = inner or ((value["low"], value["high"]) if "low" in value else interval)
-        value = value.get("value")
-    if isinstance(value, Sequence) and not isinstance(value, str):
-        return ", ".join(_number(item) for item in value)
-    text = _number(value)
-    if isinstance(interval, Sequence) and len(interval) == 2:
-        text += f" ({_number(interval[0])} to {_number(interval[1])})"
-    return text
-
-
-_INTERVALS = ("_interval", "_ci")
-
-
-def _is_interval_of(key: str, keys: Mapping[str, Any] | Sequence[str]) -> bool:
-    return any(key.endswith(end) and key.removesuffix(end) in keys for end in _INTERVALS)
-
-
-def _is_figure(value: object) -> bool:
-    if isinstance(value, Mapping):
-        return "value" in value and not any(isinstance(inner, Mapping) for inner in value.values())
-    if isinstance(value, list | tuple):
-        return all(isinstance(item, int | float) or item is None for item in value)
-    return value is None or isinstance(value, int | float | str)
-
-
-def _number(value: object) -> str:
-    if value is None:
-        return ""
-    return f"{value:.3f}" if isinstance(value, float) else str(value)
 
 
 def _words(key: str) -> str:

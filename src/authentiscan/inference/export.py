@@ -29,6 +29,7 @@ from authentiscan.inference.bundle import (
 from authentiscan.inference.card import model_card
 from authentiscan.inference.folder import replaced_bundle
 from authentiscan.inference.onnx_backend import OnnxBackend
+from authentiscan.inference.recorded_metrics import Json, RecordedMetrics
 from authentiscan.inference.versions import library_versions
 from authentiscan.metrics.calibration import Calibration
 from authentiscan.metrics.decision import Decision, Threshold, unmeasured_decision
@@ -59,8 +60,8 @@ def save_bundle(
     calibration: Calibration | None = None,
     decision: Decision | None = None,
     thresholds: Sequence[Threshold] = (),
-    metrics: Mapping[str, Any] | None = None,
-    recipe: Mapping[str, Any] | None = None,
+    metrics: Mapping[str, object] | None = None,
+    recipe: Json | None = None,
     recipe_sha256: str = "",
     data: Sequence[DataUse] = (),
     lineage: Sequence[Ancestor] = (),
@@ -89,8 +90,8 @@ def save_bundle(
         calibration=calibration or Calibration(),
         decision=decision or unmeasured_decision(),
         thresholds=tuple(thresholds),
-        metrics=dict(metrics or {}),
-        recipe=dict(recipe or {}),
+        metrics=RecordedMetrics.read(metrics or {}),
+        recipe=recipe or {},
         recipe_sha256=recipe_sha256,
         data=tuple(data),
         lineage=tuple(lineage),

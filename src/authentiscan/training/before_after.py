@@ -159,9 +159,9 @@ def table_of(
     return head, rows
 
 
-def summary(changes: Sequence[Change]) -> dict[str, Any]:
+def summary(changes: Sequence[Change]) -> dict[str, dict[str, object]]:
     """The figures for detector.json: by data set, then by generator."""
-    found: dict[str, Any] = {}
+    found: dict[str, dict[str, object]] = {}
     for c in changes:
         place = found.setdefault(f"{'known' if c.known else 'new'}: {c.data}", {})
         place[c.generator] = {

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -21,6 +21,7 @@ from authentiscan.images import figures
 from authentiscan.images.decode import decode
 from authentiscan.inference import load_detector
 from authentiscan.inference.bundle import DetectorSpec
+from authentiscan.inference.recorded_metrics import RecordedMetrics
 from authentiscan.inference.update import update_spec
 from authentiscan.manifest.table import Manifest
 from authentiscan.metrics.calibration import fit_platt
@@ -101,19 +102,21 @@ def calibrate(
         for fpr in settings.fprs
     }
     decision = choose_decision(
-        table.scores, table.labels, thresholds[settings.decide_at], settings.costs
+        table.scores, table.labels, thresholds[settings.decide_at], settings.costs, table.groups
     )
     spec = update_spec(
         folder,
         calibration=calibration,
         thresholds=tuple(thresholds.values()),
         decision=decision,
-        metrics={"validation": validation_metrics(table, decision.generated.score)},
+        metrics=RecordedMetrics.read(
+            {"validation": validation_metrics(table, decision.generated.score)}
+        ),
     )
     return spec, table
 
 
-def validation_metrics(table: ScoreTable, threshold: float) -> dict[str, Any]:
+def validation_metrics(table: ScoreTable, threshold: float) -> dict[str, object]:
     """Figures of the validation part: decisions at score 0.5, and by generator what the verdict's
     ``threshold`` does.
     """

@@ -312,4 +312,4 @@ def _record(folder: Path, made: Ensembled) -> DetectorSpec:
         if found is not None
     }
     about = {"shares": made.shares, "beside_members": measured, "verdict": made.verdict}
-    return update_spec(folder, metrics={**made.spec.metrics, "ensemble": about})
+    return update_spec(folder, metrics=made.spec.metrics.with_part("ensemble", about))

@@ -10,10 +10,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from authentiscan.core.errors import MetricError
 from authentiscan.evaluation.evaluate import Result, measure_tables
 from authentiscan.evaluation.harness import Progress, as_scorer, score_manifest
 from authentiscan.evaluation.protocol import named
+from authentiscan.evaluation.recalibrate import record_evaluation
 from authentiscan.evaluation.records import Evaluation
 from authentiscan.evaluation.report import write_report
 from authentiscan.evaluation.scores import ScoreTable
@@ -23,7 +27,7 @@ from authentiscan.inference.bundle import DetectorSpec
 from authentiscan.manifest.table import Manifest
 from authentiscan.metrics import curves
 from authentiscan.metrics.bootstrap import Estimate, estimates
-from authentiscan.metrics.ranking import METRICS, Confusion, confusion
+from authentiscan.metrics.ranking import METRICS, confusion
 from authentiscan.report import plots
 from authentiscan.training.feeding import Reporter
 from authentiscan.training.leavings import write_bytes, write_text
@@ -44,7 +48,7 @@ def write_part(folder: Path, table: ScoreTable, spec: DetectorSpec) -> None:
     scored = table.scored()
     y, s = scored.labels, scored.scores
     counts = confusion(y, s, threshold=CUT)
-    write_text(folder / "classification_report.txt", classification_report(counts))
+    write_text(folder / "classification_report.txt", _classification_report(y, s >= CUT))
     decision = spec.decision
     figures = {
         "confusion_matrix": plots.confusion_matrix(counts),
@@ -64,48 +68,20 @@ def _area(labels: Any, scores: Any) -> str:
     return f"ROC AUC {estimates(labels, scores, rounds=0)['roc_auc'].value:.4f}"
 
 
-def classification_report(counts: Confusion) -> str:
-    """Precision, recall, F1 and support of both classes and their averages, as scikit-learn prints
-    them (four digits). A figure without images to take it from is 0.
-    """
-    c = counts
-    right = (c.real_as_real, c.generated_as_generated)
-    called = (c.real_as_real + c.generated_as_real, c.real_as_generated + right[1])
-    support = (c.real_as_real + c.real_as_generated, c.generated_as_real + right[1])
-    total = sum(support)
-    rows = [
-        (_share(hits, claims), _share(hits, images), _share(2 * hits, claims + images))
-        for hits, claims, images in zip(right, called, support, strict=True)
-    ]
-    mean = [sum(values) / 2 for values in zip(*rows, strict=True)]
-    weighted = [
-        _share(sum(v * n for v, n in zip(values, support, strict=True)), total)
-        for values in zip(*rows, strict=True)
-    ]
-    lines = [f"{'':12s} " + "".join(f" {w:>9s}" for w in _COLUMNS), ""]
-    lines += [
-        _report_row(name, values, images)
-        for name, values, images in zip(("real", "generated"), rows, support, strict=True)
-    ]
-    accuracy = _share(sum(right), total)
-    lines += [
-        "",
-        f"{'accuracy':>12s} {'':>10s}{'':>10s} {accuracy:9.4f} {total:9.0f}",
-        _report_row("macro avg", mean, total),
-        _report_row("weighted avg", weighted, total),
-    ]
-    return "\n".join(lines) + "\n"
+def _classification_report(labels: NDArray[np.int64], called: NDArray[np.bool_]) -> str:
+    """Precision, recall, F1 and support of both classes and their averages, with four digits."""
+    from sklearn.metrics import classification_report
 
-
-_COLUMNS = ("precision", "recall", "f1-score", "support")
-
-
-def _report_row(name: str, values: Sequence[float], images: float) -> str:
-    return f"{name:>12s} " + "".join(f" {v:9.4f}" for v in values) + f" {images:9.0f}"
-
-
-def _share(part: float, whole: float) -> float:
-    return part / whole if whole else 0.0
+    return str(
+        classification_report(
+            labels,
+            called.astype(np.int64),
+            labels=[0, 1],
+            target_names=["real", "generated"],
+            digits=4,
+            zero_division=0,
+        )
+    )
 
 
 def score_part(
@@ -157,7 +133,8 @@ def measure_test(
     folder: Path, bundle: Path, test: Manifest, recipe: Recipe, reporter: Reporter
 ) -> list[str]:
     """Leave in the run's ``folder`` what ``bundle`` answers on the test part: ``test/``,
-    ``test_scores.parquet``, ``report/``. Gives the figures as lines of text; none without images.
+    ``test_scores.parquet``, ``report/``, and the figures in the bundle's description and card.
+    Gives the figures as lines of text; none without images.
     """
     if not len(test):
         return []
@@ -168,6 +145,7 @@ def measure_test(
     try:
         write_part(folder / "test", table, detector.spec)
         evaluation = write_test_report(folder / "report", detector, test, table, treatment)
+        record_evaluation(bundle, evaluation, name="test")
     except MetricError as error:
         return [f"the test part could not be measured: {error}"]
     return lines_of_test(table, evaluation)
@@ -182,7 +160,7 @@ def metrics_text(
     """The figures of a run as a page of text; ``images`` as of `Parts.table`, ``tested`` as of
     `measure_test`.
     """
-    measured = spec.metrics["validation"]
+    measured = spec.metrics.part("validation")
     lines = [
         f"{spec.name}: {spec.architecture_name}, {spec.parameters:,} parameters",
         f"trained {progress.total_epochs} epochs, best in epoch {progress.best_epoch}",
@@ -191,10 +169,12 @@ def metrics_text(
         "",
         *tested,
         *([""] if tested else []),
-        f"validation, {measured['treatment']}, {measured['images']} images, by the bundle itself",
+        f"validation, {measured.facts['treatment']}, {measured.value('images')} images, "
+        "by the bundle itself",
         "the weights, the calibration and the thresholds were chosen on these images",
     ]
-    lines += [f"  {k:20s} {v:.4f}" for k, v in measured.items() if isinstance(v, float)]
+    points = {name: figure.value for name, figure in measured.figures.items()}
+    lines += [f"  {k:20s} {v:.4f}" for k, v in points.items() if isinstance(v, float)]
     lines += ["", "thresholds (share of real photographs flagged, 95 % interval; generated found)"]
     for t in spec.thresholds:
         low, high = t.fpr_interval
@@ -209,8 +189,8 @@ def metrics_text(
     )
     lines += ["", "called generated, by generator"]
     lines += [
-        f"  {name:30s} {v['share']:.4f} of {v['images']}"
-        for name, v in measured["called_generated"].items()
+        f"  {name:30s} {part.value('share'):.4f} of {part.value('images')}"
+        for name, part in measured.part("called_generated").parts.items()
     ]
     lines += ["", "images"]
     lines += [

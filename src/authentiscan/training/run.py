@@ -359,6 +359,7 @@ def _leave(engine: Engine, model: ImageClassifier, parts: Parts, reporter: Repor
     scores.write(folder / "validation_scores.parquet")
     write_part(folder / "validation", scores, spec)
     tested = measure_test(folder, folder / BUNDLE, parts.test, recipe, reporter)
+    spec = read_spec(folder / BUNDLE)
     write_text(folder / "metrics.txt", metrics_text(spec, progress, parts.table(), tested))
     result = Result(folder, progress, spec)
     return result if recipe.start is None else _beside_parent(recipe, parts, result, reporter)
@@ -374,7 +375,7 @@ def _beside_parent(recipe: Recipe, parts: Parts, result: Result, reporter: Repor
     spec = read_spec(result.bundle)
     write_changes(result.folder, changes, f"{spec.name} beside {spec.lineage[-1].name}")
     spec = update_spec(
-        result.bundle, metrics={**spec.metrics, "before_and_after": summary(changes)}
+        result.bundle, metrics=spec.metrics.with_part("before_and_after", summary(changes))
     )
     return replace(result, spec=spec, changes=tuple(changes))
 

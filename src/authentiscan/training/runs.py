@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict
 
 from authentiscan.core.errors import BundleError, RecipeError, TrainingError, UsageError
 from authentiscan.inference.bundle import SPEC_FILE, DetectorSpec, read_spec
+from authentiscan.inference.recorded_metrics import RecordedMetrics
 from authentiscan.training.attempt import ERROR_FILE, is_running
 from authentiscan.training.recipe import Monitor, Recipe, portable
 from authentiscan.training.recipe_file import load_recipe
@@ -88,7 +89,7 @@ def read_run(folder: Path | str) -> Run:
         planned=recipe.total_epochs,
         best_epoch=None if best is None else int(best["epoch"]),
         best={} if best is None else {k: best[k] for k in FIGURES if k in best},
-        validation={} if spec is None else _figures(spec.metrics.get("validation", {})),
+        validation={} if spec is None else _points(spec.metrics.part("validation")),
         tests={} if spec is None else _tests(place) | _recorded(spec),
         parameters=None if spec is None else spec.parameters,
         size=None if spec is None else sum(f.stat().st_size for f in _files(place / BUNDLE)),
@@ -205,11 +206,17 @@ def _tests(folder: Path) -> dict[str, Values]:
 def _recorded(spec: DetectorSpec) -> dict[str, Values]:
     """``{"faces/test, matched": figures}`` of evaluations recorded in the bundle."""
     return {
-        f"{name}, {protocol}": _figures(figures)
-        for name, summary in spec.metrics.get("evaluation", {}).items()
-        for protocol, figures in summary.items()
-        if isinstance(figures, dict) and not protocol.startswith("per_")
+        f"{name}, {protocol}": _points(figures)
+        for name, evaluation in spec.metrics.part("evaluation").parts.items()
+        for protocol, figures in evaluation.parts.items()
+        if not protocol.startswith("per_")
     }
+
+
+def _points(record: RecordedMetrics) -> Values:
+    """The measured figures of a bundle's record, without their intervals."""
+    points = {key: record.value(key) for key in MEASURED}
+    return {key: float(value) for key, value in points.items() if value is not None}
 
 
 def _figures(record: dict[str, Any]) -> Values:
