@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from authentiscan.cli import app
 from authentiscan.core.errors import AuthentiscanError
 from authentiscan.datasets.catalog import CATALOG
 from authentiscan.manifest.table import Manifest
-from catalog_samples import sample
+from catalog_samples import lay_out, sample
 
 Photos = dict[str, np.ndarray]
 
@@ -114,3 +115,65 @@ def test_genimage_prints_steps_that_name_the_parts(tmp_path: Path) -> None:
 def test_unknown_data_set_and_missing_manifest() -> None:
     assert "known are" in run("download", "nope", code=1)
     assert "there is no nowhere.parquet" in run("show", "nowhere.parquet", code=1)
+
+
+def test_organize_tells_what_it_concluded_and_left_out(tmp_path: Path, photos: Photos) -> None:
+    raw = sample("folders", tmp_path / "set", photos) / "raw"
+    (raw / "fake" / "nature").mkdir()
+    (raw / "fake" / "000.jpg").rename(raw / "fake" / "nature" / "000.jpg")
+    shutil.make_archive(str(tmp_path / "more"), "zip", raw)
+    shutil.move(tmp_path / "more.zip", raw)
+    text = run("organize", raw, "-o", tmp_path / "m.parquet")
+    assert 'generated because of the folder "fake": 6' in text
+    assert 'real because of the folder "real": 6' in text
+    assert "left out: 1 archive beside the images (more.zip; give it as an input" in text
+
+
+def test_contradictions_end_with_2_and_the_option_that_decides(
+    tmp_path: Path, photos: Photos
+) -> None:
+    raw = sample("folders", tmp_path / "set", photos) / "raw"
+    (raw / "fake").rename(tmp_path / "fake")
+    shutil.move(tmp_path / "fake", raw / "real" / "fake")
+    told = run("organize", raw, "-o", tmp_path / "m.parquet", code=2)
+    assert "--label fake=generated" in told
+    run("organize", raw, "-o", tmp_path / "m.parquet", "--label", "fake=generated")
+    assert Manifest.read(tmp_path / "m.parquet").labels.sum() == 6
+
+
+def test_frames_are_warned_of_and_kept_together(tmp_path: Path, photos: Photos) -> None:
+    names = [(f"{k}/clip{v}/{i}.jpg", k == "fake") for k in ("real", "fake") for v in range(5)
+             for i in range(6)]  # fmt: skip
+    source = lay_out(tmp_path / "ff", photos, names)
+    out = tmp_path / "m.parquet"
+    assert "--group folder" in run("organize", source, "-o", out)
+    assert "--group folder" in run("verify", out)
+    assert "frames of one video" in json.loads(run("verify", out, "--json"))["warnings"][0]
+    assert "frames of one video" not in run("organize", source, "-o", out, "--group", "folder")
+    assert "frames of one video" not in run("verify", out)
+
+
+def test_outputs_are_never_inputs(tmp_path: Path, photos: Photos) -> None:
+    table = sample("parquet", tmp_path, photos)
+    before = table.read_bytes()
+    run("organize", table, "-o", tmp_path / "m.parquet")
+    calls = (
+        ("organize", table, "-o", table),
+        ("verify", table, "--fix", table),
+        ("verify", table, "-o", table),
+        ("audit", table, "--matched", table),
+        ("select", table, "-o", table),
+        ("select", tmp_path / "m.parquet", "--where", "label=1", "-o", table),
+    )
+    for call in calls:
+        assert "also an input" in run(*call, code=2), call
+        assert table.read_bytes() == before
+
+
+def test_every_command_takes_a_folder(tmp_path: Path, photos: Photos) -> None:
+    raw = sample("cifake", tmp_path / "set", photos)
+    assert "12" in run("show", raw)
+    run("verify", raw, "--json", code=0)
+    run("select", raw, "--where", "split=test", "-o", tmp_path / "part.parquet")
+    part = Manifest.read(tmp_path / "part.parquet")
+    assert all(part.image_bytes(i) for i in range(len(part)))

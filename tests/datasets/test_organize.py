@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -19,11 +20,12 @@ import pytest
 from authentiscan.core.errors import DatasetError, ManifestError, UsageError
 from authentiscan.datasets import folders
 from authentiscan.datasets.inputs import Input
+from authentiscan.datasets.merge import METADATA
 from authentiscan.datasets.organize import organize
 from authentiscan.images.decode import encode
 from authentiscan.manifest.split import HoldOut
 from authentiscan.manifest.table import COLUMNS, Manifest
-from catalog_samples import sample, tiles
+from catalog_samples import lay_out, sample, tiles
 
 Photos = dict[str, np.ndarray]
 
@@ -295,3 +297,146 @@ def test_shared_tables(shared_data: Path, tmp_path: Path) -> None:
     assert manifest.column("source") == table["source"].to_pylist()
     assert manifest.column("width") == table["width"].to_pylist()
     assert {"stored", "style", "source_width", "source_format"} <= set(manifest.table.column_names)
+
+
+def test_what_was_concluded_and_left_out_is_told_and_kept(raw: Path, tmp_path: Path) -> None:
+    (raw / "fake" / "nature").mkdir()
+    shutil.move(raw / "fake" / "01.png", raw / "fake" / "nature" / "01.png")
+    (raw / "notes.txt").write_text("x")
+    shutil.copy(raw / "real" / "00.jpg", raw / "real" / "same.jpg_large")
+    made = organize([raw], tmp_path / "m.parquet")
+    assert made.concluded == {(0, 'the folder "real"'): 21, (1, 'the folder "fake"'): 20}
+    assert made.left_out == {".txt file": 1}
+    kept = json.loads(pq.read_schema(made.path).metadata[METADATA])
+    assert [1, 'the folder "fake"', 20] in kept["concluded"]
+    assert kept["left_out"] == {".txt file": 1}
+
+
+def test_folders_that_cannot_be_read_are_failures(
+    raw: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (raw / "real" / "locked").mkdir()
+    scan = os.scandir
+
+    def refuse(path: object) -> object:
+        if str(path).endswith("locked"):
+            raise PermissionError(13, "Permission denied")
+        return scan(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    made = organize([raw], tmp_path / "m.parquet")
+    assert (made.rows, made.failed) == (40, 1)
+    assert made.failures is not None
+    assert "cannot be listed: Permission denied" in made.failures.read_text()
+
+
+@pytest.fixture
+def videos(tmp_path: Path, photos: Photos) -> Path:
+    """Six videos of each class, eight frames each."""
+    names = [
+        (f"{kind}/clip{v}/{i:04d}.jpg", kind == "fake")
+        for kind in ("real", "fake")
+        for v in range(6)
+        for i in range(8)
+    ]
+    return lay_out(tmp_path / "ff", photos, names)
+
+
+def test_frames_of_one_folder_stay_together_where_asked(videos: Path, tmp_path: Path) -> None:
+    torn = organize([videos], tmp_path / "m.parquet").torn
+    assert torn is not None
+    assert "frames of one video" in str(torn)
+    made = organize([videos], tmp_path / "m.parquet", group_by="folder", processes=1)
+    assert made.torn is None
+    where: dict[str, set[str]] = {}
+    for name, split in splits(made.manifest()).items():
+        where.setdefault(name.rpartition("/")[0], set()).add(split)
+    assert len(where) == 12
+    assert all(len(found) == 1 for found in where.values())
+    assert {s for found in where.values() for s in found} == {"train", "val", "test"}
+
+
+def test_frames_whose_name_tells_the_video(tmp_path: Path, photos: Photos) -> None:
+    names = [
+        (f"{kind}/v{v}_frame{i:03d}.jpg", kind == "fake")
+        for kind in ("real", "fake")
+        for v in range(6)
+        for i in range(5)
+    ]
+    source = lay_out(tmp_path / "flat", photos, names)
+    shutil.make_archive(str(tmp_path / "flat"), "zip", source)
+    for path in (source, tmp_path / "flat.zip"):
+        assert organize([path], tmp_path / "m.parquet").torn is not None
+        made = organize([path], tmp_path / "m.parquet", group_by="name")
+        assert made.torn is None
+        assert len(set(made.manifest().column("group"))) == 12
+
+
+def test_another_grouping_is_not_taken_from_unfinished_parts(
+    videos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(folders, "CHUNK_IMAGES", 30)
+
+    def interrupt(seen: int, _: int | None) -> None:
+        if seen >= 60:
+            raise KeyboardInterrupt
+
+    out = tmp_path / "m.parquet"
+    with pytest.raises(KeyboardInterrupt):
+        organize([videos], out, processes=1, progress=interrupt)
+    made = organize([videos], out, processes=1, group_by="folder")
+    assert len(set(made.manifest().column("group"))) == 12
+
+
+def test_the_output_is_never_an_input(tmp_path: Path, photos: Photos) -> None:
+    source = sample("parquet", tmp_path, photos)
+    before = source.read_bytes()
+    with pytest.raises(UsageError, match="is also an input"):
+        organize([source], source)
+    (tmp_path / "link.parquet").symlink_to(source)
+    with pytest.raises(UsageError, match="is also an input"):
+        organize([source], tmp_path / "link.parquet")
+    assert source.read_bytes() == before
+
+
+def listing(tmp_path: Path, photos: Photos, text: str) -> Path:
+    files = [(f"train/{k}/{i}.jpg", k == "fake") for i in range(6) for k in ("real", "fake")]
+    lay_out(tmp_path, photos, files)
+    (tmp_path / "list.csv").write_text(text, encoding="utf-8")
+    return tmp_path / "list.csv"
+
+
+@pytest.mark.parametrize("header", [",path,label", "path,label,", "path,label, ,"])
+def test_columns_without_a_name_are_nothing(tmp_path: Path, photos: Photos, header: str) -> None:
+    at = header.split(",").index("path")
+    rows = []
+    for i in range(6):
+        for kind in ("real", "fake"):
+            cells = [f"x{i}"] * len(header.split(","))
+            cells[at : at + 2] = [f"train/{kind}/{i}.jpg", kind]
+            rows.append(",".join(cells))
+    made = organize([listing(tmp_path, photos, "\n".join([header, *rows]))], tmp_path / "m.parquet")
+    assert (made.rows, made.failed) == (12, 0)
+    assert "" not in made.manifest().table.column_names
+
+
+def test_labels_that_mean_the_opposite_stop_until_told(tmp_path: Path, photos: Photos) -> None:
+    rows = [f"{i},{int(k == 'real')},train/{k}/{i}.jpg" for i in range(6) for k in ("real", "fake")]
+    source = listing(tmp_path, photos, "\n".join(["id,label,path", *rows]))
+    with pytest.raises(UsageError, match="--label 0=generated --label 1=real"):
+        organize([source], tmp_path / "m.parquet")
+    assert not (tmp_path / "m.parquet").exists()
+    made = organize([Input(source, labels={"1": 0, "0": 1})], tmp_path / "m.parquet")
+    for row in made.manifest():
+        assert row.label == int("/fake/" in row.name)
+    assert made.concluded == {
+        (0, "the column label = 1, as --label says"): 6,
+        (1, "the column label = 0, as --label says"): 6,
+    }
+
+
+def test_a_column_that_says_what_is_real(tmp_path: Path, photos: Photos) -> None:
+    rows = [f"{int(k == 'real')},train/{k}/{i}.jpg" for i in range(6) for k in ("real", "fake")]
+    source = listing(tmp_path, photos, "\n".join(["is_real,path", *rows]))
+    for row in organize([source], tmp_path / "m.parquet").manifest():
+        assert row.label == int("/fake/" in row.name)
