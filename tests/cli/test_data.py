@@ -160,7 +160,6 @@ def test_outputs_are_never_inputs(tmp_path: Path, photos: Photos) -> None:
     calls = (
         ("organize", table, "-o", table),
         ("verify", table, "--fix", table),
-        ("verify", table, "-o", table),
         ("audit", table, "--matched", table),
         ("select", table, "-o", table),
         ("select", tmp_path / "m.parquet", "--where", "label=1", "-o", table),

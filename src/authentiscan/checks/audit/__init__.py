@@ -7,11 +7,18 @@ audited.matched              # a manifest in which the facts are the same for bo
 
 from __future__ import annotations
 
+from authentiscan.checks.audit.audit_report import (
+    Audit,
+    Finding,
+    Matching,
+    Measured,
+    Shortcut,
+    Suspect,
+)
+from authentiscan.checks.audit.auditor import LIMIT, Audited, Auditor
 from authentiscan.checks.audit.features import FILE_GROUPS, GROUPS, PIXEL_GROUPS
 from authentiscan.checks.audit.page import audit_page
 from authentiscan.checks.audit.plot import picture
-from authentiscan.checks.audit.records import Audit, Finding, Matching, Measured, Shortcut, Suspect
-from authentiscan.checks.audit.run import LIMIT, Audited, Auditor
 
 __all__ = [
     "FILE_GROUPS",

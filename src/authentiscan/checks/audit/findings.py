@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from authentiscan.checks.audit.records import Finding, Measured, Shortcut, Suspect
+from authentiscan.checks.audit.audit_report import Finding, Measured, Shortcut, Suspect
 
 _WHAT = {
     "format": "the file format",

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from authentiscan.checks.audit.audit_report import Audit, Measured
 from authentiscan.checks.audit.plot import picture
-from authentiscan.checks.audit.records import Audit, Measured
 from authentiscan.report.page import Page, Pixels, Section
 from authentiscan.report.tables import Table
 

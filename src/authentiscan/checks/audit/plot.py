@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 
-from authentiscan.checks.audit.records import Audit
+from authentiscan.checks.audit.audit_report import Audit
 from authentiscan.core.errors import MissingExtraError
 
 _COLOURS = ("#274c77", "#e07a5f", "#6a994e", "#8d6a9f", "#c9a227")

@@ -14,8 +14,10 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from authentiscan.checks.audit.records import Shortcut, Suspect
+from authentiscan.checks.audit.audit_report import Shortcut, Suspect
 from authentiscan.core.errors import DatasetError, MissingExtraError
+from authentiscan.metrics.bootstrap import estimates
+from authentiscan.metrics.ranking import roc_auc
 
 Matrix = NDArray[np.float32]
 Labels = NDArray[np.int8]
@@ -51,7 +53,7 @@ def measure_shortcut(
             model = _fitted(filled[train], labels[train], seed)
             scores[test] = _ranks_within(model.predict_proba(filled[test])[:, 1])
             drops += _drops(model, filled[test], labels[test], seed) * len(test) / len(labels)
-    low, high = interval(labels, scores, groups, seed=seed)
+    auc = estimates(labels, scores, groups, rounds=_RESAMPLES, seed=seed)["roc_auc"]
     order = np.argsort(-drops)[:_SUSPECTS]
     suspects = [
         _suspect(columns[i], float(drops[i]), values[:, i], labels)
@@ -60,41 +62,11 @@ def measure_shortcut(
     ]
     return Shortcut(
         name=name,
-        auc=round(weighted_auc(labels, scores), 4),
-        low=round(low, 4),
-        high=round(high, 4),
+        auc=_rounded(auc.value),
+        low=_rounded(auc.low if auc.low is not None else auc.value),
+        high=_rounded(auc.high if auc.high is not None else auc.value),
         suspects=tuple(suspects),
     )
-
-
-def weighted_auc(
-    labels: Labels, scores: NDArray[np.float64], weights: NDArray[np.float64] | None = None
-) -> float:
-    """P(a generated image scores above a real one), ties half, in [0, 1]; NaN without both."""
-    weight = np.ones(len(labels)) if weights is None else weights
-    _, level = np.unique(scores, return_inverse=True)
-    positive = np.bincount(level, weights=weight * (labels == 1))
-    negative = np.bincount(level, weights=weight * (labels == 0))
-    below = np.cumsum(negative) - negative
-    total = positive.sum() * negative.sum()
-    if total == 0:
-        return float("nan")
-    return float((positive * (below + negative / 2)).sum() / total)
-
-
-def interval(
-    labels: Labels, scores: NDArray[np.float64], groups: Groups, *, seed: int = 0
-) -> tuple[float, float]:
-    """95 % interval of the area under the curve, from resampling whole groups."""
-    rng = np.random.default_rng(seed)
-    _, member = np.unique(groups, return_inverse=True)
-    count = int(member.max()) + 1
-    found = []
-    for _ in range(_RESAMPLES):
-        drawn = np.bincount(rng.integers(count, size=count), minlength=count)
-        found.append(weighted_auc(labels, scores, drawn[member].astype(np.float64)))
-    low, high = np.nanquantile(found, [0.025, 0.975])
-    return float(low), float(high)
 
 
 def _folds(
@@ -153,8 +125,10 @@ def _ranks_within(scores: NDArray[np.float64]) -> NDArray[np.float64]:
 def _drops(model: Any, values: Matrix, labels: Labels, seed: int) -> NDArray[np.float64]:
     """(columns,) how far the area falls when one column is shuffled."""
     rng = np.random.default_rng(seed)
-    full = weighted_auc(labels, model.predict_proba(values)[:, 1])
     drops = np.zeros(values.shape[1])
+    if len(np.unique(labels)) < 2:
+        return drops
+    full = roc_auc(labels, model.predict_proba(values)[:, 1])
     at_once = max(1, _ROWS_AT_ONCE // len(values))  # one call for many columns: calls cost more
     for start in range(0, values.shape[1], at_once):
         columns = range(start, min(start + at_once, values.shape[1]))
@@ -163,8 +137,13 @@ def _drops(model: Any, values: Matrix, labels: Labels, seed: int) -> NDArray[np.
             shuffled[place, :, i] = rng.permutation(values[:, i])
         guesses = model.predict_proba(shuffled.reshape(-1, values.shape[1]))[:, 1]
         for i, guess in zip(columns, guesses.reshape(len(columns), -1), strict=True):
-            drops[i] = full - weighted_auc(labels, guess)
-    return np.nan_to_num(drops)
+            drops[i] = full - roc_auc(labels, guess)
+    return drops
+
+
+def _rounded(value: float | None) -> float:
+    """Both classes are there, so a missing value cannot be; it would count as no shortcut."""
+    return 0.5 if value is None else round(value, 4)
 
 
 def _suspect(name: str, drop: float, values: NDArray[np.float32], labels: Labels) -> Suspect:

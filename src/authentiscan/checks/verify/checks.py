@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from authentiscan.checks.duplicates import SIMILARITY, candidate_pairs, clusters, confirm
 from authentiscan.checks.verify.inspect import Inspection
-from authentiscan.checks.verify.records import Balance, CopyCounts, Expectation, GroupLeak
+from authentiscan.checks.verify.verify_report import Balance, CopyCounts, Expectation, GroupLeak
 from authentiscan.datasets import catalog
 from authentiscan.manifest.table import SPLITS, Manifest
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from authentiscan.checks.verify.records import Copies, ImageRef, Verification
+from authentiscan.checks.verify.verify_report import Copies, ImageRef, Verification
 from authentiscan.manifest.table import Manifest
 from authentiscan.report.page import Page, Section, Thumb
 from authentiscan.report.tables import Table

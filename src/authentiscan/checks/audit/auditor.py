@@ -9,10 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from authentiscan.checks.audit.audit_report import Audit, Matching, Measured
 from authentiscan.checks.audit.features import COLUMN, FILE_GROUPS, GROUPS, NAMES, Measure, Source
 from authentiscan.checks.audit.findings import findings
 from authentiscan.checks.audit.matching import LEVELS, matched_manifest, plan
-from authentiscan.checks.audit.records import Audit, Matching, Measured
 from authentiscan.checks.audit.shortcuts import measure_shortcut
 from authentiscan.checks.verify.sweep import sweep
 from authentiscan.core.errors import DatasetError

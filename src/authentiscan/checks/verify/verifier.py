@@ -12,7 +12,7 @@ from authentiscan.checks.verify import checks
 from authentiscan.checks.verify.checks import CopySet
 from authentiscan.checks.verify.clean import clean
 from authentiscan.checks.verify.inspect import Inspection, inspect
-from authentiscan.checks.verify.records import (
+from authentiscan.checks.verify.verify_report import (
     Copies,
     ImageRef,
     Mismatch,
