@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import torch
 
-from authentiscan.core.errors import TrainingError, UsageError
+from authentiscan.core.errors import OutputError, TrainingError, UsageError
 from authentiscan.inference.update import update_spec
 from authentiscan.training.attempt import attempt
 from authentiscan.training.recipe import Recipe
@@ -66,7 +66,7 @@ def test_interrupted_running_failed(outputs: Path, tmp_path: Path) -> None:
     assert read_run(folder).size is None
     with attempt(folder):
         assert read_run(folder).state == "running"
-        with pytest.raises(TrainingError, match="another process is at work"):
+        with pytest.raises(OutputError, match="another command writes"):
             resume_run(folder)
     with pytest.raises(ValueError, match="no luck"), attempt(folder):
         raise ValueError("no luck")

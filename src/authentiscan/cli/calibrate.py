@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from authentiscan.cli.guard import claim
 from authentiscan.cli.options import (
     CORES,
     AsJson,
@@ -139,6 +140,7 @@ def calibrate(
     holding = hold_out_sources or scores is not None
     if (data is None) == (scores is None):
         raise UsageError("give either --data (images) or --scores (a table of scores)")
+    claim(folders=[output], inputs=[data] if data else [])
     chosen = protocol or (["raw", "matched"] if holding else ["matched"])
     if len(chosen) > 1 and not holding:
         raise UsageError("a score curve is fitted under one --protocol")

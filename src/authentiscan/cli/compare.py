@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from authentiscan.cli.guard import claim
 from authentiscan.cli.options import (
     CORES,
     AsJson,
@@ -75,6 +76,7 @@ def compare(
     from authentiscan.evaluation.slices import Options
 
     candidates = open_candidates(detectors)
+    claim(folders=[output], inputs=[text.partition("=")[2] or text for text in data])
     cache = output / "scores" if output else None
     sources = [open_named(text, split=split) for text in data]
     sources = [replace(s, manifest=sample(s.manifest, images, seed)) for s in sources]

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from authentiscan.cli.guard import claim
 from authentiscan.cli.options import (
     CORES,
     AsJson,
@@ -62,6 +63,7 @@ def cross_evaluate(
     from authentiscan.evaluation.slices import Options
 
     candidates = open_candidates(detectors)
+    claim(folders=[output], inputs=[text.partition("=")[2] or text for text in data])
     cache = output / "scores" if output else None
     sources = [open_named(text, split=split) for text in data]
     with bars() as progress:

@@ -10,6 +10,7 @@ import typer
 
 from authentiscan.cli import screen
 from authentiscan.cli.data_checks import MANIFEST, audit, verify
+from authentiscan.cli.guard import claim
 from authentiscan.cli.options import AsJson, Seed, Workers, add, command
 
 if TYPE_CHECKING:
@@ -189,6 +190,7 @@ def organize(  # noqa: PLR0917  (options of a command)
 
     options = {"dataset": dataset, "generator": generator, "labels": _labels(label or [])}
     sources = [Input.parse(text, layout=layout, **options) for text in inputs]
+    claim(output, inputs=[source.path for source in sources])
     with screen.progress("reading images") as progress:
         made = make(
             sources,
@@ -253,14 +255,13 @@ def select(
     authentiscan data select all.parquet --where split=test --where generator=flux -o flux.parquet
 
     """
-    from authentiscan.core.files import refuse_inputs
     from authentiscan.datasets.open import open_data
     from authentiscan.manifest import select as room
 
+    claim(output, inputs=[manifest])
     chosen = room.select(open_data(manifest), room.parse_wheres(where or []))
     if sample is not None:
         chosen = room.sample(chosen, sample, seed=seed)
-    refuse_inputs(output, [manifest])
     chosen.write(output)
     typer.echo(f"{output}: {len(chosen):,} images")
     _print_counts(chosen, str(output))

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from authentiscan.cli import screen
+from authentiscan.cli.guard import claim
 from authentiscan.cli.options import CORES, AsJson, Seed, Workers
 
 if TYPE_CHECKING:
@@ -67,20 +69,19 @@ def verify(
 
     """
     from authentiscan.checks import verify as room
-    from authentiscan.core.files import refuse_inputs
     from authentiscan.datasets.open import open_data
 
     _check(output, ".html", ".md", ".json")
-    if fix is not None:
-        refuse_inputs(fix, [manifest])
     opened = open_data(manifest)
+    removals = fix.with_suffix(".removed.csv") if fix else None
+    claim(fix, removals, *(output or ()), inputs=chain([manifest], opened.files()))
     with screen.stages() as bar:
         found = room.verify(
             opened, name=manifest.name, workers=workers, listed=listed, progress=bar
         )
     report = found.report
     for target in output or ():
-        _write(target, report, lambda: room.verification_page(opened, report), manifest)
+        _write(target, report, lambda: room.verification_page(opened, report))
     removed = found.fix(fix) if fix is not None else []
     if as_json:
         typer.echo(report.model_dump_json(indent=2))
@@ -133,14 +134,12 @@ def audit(
 
     """
     from authentiscan.checks import audit as room
-    from authentiscan.core.files import refuse_inputs, write_bytes
+    from authentiscan.core.files import write_bytes
     from authentiscan.datasets.open import open_data
 
     _check(output, ".html", ".md", ".json", ".png")
-    if matched is not None:
-        refuse_inputs(matched, [manifest])
-
     opened = open_data(manifest)
+    claim(matched, *(output or ()), inputs=chain([manifest], opened.files()))
     with screen.stages() as bar:
         auditor = room.Auditor(
             after=after or (),
@@ -155,9 +154,9 @@ def audit(
         found.matched.write(matched)
     for target in output or ():
         if target.suffix.lower() == ".png":
-            write_bytes(target, room.picture(found.report), inputs=[manifest])
+            write_bytes(target, room.picture(found.report))
         else:
-            _write(target, found.report, lambda: room.audit_page(found.report), manifest)
+            _write(target, found.report, lambda: room.audit_page(found.report))
     if as_json:
         typer.echo(found.report.model_dump_json(indent=2))
     else:
@@ -237,10 +236,9 @@ def _check(targets: list[Path] | None, *endings: str) -> None:
             raise UsageError(f"--output {target}: allowed endings are {', '.join(endings)}")
 
 
-def _write(target: Path, report: Record, page: Callable[[], Page], manifest: Path) -> None:
-    from authentiscan.core.files import refuse_inputs, write_text
+def _write(target: Path, report: Record, page: Callable[[], Page]) -> None:
+    from authentiscan.core.files import write_text
 
-    refuse_inputs(target, [manifest])
     if target.suffix.lower() == ".json":
         write_text(target, report.model_dump_json(indent=2) + "\n")
     else:

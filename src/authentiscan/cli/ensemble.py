@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from authentiscan.cli.guard import claim
 from authentiscan.cli.options import (
     CORES,
     AsJson,
@@ -75,6 +76,7 @@ def ensemble(
     from authentiscan.evaluation.slices import Options
     from authentiscan.training.ensemble import make_ensemble
 
+    claim(output, inputs=[data, *members])
     chosen = _weights(weights)
     validation = open_data(data, split=split)
     with bars() as progress:

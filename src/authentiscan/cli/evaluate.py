@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from authentiscan.cli.guard import claim
 from authentiscan.cli.options import (
     CORES,
     AsJson,
@@ -99,6 +100,7 @@ def evaluate(
 
     bundle = find_bundle(detector)
     loaded = load_detector(bundle, threads=1)
+    claim(folders=[output], inputs=[data])
     cache = output / "scores" if output else None
     manifest = open_data(data, split=split)
     with progress("scoring") as update:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from authentiscan.cli.guard import claim
 
 if TYPE_CHECKING:
     from authentiscan.core.types import RGBImage
@@ -128,6 +131,10 @@ def explain(
 
     chosen = [ViewName.OVERLAY] if view is None else view
     views = VIEWS if ViewName.ALL in chosen else tuple(dict.fromkeys(v.value for v in chosen))
+    if save is not None and _is_folder(save, len(images)):
+        claim(folders=[save])
+    else:
+        claim(save, inputs=images)
     wishes = _Wishes(method.value, target.value, views, opacity, colours.value)
     backend = "torch" if sanity or needs_torch(method.value) else "onnx"
     detector = load_detector(model, backend=backend, threads=threads)  # type: ignore[arg-type]
@@ -144,7 +151,7 @@ def explain(
         if save is not None or visualize:
             drawn = _drawn(detector, pixels, found, wishes)
             if save is not None:
-                picture = _saved(drawn, path, save, many=len(images) > 1, written=written)
+                picture = _saved(drawn, path, save, images, written)
             if visualize:
                 _open(drawn)
         if sanity:
@@ -198,6 +205,7 @@ def explain_compare(
     from authentiscan.inference import load_detector
     from authentiscan.manifest.table import Manifest
 
+    claim(folders=[output], inputs=data)
     detectors = {
         name: load_detector(path, threads=threads) for name, path in _named(models).items()
     }
@@ -253,24 +261,29 @@ def _drawn(detector: Detector, pixels: RGBImage, found: Heatmap, wishes: _Wishes
     return figure(shown, title=title)
 
 
-def _saved(drawn: RGBImage, source: Path, save: Path, *, many: bool, written: set[Path]) -> Path:
+def _is_folder(save: Path, images: int) -> bool:
+    return images > 1 or save.is_dir() or not save.suffix
+
+
+def _saved(
+    drawn: RGBImage, source: Path, save: Path, images: Sequence[Path], written: set[Path]
+) -> Path:
     """Write the picture to ``save``, or into it where it is a folder; no picture twice."""
     from authentiscan.core.errors import UsageError
+    from authentiscan.core.files import write_bytes
     from authentiscan.images.decode import encode
 
-    if many or save.is_dir() or not save.suffix:
-        save.mkdir(parents=True, exist_ok=True)
+    if _is_folder(save, len(images)):
         save = save / f"{source.stem}_explained.png"
     formats = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
     kind = formats.get(save.suffix.lower())
     if kind is None:
         raise UsageError(f"cannot write {save.name}: allowed endings are {', '.join(formats)}")
-    save.parent.mkdir(parents=True, exist_ok=True)
     stem, number = save.stem, 2
     while save in written:  # images of two folders may share a name
         save, number = save.with_stem(f"{stem}_{number}"), number + 1
     written.add(save)
-    save.write_bytes(encode(drawn, kind))
+    write_bytes(save, encode(drawn, kind), inputs=images)
     return save
 
 

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from authentiscan.cli.guard import claim
+
 
 def export(
     bundle: Annotated[Path, typer.Argument(help="Bundle folder that a training run left.")],
@@ -31,10 +33,12 @@ def export(
     Example: authentiscan export runs/baseline --output baseline.onnx --opset 20
     """
     from authentiscan.core.errors import MissingExtraError, UsageError
+    from authentiscan.core.files import whole_path
     from authentiscan.inference.bundle import NetworkSpec, read_spec
 
     if output.exists() and not force:
         raise UsageError(f"{output} exists; name another file or add --force")
+    claim(output, inputs=Path(bundle).glob("*"))
     spec = read_spec(bundle)
     if not isinstance(spec, NetworkSpec):
         raise UsageError(
@@ -48,15 +52,10 @@ def export(
     except ModuleNotFoundError as error:
         raise MissingExtraError("export", "export") from error
     model = load_model(bundle, spec)
-    output.parent.mkdir(parents=True, exist_ok=True)
-    partial = output.with_name(f".{output.name}.partial")
-    try:
+    with whole_path(output) as partial:
         difference = export_onnx(
             model, partial, size=spec.preprocess.size, opset=opset, cam=not scores_only
         )
-        partial.replace(output)
-    finally:
-        partial.unlink(missing_ok=True)
     typer.echo(
         f"{output}: {output.stat().st_size / 1e6:.2f} MB, opset {opset}, "
         f"differs from torch by at most {difference:.1e}"

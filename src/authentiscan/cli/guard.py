@@ -13,8 +13,9 @@ import re
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
+from contextvars import ContextVar
 from types import FrameType
 from typing import Any, TypeGuard
 
@@ -22,12 +23,14 @@ import typer
 from typer.core import TyperGroup
 
 from authentiscan.core.errors import AuthentiscanError, OutputError
-from authentiscan.core.files import cannot_write, reason
+from authentiscan.core.files import PathLike, cannot_write, reason
+from authentiscan.core.locks import claimed
 from authentiscan.core.text import printable
 
 DEBUG = "AUTHENTISCAN_DEBUG"
 _WISHED_COLOURS = ("FORCE_COLOR", "PY_COLORS", "GITHUB_ACTIONS")  # as rich and typer read them
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+_CLAIMS: ContextVar[ExitStack] = ContextVar("claims")
 _BAR = re.compile(r"\x1b\[(?:[0-9;]*[ABCDGHJKm]|\?25[hl])|\r")
 
 
@@ -41,12 +44,32 @@ class Commands(TyperGroup):
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command."""
-        try:
-            with _shown():
-                return super().invoke(ctx)
-        except KeyboardInterrupt as interrupt:
-            _say(str(interrupt) or "interrupted")
-            raise typer.Exit(130) from interrupt
+        with ExitStack() as stack:
+            before = _CLAIMS.set(stack)
+            try:
+                with _shown():
+                    return super().invoke(ctx)
+            except KeyboardInterrupt as interrupt:
+                _say(str(interrupt) or "interrupted")
+                raise typer.Exit(130) from interrupt
+            finally:
+                _CLAIMS.reset(before)
+
+
+def claim(
+    *outputs: PathLike | None,
+    folders: Iterable[PathLike | None] = (),
+    inputs: Iterable[PathLike] = (),
+) -> None:
+    """Have the outputs for the running command until it ends; see `core.locks.claimed`.
+
+    Every command that writes says so with this before it begins to work.
+    """
+    whole = _CLAIMS.get(None)
+    claims = claimed(*outputs, folders=folders, inputs=inputs)
+    with claims if whole is None else nullcontext():  # a group of commands run by itself
+        if whole is not None:
+            whole.enter_context(claims)
 
 
 def run(app: Callable[[], object]) -> int:

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from authentiscan.cli.guard import claim
 from authentiscan.cli.options import (
     CORES,
     AsJson,
@@ -69,6 +70,7 @@ def robustness(
     from authentiscan.inference import load_detector
 
     loaded = load_detector(detector, threads=1)
+    claim(folders=[output], inputs=[data])
     cache = output / "scores" if output else None
     manifest = sample(open_data(data, split=split), images, seed)
     with progress("scoring") as update:

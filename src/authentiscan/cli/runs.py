@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from authentiscan.cli.guard import claim
 from authentiscan.core.errors import MissingExtraError, UsageError
 
 app = typer.Typer(help="List training runs and compare them.", no_args_is_help=True)
@@ -99,6 +100,8 @@ def compare_runs(
 
     if len(folders) < 2:
         raise UsageError("give two or more runs to compare; `authentiscan runs list` shows them")
+    single = output is not None and output.suffix in {".png", ".html"}
+    claim(output if single else None, folders=[] if single else [output])
     found = compare_runs([read_run(folder) for folder in folders])
     if output is not None:
         _need("matplotlib")

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from authentiscan.cli.guard import claim
 from authentiscan.cli.options import CORES, Model, Workers
 from authentiscan.cli.screen import is_quiet
 
@@ -129,6 +130,7 @@ class _Run:
         from authentiscan.scan import resume as journal
         from authentiscan.scan.sinks import Csv, JsonLines, open_sink
 
+        claim(*self.files, inputs=[path for path in self.paths if path != "-"])
         if self.resume and self.journal is not None:
             journal.repair(self.journal)
             self.earlier = list(journal.done(self.journal))

@@ -103,7 +103,11 @@ def whole_text(
 
 
 def write_bytes(
-    target: PathLike, content: bytes, *, inputs: Iterable[PathLike] = (), durable: bool = True
+    target: PathLike,
+    content: bytes | memoryview,
+    *,
+    inputs: Iterable[PathLike] = (),
+    durable: bool = True,
 ) -> None:
     """Make ``content`` the whole of ``target``; see `whole_path`."""
     with whole_file(target, inputs=inputs, durable=durable) as stream:

@@ -16,6 +16,7 @@ from itertools import islice
 from pathlib import Path
 
 from authentiscan.core.errors import DatasetError, MissingExtraError, UsageError
+from authentiscan.core.files import write_text
 from authentiscan.datasets.catalog import DataSet
 from authentiscan.datasets.listing import walk
 from authentiscan.datasets.tables import is_table
@@ -55,7 +56,7 @@ def fetch(entry: DataSet, folder: Path, source: str | None = None) -> Path:
         ) from error
     images = sum(1 for _ in walk(folder))
     mark = {"name": entry.name, "source": source, "version": version, "images": images}
-    (folder / MARK).write_text(json.dumps(mark, indent=1) + "\n", encoding="utf-8")
+    write_text(folder / MARK, json.dumps(mark, indent=1) + "\n")
     return folder
 
 

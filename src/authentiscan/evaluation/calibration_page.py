@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from authentiscan.core.files import write_text
 from authentiscan.evaluation.recalibrate import CalibrationResult
 from authentiscan.report import plots
 from authentiscan.report.page import Page, Picture, Section
@@ -14,7 +15,7 @@ def write_calibration_report(result: CalibrationResult, name: str, folder: Path)
     """Write ``calibration.json``, ``calibration.md`` and ``calibration.html``; returns the last."""
     folder.mkdir(parents=True, exist_ok=True)
     content = result.model_dump_json(indent=2)
-    (folder / "calibration.json").write_text(content + "\n", encoding="utf-8")
+    write_text(folder / "calibration.json", content + "\n")
     return calibration_page(result, name).write(folder, "calibration")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from authentiscan.core.files import write_text
 from authentiscan.evaluation.compare import (
     TESTED,
     UNIT_IMAGES,
@@ -28,7 +29,7 @@ def write_comparison(found: Comparisons, folder: Path) -> Path:
     """Write ``comparison.json``, ``.md``, ``.html`` and ``plots/``; returns the page."""
     folder.mkdir(parents=True, exist_ok=True)
     content = found.model_dump_json(indent=2)
-    (folder / "comparison.json").write_text(content + "\n", encoding="utf-8")
+    write_text(folder / "comparison.json", content + "\n")
     return comparison_page(found).write(folder, "comparison")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from authentiscan.core.files import write_text
 from authentiscan.evaluation.cross_dataset import Cell, CrossEvaluation
 from authentiscan.evaluation.words import PROTOCOLS, WORDS
 from authentiscan.manifest.table import Manifest
@@ -23,8 +24,8 @@ def write_cross_evaluation(
 ) -> Path:
     """Write ``cross.json``, ``cross.csv``, ``.md``, ``.html`` and ``plots/``; returns the page."""
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "cross.json").write_text(cross.model_dump_json(indent=2) + "\n", encoding="utf-8")
-    (folder / "cross.csv").write_text(cross.csv(), encoding="utf-8")
+    write_text(folder / "cross.json", cross.model_dump_json(indent=2) + "\n")
+    write_text(folder / "cross.csv", cross.csv())
     return cross_page(cross, manifests).write(folder, "cross")
 
 

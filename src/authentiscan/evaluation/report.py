@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from authentiscan.core.csv_cells import defused_row
 from authentiscan.core.errors import UsageError
+from authentiscan.core.files import write_text
 from authentiscan.evaluation.cross_dataset import CrossEvaluation
 from authentiscan.evaluation.cross_page import cross_sections
 from authentiscan.evaluation.evaluate import Result
@@ -37,8 +38,8 @@ def write_report(
     sections = [section for path in further for section in sections_of(path)]
     folder.mkdir(parents=True, exist_ok=True)
     content = result.evaluation.model_dump_json(indent=2)
-    (folder / "evaluation.json").write_text(content + "\n", encoding="utf-8")
-    (folder / "slices.csv").write_text(slices_csv(result.evaluation), encoding="utf-8")
+    write_text(folder / "evaluation.json", content + "\n")
+    write_text(folder / "slices.csv", slices_csv(result.evaluation))
     for name, table in result.tables.items():
         table.write(folder / f"scores-{file_name(name)}.csv")
     return evaluation_page(result.evaluation, manifest, sections).write(folder)

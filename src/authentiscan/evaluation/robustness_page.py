@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from authentiscan.core.files import write_text
 from authentiscan.evaluation.robustness import (
     AXES,
     PAIR_NAMES,
@@ -24,9 +25,9 @@ def write_robustness_report(result: Robustness, folder: Path) -> Path:
     """Write ``robustness.json``, ``.md``, ``.html`` and ``jpeg-quality.csv``; returns the page."""
     folder.mkdir(parents=True, exist_ok=True)
     content = result.model_dump_json(indent=2)
-    (folder / "robustness.json").write_text(content + "\n", encoding="utf-8")
+    write_text(folder / "robustness.json", content + "\n")
     if result.family("jpeg"):
-        (folder / "jpeg-quality.csv").write_text(jpeg_csv(result), encoding="utf-8")
+        write_text(folder / "jpeg-quality.csv", jpeg_csv(result))
     return robustness_page(result).write(folder, "robustness")
 
 

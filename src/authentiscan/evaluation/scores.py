@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from authentiscan.core.csv_cells import defused_row
 from authentiscan.core.errors import MetricError, MissingExtraError
+from authentiscan.core.files import whole_path, whole_text
 from authentiscan.manifest.table import Manifest
 from authentiscan.metrics.calibration import Calibration, apply
 from authentiscan.metrics.ranking import Floats
@@ -98,26 +99,21 @@ class ScoreTable:
 
     def write(self, path: Path) -> None:
         """Save as Parquet, or as CSV where the name ends so; appears whole or not at all."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_name(path.name + ".partial")
         if path.suffix == ".csv":
-            self._write_csv(partial)
-        else:
-            pa, pq = _pyarrow()
-            table = pa.table(self._fields())
-            about = {
-                "treatment": self.treatment,
-                "detector": self.detector,
-                "manifest": self.manifest_sha256,
-                "seconds": self.seconds,
-                **self.meta,
-            }
-            pq.write_table(
-                table.replace_schema_metadata({_META: json.dumps(about)}),
-                partial,
-                compression="zstd",
-            )
-        partial.replace(path)
+            self._write_csv(path)
+            return
+        pa, pq = _pyarrow()
+        table = pa.table(self._fields())
+        about = {
+            "treatment": self.treatment,
+            "detector": self.detector,
+            "manifest": self.manifest_sha256,
+            "seconds": self.seconds,
+            **self.meta,
+        }
+        table = table.replace_schema_metadata({_META: json.dumps(about)})
+        with whole_path(path) as partial:
+            pq.write_table(table, partial, compression="zstd")
 
     @classmethod
     def read(cls, path: Path) -> ScoreTable:
@@ -154,7 +150,7 @@ class ScoreTable:
 
     def _write_csv(self, path: Path) -> None:
         fields = self._fields()
-        with path.open("w", newline="", encoding="utf-8") as file:
+        with whole_text(path) as file:
             writer = csv.writer(file)
             writer.writerow(fields)
             writer.writerows(defused_row(row) for row in zip(*fields.values(), strict=True))

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from authentiscan.core.csv_cells import defused
 from authentiscan.core.errors import DecodeError, UsageError
+from authentiscan.core.files import whole_file, whole_text, write_bytes
 from authentiscan.core.types import RGBImage
 from authentiscan.explain.base import Explainable, Heatmap, Target, enlarge
 from authentiscan.explain.colours import coloured
@@ -113,7 +114,7 @@ def compare(
                     partial(_look, detector, image, opacity),
                 )
                 picture = Path("overlays") / place / f"{name}.png"
-                _write_bytes(folder / picture, look.overlay)
+                write_bytes(folder / picture, look.overlay)
                 grids.setdefault((model, dataset), []).append(look.grid)
                 seen.append(
                     Seen(
@@ -172,16 +173,13 @@ def _kept_look(path: Path | None, make: Callable[[], _Look]) -> _Look:
             score, strongest = stored["figures"].tolist()
             return _Look(stored["grid"], score, strongest, stored["overlay"].tobytes())
     look = make()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_suffix(".partial")
-    with unfinished.open("wb") as file:
+    with whole_file(path) as file:
         np.savez(
             file,
             grid=look.grid,
             figures=np.array([look.score, look.strongest]),
             overlay=np.frombuffer(look.overlay, np.uint8),
         )
-    unfinished.replace(path)
     return look
 
 
@@ -250,8 +248,7 @@ def _overlap_picture(models: Sequence[str], overlaps: Sequence[Overlap]) -> RGBI
 
 
 def _write_csv(path: Path, rows: Sequence[Any]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w", newline="", encoding="utf-8") as file:
+    with whole_text(path) as file:
         if rows:
             writer = csv.DictWriter(file, fieldnames=list(asdict(rows[0])))
             writer.writeheader()
@@ -260,12 +257,7 @@ def _write_csv(path: Path, rows: Sequence[Any]) -> None:
 
 
 def _write(path: Path, pixels: RGBImage) -> None:
-    _write_bytes(path, encode(pixels, "PNG"))
-
-
-def _write_bytes(path: Path, content: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(content)
+    write_bytes(path, encode(pixels, "PNG"))
 
 
 def _plain(name: str) -> str:

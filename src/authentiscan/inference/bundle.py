@@ -29,6 +29,7 @@ from authentiscan.core.errors import (
     BundleNotFoundError,
     BundleVersionError,
 )
+from authentiscan.core.files import write_text
 from authentiscan.core.nested import read_json
 from authentiscan.core.records import Record, mistakes
 from authentiscan.images.preprocess import Preprocess
@@ -365,9 +366,7 @@ def write_spec(folder: Path, spec: AnySpec) -> AnySpec:
     """Write detector.json last, with the checksums of its own files; the spec as written."""
     checksums = {name: file_sha256(folder / name) for name in (*spec.own_files, *spec.files)}
     written = spec.model_copy(update={"files": checksums})
-    partial = folder / (SPEC_FILE + ".partial")
-    partial.write_text(written.model_dump_json(indent=2) + "\n", encoding="utf-8")
-    partial.replace(folder / SPEC_FILE)
+    write_text(folder / SPEC_FILE, written.model_dump_json(indent=2) + "\n")
     return written
 
 

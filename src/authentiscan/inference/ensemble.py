@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from authentiscan.core.errors import UsageError
+from authentiscan.core.files import write_text
 from authentiscan.inference.bundle import (
     CARD_FILE,
     MEMBERS,
@@ -69,7 +70,7 @@ def save_ensemble(
             limits=tuple(dict.fromkeys(limit for spec in specs for limit in spec.limits)),
         )
         written = write_spec(partial, ensemble)
-        (partial / CARD_FILE).write_text(model_card(written), encoding="utf-8")
+        write_text(partial / CARD_FILE, model_card(written))
         read_spec(partial)  # what is shipped can be read: nesting, links, checksums
     return written
 

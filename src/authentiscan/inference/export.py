@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from authentiscan.core.errors import BundleError, MissingExtraError
+from authentiscan.core.files import write_text
 from authentiscan.images.preprocess import Preprocess
 from authentiscan.inference.bundle import (
     CARD_FILE,
@@ -104,7 +105,7 @@ def save_bundle(
         _write_weights(model, partial / WEIGHTS_FILE)
         export_onnx(model, partial / ONNX_FILE, size=preprocess.size, opset=opset)
         written = write_spec(partial, spec)
-        (partial / CARD_FILE).write_text(model_card(written), encoding="utf-8")
+        write_text(partial / CARD_FILE, model_card(written))
     return written
 
 

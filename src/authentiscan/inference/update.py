@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from authentiscan.core.errors import UsageError
+from authentiscan.core.files import write_text
 from authentiscan.core.records import mistakes
 from authentiscan.inference.bundle import CARD_FILE, DetectorSpec, read_spec, write_spec
 from authentiscan.inference.card import model_card
@@ -27,5 +28,5 @@ def update_spec(folder: Path | str, **changes: Any) -> DetectorSpec:
         reason = mistakes(error)
         raise UsageError(f"these changes do not make a valid detector.json: {reason}") from error
     written = write_spec(bundle, updated)
-    (bundle / CARD_FILE).write_text(model_card(written), encoding="utf-8")
+    write_text(bundle / CARD_FILE, model_card(written))
     return written

@@ -121,7 +121,7 @@ class Manifest:
         pq = pyarrow_parquet()
         target = Path(path)
         moved = self._moved_to(target.absolute().parent)
-        with whole_path(target, inputs=self._stored_in(target.name)) as partial:
+        with whole_path(target, inputs=self.files()) as partial:
             pq.write_table(moved.table, partial, compression="zstd")
 
     def _moved_to(self, folder: Path) -> Manifest:
@@ -138,12 +138,12 @@ class Manifest:
         paths = pa.array(moved, pa.string()).take(coded.indices)
         return Manifest(with_column(self.table, "path", paths), folder)
 
-    def _stored_in(self, name: str) -> list[Path]:
-        """Tables and archives that images lie in, and images that are called ``name``."""
-        paths, rows = self.column("path"), self.column("row")
-        places = {p for p, row in zip(paths, rows, strict=True) if p and row is not None}
-        places |= {p for p in paths if p and p.endswith(name)}
-        return [self.root / p for p in sorted(places)]
+    def files(self) -> Iterator[Path]:
+        """Every file that images lie in: tables, archives and single images; each once."""
+        if "path" in self.table.column_names:
+            for path in self.table["path"].unique().to_pylist():
+                if path:
+                    yield self.root / path
 
     def __len__(self) -> int:
         return int(self.table.num_rows)

@@ -15,6 +15,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from authentiscan.core.errors import TrainingError
+from authentiscan.core.files import write_text
 from authentiscan.pipeline.config import COMBINED, PipelineConfig
 from authentiscan.pipeline.data import DataPart, prepare
 from authentiscan.pipeline.steps import CrossStep, GradcamStep, Step, TrainingStep
@@ -22,7 +23,6 @@ from authentiscan.pipeline.summary import Summary, summarise
 from authentiscan.pipeline.summary_page import write_summary
 from authentiscan.training.attempt import attempt
 from authentiscan.training.feeding import Reporter
-from authentiscan.training.leavings import write_text
 from authentiscan.training.recipe import Recipe
 from authentiscan.training.run import Machine, Quiet
 from authentiscan.training.settings_file import dump_settings

@@ -13,6 +13,7 @@ from statistics import median
 from typing import Any, Literal, Protocol
 
 from authentiscan.core.errors import TrainingError
+from authentiscan.core.files import whole_folder
 from authentiscan.evaluation.report import file_name
 from authentiscan.inference.bundle import SPEC_FILE, read_spec
 from authentiscan.manifest.table import Manifest
@@ -127,11 +128,8 @@ class TrainingStep:
         source, target = self.bundle, self.published
         if (target / SPEC_FILE).is_file() and _made(target) == _made(source):
             return  # it may hold figures that were recorded since
-        partial = target.with_name(f".{target.name}.partial")
-        shutil.rmtree(partial, ignore_errors=True)
-        shutil.copytree(source, partial)
-        shutil.rmtree(target, ignore_errors=True)
-        partial.replace(target)
+        with whole_folder(target, replaces=_ours) as partial:
+            shutil.copytree(source, partial, dirs_exist_ok=True)
 
 
 @dataclass(frozen=True)
@@ -160,13 +158,9 @@ class _Measured:
 
     def _replace(self, folder: Path, settings: Any, make: Callable[[Path], None]) -> None:
         """Let ``make`` fill a new folder, which takes the place of ``folder`` once it is whole."""
-        partial = folder.with_name(f".{folder.name}.partial")
-        shutil.rmtree(partial, ignore_errors=True)
-        partial.mkdir(parents=True)
-        make(partial)
-        write_json(partial / DONE, {"key": self._key(settings)})
-        shutil.rmtree(folder, ignore_errors=True)
-        partial.replace(folder)
+        with whole_folder(folder, replaces=_ours) as partial:
+            make(partial)
+            write_json(partial / DONE, {"key": self._key(settings)})
 
 
 @dataclass(frozen=True)
@@ -289,6 +283,10 @@ def seconds_per_prediction(bundle: Path, images: Manifest, count: int = _TIMED_I
         detector.predict(data)
         taken.append(time.perf_counter() - started)
     return median(taken[1:] or taken)  # the first one warms up
+
+
+def _ours(_folder: Path) -> bool:
+    return True  # everything inside the output folder is the pipeline's own
 
 
 def _told(reporter: Reporter, title: str) -> Callable[[int, int], None]:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from authentiscan.core.files import write_text
 from authentiscan.evaluation.cross_page import gap_table, heatmap_picture, matrix_table
 from authentiscan.evaluation.words import PROTOCOLS
 from authentiscan.explain.compare import CHANCE_IOU
@@ -16,7 +17,6 @@ from authentiscan.pipeline.summary import METRIC, DetectorRecord, Summary
 from authentiscan.report.page import Page, Pixels, Section, Thumb
 from authentiscan.report.tables import Table
 from authentiscan.report.thumbnails import shrunk
-from authentiscan.training.leavings import write_text
 from authentiscan.training.runs import history_of
 from authentiscan.training.runs_page import curves_picture, duration, megabytes
 

@@ -5,15 +5,13 @@ A killed process leaves neither an error nor a held lock, so its run is known to
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
-from authentiscan.core.errors import TrainingError
-from authentiscan.training.leavings import write_text
+from authentiscan.core.errors import OutputError
+from authentiscan.core.files import write_text
+from authentiscan.core.locks import held, is_held
 
 LOCK_FILE = "lock"
 ERROR_FILE = "error.txt"
@@ -24,17 +22,12 @@ def attempt(folder: Path, *, leads: bool = True) -> Iterator[None]:
     """Hold ``folder`` while training in it; an error is written to its ``error.txt``.
 
     leads: False in the further processes of a distributed run, which do neither. Raises
-    TrainingError where another process holds it.
+    OutputError where another process holds it.
     """
     if not leads:
         yield
         return
-    lock = FileLock(folder / LOCK_FILE)
-    try:
-        lock.acquire(timeout=0)
-    except Timeout as error:
-        raise TrainingError(f"another process is at work in {folder}; let it end first") from error
-    with lock:
+    with held(folder / LOCK_FILE, folder):
         (folder / ERROR_FILE).unlink(missing_ok=True)
         try:
             yield
@@ -45,20 +38,11 @@ def attempt(folder: Path, *, leads: bool = True) -> Iterator[None]:
 
 def is_running(folder: Path) -> bool:
     """Whether a process of this machine is at work in ``folder``."""
-    path = folder / LOCK_FILE
-    if not path.is_file() or not os.access(path, os.W_OK):
-        return False
-    lock = FileLock(path)
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        return True
-    lock.release()
-    return False
+    return is_held(folder / LOCK_FILE)
 
 
 def _note(folder: Path, text: str) -> None:
     try:
         write_text(folder / ERROR_FILE, text)
-    except TrainingError:
+    except OutputError:
         return  # the disk is full: the error itself goes to the caller

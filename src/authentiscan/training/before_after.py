@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from authentiscan.core.files import whole_text, write_text
 from authentiscan.core.types import CAMERA
 from authentiscan.evaluation.harness import score_manifest
 from authentiscan.evaluation.protocol import named
@@ -24,7 +25,6 @@ from authentiscan.inference.card import table as markdown_table
 from authentiscan.manifest.table import Manifest
 from authentiscan.metrics.ranking import measure
 from authentiscan.metrics.thresholds import share_interval
-from authentiscan.training.leavings import write_text
 from authentiscan.training.parts import SOURCE, Parts
 from authentiscan.training.recipe import Recipe
 
@@ -113,7 +113,7 @@ def measure_changes(
 
 def write_changes(folder: Path, changes: Sequence[Change], heading: str) -> None:
     """``before_after.csv`` and ``before_after.md``, which explains itself."""
-    with (folder / CSV_FILE).open("w", newline="", encoding="utf-8") as file:
+    with whole_text(folder / CSV_FILE) as file:
         writer = csv.DictWriter(file, list(Change.__dataclass_fields__))
         writer.writeheader()
         writer.writerows(asdict(change) for change in changes)

@@ -13,28 +13,12 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from authentiscan.core.errors import TrainingError
+from authentiscan.core.files import whole_path, write_text
 
 _LIBRARIES = (
     "authentiscan", "torch", "torchvision", "timm", "lightning", "numpy", "pillow", "simplejpeg",
     "onnx", "onnxruntime", "pyarrow", "pydantic", "scikit-learn",
 )  # fmt: skip
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write ``text``, replacing the file only once it is whole. Raises TrainingError."""
-    write_bytes(path, text.encode())
-
-
-def write_bytes(path: Path, content: bytes) -> None:
-    """Write ``content``, replacing the file only once it is whole. Raises TrainingError."""
-    partial = path.with_name(path.name + ".partial")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_bytes(content)
-        partial.replace(path)
-    except OSError as error:
-        raise TrainingError(f"cannot write {path}: {error.strerror}") from error
 
 
 def write_json(path: Path, content: Any) -> None:
@@ -102,7 +86,8 @@ def draw_curves(path: Path, history: Sequence[Mapping[str, Any]], title: str) ->
         if len(lines) > 1:
             axes.legend()
     figure.suptitle(title)
-    figure.savefig(path, dpi=110)
+    with whole_path(path) as partial:
+        figure.savefig(partial, dpi=110, format="png")
 
 
 def draw_phase_curves(folder: Path, history: Sequence[Mapping[str, Any]], title: str) -> None:

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from authentiscan.core.errors import MetricError
+from authentiscan.core.files import write_bytes, write_text
 from authentiscan.evaluation.evaluate import Result, measure_tables
 from authentiscan.evaluation.harness import Progress, as_scorer, score_manifest
 from authentiscan.evaluation.protocol import named
@@ -30,7 +31,6 @@ from authentiscan.metrics.bootstrap import Estimate, estimates
 from authentiscan.metrics.ranking import METRICS, confusion
 from authentiscan.report import plots
 from authentiscan.training.feeding import Reporter
-from authentiscan.training.leavings import write_bytes, write_text
 from authentiscan.training.recipe import Recipe
 from authentiscan.training.state import Progress as TrainingProgress
 

@@ -30,6 +30,7 @@ from torch.distributed import is_torchelastic_launched
 
 from authentiscan import models
 from authentiscan.core.errors import TrainingError
+from authentiscan.core.files import write_text
 from authentiscan.inference.bundle import DetectorSpec, read_spec
 from authentiscan.inference.update import update_spec
 from authentiscan.manifest.history import observe_history
@@ -46,7 +47,6 @@ from authentiscan.training.leavings import (
     environment,
     write_history,
     write_json,
-    write_text,
 )
 from authentiscan.training.loaders import Collate, TrainingImages, ValidationImages
 from authentiscan.training.measured import measure_test, metrics_text, write_part

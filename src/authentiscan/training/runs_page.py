@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict
 
+from authentiscan.core.files import write_bytes
 from authentiscan.report.page import Page, Picture, Section
 from authentiscan.report.plots import COLOURS
 from authentiscan.report.tables import Table
@@ -131,8 +132,7 @@ def write_comparison(comparison: RunComparison, target: Path) -> Path:
     """
     if target.suffix == ".png":
         shown = dict(zip(comparison.names, comparison.histories, strict=True))
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(curves_picture(shown).png())
+        write_bytes(target, curves_picture(shown).png())
         return target
     page = comparison_page(comparison)
     if target.suffix == ".html":

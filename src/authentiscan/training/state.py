@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import os
 import shutil
 import zipfile
 from dataclasses import asdict, dataclass, field
@@ -13,7 +12,8 @@ from typing import Any
 
 import torch
 
-from authentiscan.core.errors import TrainingError
+from authentiscan.core.errors import OutputError, TrainingError
+from authentiscan.core.files import write_bytes
 
 LAST = "last.ckpt"
 BEST = "best.ckpt"
@@ -60,25 +60,17 @@ class Progress:
 def save_checkpoint(path: Path, content: dict[str, Any]) -> None:
     """Write ``content`` (tensors and plain values) so that ``path`` is always a whole checkpoint.
 
-    Written beside it, flushed to the disk, then renamed. Raises TrainingError where it cannot be
+    Written beside it, flushed to the disk, then renamed. Raises OutputError where it cannot be
     written; the checkpoint that was there before stays.
     """
     buffer = io.BytesIO()
     torch.save({"format": FORMAT, **content}, buffer)
-    partial = path.with_name(path.name + ".partial")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with partial.open("wb") as file:
-            file.write(_sealed(buffer.getvalue()))
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
-    except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise TrainingError(
-            f"cannot write the checkpoint {path} ({buffer.tell() / 1e6:.0f} MB): {error.strerror}; "
-            f"{_free(path)} free there. Earlier checkpoints are whole: make room, then go on with "
-            f"--resume {path.parent.parent}"
+        write_bytes(path, _sealed(buffer.getvalue()))
+    except OutputError as error:
+        raise OutputError(
+            f"{error} ({buffer.tell() / 1e6:.0f} MB are needed, {_free(path)} free there). "
+            f"Earlier checkpoints are whole: go on later with --resume {path.parent.parent}"
         ) from error
 
 

@@ -21,6 +21,7 @@ from authentiscan.checks.verify.verify_report import (
     Verification,
 )
 from authentiscan.core.csv_cells import defused_row
+from authentiscan.core.files import whole_text
 from authentiscan.datasets.frames import torn_frames
 from authentiscan.manifest.table import Manifest
 
@@ -47,7 +48,7 @@ class Verified:
         cleaned, gone = clean(self.manifest, self.copies, self.errors)
         cleaned.write(target)
         removed = [Removed(image=_ref(self.manifest, row), reason=why) for row, why in gone.items()]
-        with Path(target).with_suffix(".removed.csv").open("w", newline="") as file:
+        with whole_text(Path(target).with_suffix(".removed.csv")) as file:
             table = csv.writer(file)
             table.writerow(["row", "name", "label", "split", "reason"])
             for one in removed:
