@@ -1,14 +1,22 @@
-"""Fixtures shared by all tests: real photographs, the shared data, a tiny real bundle."""
+"""Fixtures shared by all tests: photographs, shared data, a tiny bundle, a signing authority."""
 
 from __future__ import annotations
 
+import datetime
+import io
+import json
 import signal
 from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import rsa as rsa_keys
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -109,3 +117,149 @@ class HtmlPage(HTMLParser):
 def read_page() -> Callable[[str], HtmlPage]:
     """Reads HTML, and refuses what is not whole or loads something; see `HtmlPage`."""
     return HtmlPage
+
+
+Chain = dict[str, bytes]
+
+
+@pytest.fixture(scope="session")
+def signer_chain() -> Chain:
+    """``root`` (PEM of a CA made now), ``chain`` and ``key`` of a signer it vouches for."""
+    return make_chain("test root")
+
+
+@pytest.fixture(scope="session")
+def long_chain() -> Chain:
+    """The same with an authority between: ``middle``; the root is not in ``chain``."""
+    return make_chain("far root", between="issuing authority")
+
+
+@pytest.fixture(scope="session")
+def chains() -> Callable[..., Chain]:
+    """`make_chain`, for tests that need a chain of their own."""
+    return make_chain
+
+
+def make_chain(
+    root_name: str, *, between: str | None = None, ca: bool = True, rsa: bool = False
+) -> Chain:
+    """A root, perhaps an authority below it (``ca=False``: one that may not issue) and a signer."""
+    now = datetime.datetime.now(datetime.UTC)
+    usage = dict.fromkeys(
+        (
+            "digital_signature",
+            "content_commitment",
+            "key_encipherment",
+            "data_encipherment",
+            "key_agreement",
+            "key_cert_sign",
+            "crl_sign",
+            "encipher_only",
+            "decipher_only",
+        ),
+        False,
+    )
+
+    def name(common: str) -> x509.Name:
+        return x509.Name(
+            [
+                x509.NameAttribute(x509.NameOID.ORGANIZATION_NAME, "Authentiscan tests"),
+                x509.NameAttribute(x509.NameOID.COMMON_NAME, common),
+            ]
+        )
+
+    def certificate(subject: str, key: Any, issuer: str, issuer_key: Any, *, ca: bool) -> bytes:
+        builder = (
+            x509.CertificateBuilder()
+            .subject_name(name(subject))
+            .issuer_name(name(issuer))
+            .public_key(key.public_key())
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(now - datetime.timedelta(days=1))
+            .not_valid_after(now + datetime.timedelta(days=30))
+            .add_extension(x509.BasicConstraints(ca=ca, path_length=None), critical=True)
+            .add_extension(
+                x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False
+            )
+            .add_extension(
+                x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key()),
+                critical=False,
+            )
+        )
+        flags = {"key_cert_sign": True, "crl_sign": True} if ca else {"digital_signature": True}
+        builder = builder.add_extension(x509.KeyUsage(**{**usage, **flags}), critical=True)
+        if not ca:
+            builder = builder.add_extension(
+                x509.ExtendedKeyUsage([x509.ExtendedKeyUsageOID.EMAIL_PROTECTION]), critical=False
+            )
+        return builder.sign(issuer_key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
+
+    leaf_key = ec.generate_private_key(ec.SECP256R1())
+    root_key: Any = (
+        rsa_keys.generate_private_key(65537, 2048)
+        if rsa
+        else ec.generate_private_key(ec.SECP384R1())
+    )
+    root = certificate(root_name, root_key, root_name, root_key, ca=True)
+    issuer, issuer_key, middle = root_name, root_key, b""
+    if between:
+        issuer, issuer_key = between, ec.generate_private_key(ec.SECP256R1())
+        middle = certificate(between, issuer_key, root_name, root_key, ca=ca)
+    leaf = certificate("test signer", leaf_key, issuer, issuer_key, ca=False)
+    key = leaf_key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+    chain = leaf + (middle or root)
+    return {"root": root, "middle": middle, "leaf": leaf, "chain": chain, "key": key}
+
+
+@pytest.fixture(scope="session")
+def sign(signer_chain: Chain) -> Callable[..., bytes]:
+    """Sign an encoded image: ``sign(data, "image/png", [actions], [(mime, data, relation)])``."""
+    c2pa = pytest.importorskip("c2pa")
+
+    def signed(
+        data: bytes,
+        mime: str,
+        actions: list[dict[str, Any]],
+        ingredients: list[tuple[str, bytes, str]] | None = None,
+        generator: str = "test maker",
+        chain: Chain = signer_chain,
+    ) -> bytes:
+        manifest = {
+            "claim_generator_info": [{"name": generator, "version": "1"}],
+            "title": "test",
+            "assertions": [{"label": "c2pa.actions", "data": {"actions": actions}}],
+        }
+        info = c2pa.C2paSignerInfo(c2pa.C2paSigningAlg.ES256, chain["chain"], chain["key"], b"")
+        info.ta_url = None
+        out = io.BytesIO()
+        with c2pa.Signer.from_info(info) as signer, c2pa.Builder(json.dumps(manifest)) as builder:
+            for kind, content, relation in ingredients or []:
+                builder.add_ingredient(
+                    json.dumps(
+                        {"title": "part", "relationship": relation, "instance_id": "xmp:iid:part"}
+                    ),
+                    kind,
+                    io.BytesIO(content),
+                )
+            builder.sign(signer, mime, io.BytesIO(data), out)
+        return out.getvalue()
+
+    return signed
+
+
+@pytest.fixture
+def signed_picture(
+    photos: dict[str, np.ndarray], sign: Callable[..., bytes], tmp_path: Path
+) -> Path:
+    """A photograph whose signer, an authority made for the tests, says that AI made it."""
+    from authentiscan.images.decode import encode
+
+    made = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
+    actions = [{"action": "c2pa.created", "digitalSourceType": made}]
+    path = tmp_path / "signed.jpg"
+    path.write_bytes(sign(encode(photos["coffee"], "JPEG", quality=92), "image/jpeg", actions))
+    return path

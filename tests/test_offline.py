@@ -206,10 +206,11 @@ def test_judging_and_measuring_are_silent(inputs: Path, tiny_bundle: Path, tmp_p
             ["data", "verify", "out/all.parquet"],
             ["models", "info", bundle],
             ["recipes", "list"],
+            ["trust", "show"],
             ["doctor"],
         ],
     )
-    assert run.codes == [0] * 9, run.output[-3000:]
+    assert run.codes == [0] * 10, run.output[-3000:]
     assert_silent(run)
     assert (tmp_path / "run" / "out" / "report").is_dir()
 

@@ -101,7 +101,10 @@ def test_a_score_close_to_its_threshold_is_told_apart_from_it() -> None:
         (GENERATED, AI, State.TRUSTED, GENERATED, "signed-ai"),
         (REAL, PART, State.TRUSTED, OPEN, "signed-ai-part"),
         (GENERATED, PART, State.TRUSTED, GENERATED, "pixels"),
-        (REAL, AI, State.UNTRUSTED, OPEN, "metadata-ai-conflict"),
+        (REAL, AI, State.UNTRUSTED, OPEN, "signer-unknown-ai"),
+        (OPEN, AI, State.UNTRUSTED, OPEN, "signer-unknown-ai"),
+        (REAL, PART, State.UNTRUSTED, OPEN, "signer-unknown-ai"),
+        (GENERATED, AI, State.UNTRUSTED, GENERATED, "pixels"),
         (REAL, AI, State.UNSIGNED, OPEN, "metadata-ai-conflict"),
         (REAL, PART, State.UNSIGNED, OPEN, "metadata-ai-conflict"),
         (OPEN, AI, State.UNSIGNED, OPEN, "pixels"),
@@ -177,3 +180,29 @@ def test_a_screenshot_is_not_judged() -> None:
     screen = frozenset({"screenshot_or_text"})
     assert judge(evidence(GENERATED, warnings=screen)).rule == "no-photograph"
     assert judge(evidence(REAL, warnings=frozenset({"drawing"}))).verdict is REAL
+
+
+def test_an_unknown_signer_is_quoted_as_such() -> None:
+    reason = judge(evidence(REAL, said(AI, State.UNTRUSTED))).reason
+    assert reason.startswith("Its signer says: AI; who signed is not known")
+    small = frozenset({"too_small_to_judge"})
+    assert "who signed" in judge(evidence(REAL, said(AI, State.UNTRUSTED), warnings=small)).reason
+
+
+@pytest.mark.parametrize(
+    ("pixels", "verdict", "rule"),
+    [
+        (REAL, OPEN, "credentials-unchecked"),
+        (OPEN, OPEN, "pixels"),
+        (GENERATED, GENERATED, "pixels"),
+    ],
+)
+def test_unchecked_credentials_forbid_real(pixels: Verdict, verdict: Verdict, rule: str) -> None:
+    unchecked = frozenset({"c2pa_unchecked"})
+    judgement = judge(evidence(pixels, said(Claim.NONE, State.UNCHECKED), warnings=unchecked))
+    assert (judgement.verdict, judgement.rule) == (verdict, rule)
+
+
+@pytest.mark.parametrize("warning", ["c2pa_unreadable", "c2pa_broken"])
+def test_broken_credentials_decide_nothing(warning: str) -> None:
+    assert judge(evidence(REAL, warnings=frozenset({warning}))).verdict is REAL

@@ -139,3 +139,26 @@ def test_noise_outside_the_range_of_the_error_rates_is_named(photos: dict[str, n
     calm_image = images.decode(images.encode(photos["coffee"], "PNG"))
     calm = warnings.check(calm_image, [PREPROCESS], verdict_range={"noise": (0.0, 3.0)})
     assert "outside_verdict_range" not in {w.code for w in calm}
+
+
+@pytest.mark.parametrize(
+    ("state", "code"),
+    [
+        (State.UNCHECKED, "c2pa_unchecked"),
+        (State.UNREADABLE, "c2pa_unreadable"),
+        (State.INVALID, "c2pa_broken"),
+        (State.TRUSTED, None),
+        (State.UNTRUSTED, None),
+        (State.ABSENT, None),
+    ],
+)
+def test_credentials_that_tell_nothing_are_named(state: State, code: str | None) -> None:
+    finding = Finding(kind="c2pa", state=state, summary="A manifest", source="C2PA manifest")
+    found = warnings.credentials(Provenance(c2pa=state, findings=(finding,)))
+    assert [name for name, _ in found] == ([code] if code else [])
+    if state is State.INVALID:
+        assert "no sign of forgery or of generation" in found[0][1]
+
+
+def test_without_provenance_nothing_is_said_of_credentials() -> None:
+    assert warnings.credentials(None) == []

@@ -6,12 +6,10 @@ import http.server
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from authentiscan.core.errors import UsageError
 from authentiscan.provenance import Claim, State, TrustList, c2pa, inspect
 
 pytest.importorskip("c2pa")
@@ -137,7 +135,7 @@ def test_without_the_library_presence_is_told(
     monkeypatch.setattr(c2pa, "available", lambda: False)
     found = inspect(signed, TrustList())
     assert (found.c2pa, found.claim) == (State.UNCHECKED, Claim.NONE)
-    assert "provenance" in found.findings[0].summary
+    assert "c2pa-python is missing" in found.findings[0].summary
 
 
 def test_plain_files_do_not_load_the_library(make: Callable[..., bytes]) -> None:
@@ -188,21 +186,29 @@ def test_remote_manifests_are_named_and_not_fetched(
     assert asked == []
 
 
-def test_trust_list_files(
-    tmp_path: Path, signer_chain: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
+def test_a_claim_of_odd_form_whose_bytes_hold_is_intact() -> None:
+    held = ["claimSignature.validated", "assertion.dataHash.match"]
+    assert c2pa._state(["claim.malformed"], held) is State.UNTRUSTED
+    assert c2pa._state(["claim.malformed"], held[:1]) is State.INVALID
+    assert c2pa._state(["claim.malformed", "assertion.dataHash.mismatch"], held) is State.INVALID
+
+
+@pytest.mark.parametrize("container", ["GIF89a", "unknown"])
+def test_what_the_library_does_not_read_is_unchecked(container: str) -> None:
+    (found,) = c2pa.check(b"some bytes", container, 100, TrustList())
+    assert (found.state, found.claim) == (State.UNCHECKED, Claim.NONE)
+    (large,) = c2pa.check(b"", "JPEG", c2pa.MAX_MANIFEST + 1, TrustList())
+    assert large.state is State.UNCHECKED
+
+
+def test_a_changed_file_says_what_that_means(
+    make: Callable[..., bytes], sign: Callable[..., bytes], trust: TrustList
 ) -> None:
-    path = tmp_path / "roots.pem"
-    path.write_bytes(signer_chain["root"] * 2)
-    assert len(TrustList.read(path)) == 2
-    monkeypatch.setenv("AUTHENTISCAN_TRUST_LIST", str(path))
-    assert TrustList.default().name == "roots.pem"
-    monkeypatch.delenv("AUTHENTISCAN_TRUST_LIST")
-    assert len(TrustList.default()) == 0
-    path.write_text("no certificate here")
-    with pytest.raises(UsageError, match="holds no certificate"):
-        TrustList.read(path)
-    with pytest.raises(UsageError, match="cannot read"):
-        TrustList.read(tmp_path / "none.pem")
+    signed = bytearray(sign(make("JPEG"), "image/jpeg", AI))
+    signed[-20] ^= 0x10
+    (found, *_) = inspect(bytes(signed), trust).findings
+    assert found.state is State.INVALID
+    assert "no sign of forgery or of generation" in found.details["meaning"]
 
 
 @pytest.mark.parametrize(

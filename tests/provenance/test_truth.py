@@ -10,6 +10,7 @@ from types import ModuleType
 import pytest
 
 from authentiscan.provenance import TrustList, inspect
+from authentiscan.provenance.trust import packaged
 
 pytest.importorskip("c2pa")
 
@@ -34,6 +35,15 @@ def test_every_sample_agrees_with_its_truth(samples: Path, reading: ModuleType) 
             if answer:
                 wrong[row["file"]] = answer
     assert wrong == {}
+
+
+@pytest.mark.parametrize("name", ["C2PA-TRUST-LIST.pem"])
+def test_facts_and_list_trust_the_same_samples(samples: Path, name: str) -> None:
+    listed = TrustList.read(samples.parent / "trust" / name)
+    for path in sorted(samples.iterdir()):
+        data = path.read_bytes()
+        if b"jumb" in data:
+            assert inspect(data, packaged()).c2pa is inspect(data, listed).c2pa, path.name
 
 
 def test_damaged_samples_neither_crash_nor_hang(samples: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from authentiscan.analysis.pipeline import (
+    Opened,
     analyze,
     analyze_many,
     assemble,
@@ -12,6 +13,7 @@ from authentiscan.analysis.pipeline import (
 from authentiscan.analysis.report import Report, json_schema
 
 __all__ = [
+    "Opened",
     "Report",
     "analyze",
     "analyze_many",

@@ -89,7 +89,7 @@ def analyze(
     stability: score changed copies too and let a flip make the verdict inconclusive; five more
         predictions.
     provenance: read the file's metadata. heatmap: also compute `Report.heatmap`.
-    trust: whose C2PA signatures count; None for the list named by AUTHENTISCAN_TRUST_LIST.
+    trust: whose C2PA signatures count; None for `TrustList.chosen`, as a rule the official list.
     limits: of bytes, pixels, frames and metadata, beyond which the image is not decoded.
 
     Safe to call from several threads. Raises a DecodeError subclass where the image cannot be read,

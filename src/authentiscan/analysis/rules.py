@@ -99,7 +99,7 @@ def _cited(finding: Finding) -> str:
     by = f" ({finding.generator})" if finding.generator else ""
     weight = {
         State.TRUSTED: "a valid signature by a trusted signer says",
-        State.UNTRUSTED: "a valid signature by a signer who is not on the trust list says",
+        State.UNTRUSTED: "an intact signature by a signer who is not on the trust list says",
     }.get(finding.state, f"unsigned metadata ({finding.source}) claims")
     said = {
         Claim.AI_GENERATED: "it was made by a generative model",
@@ -192,6 +192,17 @@ RULES: tuple[Rule, ...] = (
         ),
     ),
     Rule(
+        name="signer-unknown-ai",
+        when="the pixels do not look generated, but an intact C2PA signature by a signer who is "
+        "not on the trust list says a generative model made the picture or parts of it",
+        then="inconclusive",
+        holds=lambda e: (
+            e.pixels is not Verdict.GENERATED and e.finding(_AI, (State.UNTRUSTED,)) is not None
+        ),
+        verdict=Verdict.INCONCLUSIVE,
+        reason=lambda e: f"{_unknown_signer(e)}; the pixels' {_pixels(e)}.",
+    ),
+    Rule(
         name="too-small",
         when="the image is too small for the detector (warning `too_small_to_judge`)",
         then="inconclusive",
@@ -249,6 +260,18 @@ RULES: tuple[Rule, ...] = (
         reason=lambda e: f"Pixels and signature disagree: {conflict(e)}; {_pixels(e)}.",
     ),
     Rule(
+        name="credentials-unchecked",
+        when="the pixels look real, but the file carries content credentials that were not "
+        "checked (warning `c2pa_unchecked`)",
+        then="inconclusive",
+        holds=lambda e: e.pixels is Verdict.REAL and "c2pa_unchecked" in e.warnings,
+        verdict=Verdict.INCONCLUSIVE,
+        reason=lambda e: (
+            "Content credentials are in the file, but could not be checked, and they may say that "
+            f"a generative model made it; {_pixels(e)}."
+        ),
+    ),
+    Rule(
         name="metadata-ai-conflict",
         when="the pixels look real, but metadata without a trusted signature claims "
         "a generative model made the picture or parts of it",
@@ -266,6 +289,16 @@ RULES: tuple[Rule, ...] = (
         reason=_plain_reason,
     ),
 )
+
+
+def _unknown_signer(evidence: Evidence) -> str:
+    """What an unknown signer says, in the words of the documentation."""
+    finding = evidence.finding(_AI, (State.UNTRUSTED,))
+    part = finding is not None and finding.claim is Claim.AI_EDITED
+    by = finding.details.get("signer") if finding else None
+    named = f" (the certificate names {by})" if by else ""
+    said = "AI made parts of it" if part else "AI"
+    return f"Its signer says: {said}; who signed is not known{named}, and the file is intact"
 
 
 def _listed(names: tuple[str, ...]) -> str:

@@ -15,6 +15,7 @@ from authentiscan.core.types import DecodedImage, ImageFacts, RGBImage
 from authentiscan.images import figures
 from authentiscan.images.preprocess import Preprocess
 from authentiscan.provenance import Provenance, State, programs
+from authentiscan.provenance.c2pa import CHANGED
 
 LEAST_SIDE = 16
 """Images with a shorter side than this many pixels are not judged by any detector."""
@@ -51,6 +52,7 @@ def check(
         *not_a_photograph(content.measure(image.pixels)),
         *padded(image.pixels),
         *heavy_editing(provenance),
+        *credentials(provenance),
         *far_from_training_data(measured, typical or {}),
         *outside_verdict_range(measured, verdict_range or {}),
     ]
@@ -138,6 +140,22 @@ def heavy_editing(provenance: Provenance | None) -> list[tuple[str, str]]:
         if finding.state is not State.INVALID and ((program and program.heavy) or steps >= 10):
             by = program.name if program and program.heavy else f"{steps} recorded steps"
             return [("heavy_editing", f"metadata tells of editing ({by}), which changes traces")]
+    return []
+
+
+def credentials(provenance: Provenance | None) -> list[tuple[str, str]]:
+    """Warn of content credentials that could not be read, or that do not fit the file."""
+    if provenance is None:
+        return []
+    signed = [f for f in provenance.findings if f.kind == "c2pa" and f.state is provenance.c2pa]
+    told = signed[0].summary if signed else "the content credentials"
+    match provenance.c2pa:
+        case State.UNCHECKED:
+            return [("c2pa_unchecked", f"{told}; what they say of the picture is not known")]
+        case State.UNREADABLE:
+            return [("c2pa_unreadable", f"{told}; what they say of the picture is not known")]
+        case State.INVALID:
+            return [("c2pa_broken", f"{told}: {CHANGED}")]
     return []
 
 

@@ -26,6 +26,7 @@ from authentiscan.cli.robustness import robustness
 from authentiscan.cli.runs import app as runs
 from authentiscan.cli.scan import scan
 from authentiscan.cli.train import train
+from authentiscan.cli.trust import app as trust_app
 
 app = typer.Typer(
     name="authentiscan",
@@ -74,6 +75,7 @@ add(app, pipeline, panel=_TRAIN)
 app.add_typer(runs, name="runs", rich_help_panel=_TRAIN)
 add(app, ensemble, panel=_TRAIN)
 app.add_typer(models_app, name="models", rich_help_panel=_HERE)
+app.add_typer(trust_app, name="trust", rich_help_panel=_HERE)
 add(app, export, panel=_HERE)
 add(app, doctor, panel=_HERE)
 

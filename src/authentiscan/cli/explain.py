@@ -11,11 +11,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from authentiscan.cli.guard import claim
+from authentiscan.cli.options import TrustListOption
 
 if TYPE_CHECKING:
+    from authentiscan.analysis import Opened, Report
     from authentiscan.core.types import RGBImage
     from authentiscan.explain import Heatmap, Target
     from authentiscan.inference import Detector
+    from authentiscan.provenance import TrustList
 
 
 class MethodName(StrEnum):
@@ -108,6 +111,7 @@ def explain(
         bool,
         typer.Option("--sanity", help="Compare the maps with those of random weights (torch)."),
     ] = False,
+    trust_list: TrustListOption = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON object a line instead of text.")
     ] = False,
@@ -124,11 +128,14 @@ def explain(
     Examples: authentiscan explain photo.jpg --save why.png; authentiscan explain photo.jpg --view
     all --faithfulness; authentiscan explain shots/*.png --save maps/
     """
+    from authentiscan.analysis import open_image
     from authentiscan.core.errors import DecodeError
     from authentiscan.explain.methods import needs_torch
     from authentiscan.explain.overlay import VIEWS
     from authentiscan.inference import load_detector
+    from authentiscan.provenance import TrustList
 
+    trust = TrustList.chosen(trust_list)
     chosen = [ViewName.OVERLAY] if view is None else view
     views = VIEWS if ViewName.ALL in chosen else tuple(dict.fromkeys(v.value for v in chosen))
     if save is not None and _is_folder(save, len(images)):
@@ -142,14 +149,17 @@ def explain(
     written: set[Path] = set()
     for path in images:
         try:
-            pixels, found = _explained(detector, path, wishes)
+            opened = open_image(path)
+            pixels = opened.image.pixels
+            found = _explained(detector, pixels, wishes)
+            report = _judged(detector, opened, found, trust)
         except DecodeError as error:
             failed += 1
             _tell_error(path, error, as_json=as_json)
             continue
         picture = None
         if save is not None or visualize:
-            drawn = _drawn(detector, pixels, found, wishes)
+            drawn = _drawn(detector, pixels, found, wishes, report)
             if save is not None:
                 picture = _saved(drawn, path, save, images, written)
             if visualize:
@@ -160,9 +170,7 @@ def explain(
             from authentiscan.explain.faithfulness import faithfulness as measure
 
             measured.append(measure(detector, pixels, found, fill=fill.value))
-        _tell(
-            detector, path, found, picture, measured[-1] if faithfulness else None, as_json=as_json
-        )
+        _tell(report, found, picture, measured[-1] if faithfulness else None, as_json=as_json)
     if measured and not as_json:
         _tell_faithfulness(measured)
     if sanity and shown and not as_json:
@@ -236,28 +244,37 @@ def explain_compare(
         raise typer.Exit(1)
 
 
-def _explained(detector: Detector, path: Path, wishes: _Wishes) -> tuple[RGBImage, Heatmap]:
+def _judged(detector: Detector, opened: Opened, found: Heatmap, trust: TrustList) -> Report:
+    """The whole verdict, as `scan` gives it: a map alone knows nothing of signatures."""
+    from authentiscan.analysis import assemble
+    from authentiscan.provenance import inspect
+
+    prediction = found.prediction or detector.predict(opened.image)
+    findings = inspect(opened.content or b"", trust)
+    return assemble(opened.image, prediction, detector.spec, name=opened.name, provenance=findings)
+
+
+def _explained(detector: Detector, pixels: RGBImage, wishes: _Wishes) -> Heatmap:
     from authentiscan.explain import explain as explain_image
     from authentiscan.explain.methods import method
-    from authentiscan.images.decode import decode
 
-    pixels = decode(path).pixels
     by = method(wishes.method)
     if wishes.target != TargetName.AUTO:
         target: Target = "real" if wishes.target == TargetName.REAL else "generated"
-        return pixels, explain_image(detector, pixels, target=target, method=by)
+        return explain_image(detector, pixels, target=target, method=by)
     found = explain_image(detector, pixels, target="generated", method=by)
     if found.score >= 0.5:
-        return pixels, found
-    return pixels, explain_image(detector, pixels, target="real", method=by)
+        return found
+    return explain_image(detector, pixels, target="real", method=by)
 
 
-def _drawn(detector: Detector, pixels: RGBImage, found: Heatmap, wishes: _Wishes) -> RGBImage:
+def _drawn(
+    detector: Detector, pixels: RGBImage, found: Heatmap, wishes: _Wishes, report: Report
+) -> RGBImage:
     from authentiscan.explain.overlay import figure, panels
 
-    verdict = detector.verdict(found.score)
     shown = panels(pixels, found, chosen=wishes.views, opacity=wishes.opacity, scale=wishes.scale)
-    title = f"{verdict}, score {found.score:.3f}  ({detector.spec.name}, {wishes.method})"
+    title = f"{report.verdict}, score {found.score:.3f}  ({detector.spec.name}, {wishes.method})"
     return figure(shown, title=title)
 
 
@@ -294,22 +311,22 @@ def _open(drawn: RGBImage) -> None:
 
 
 def _tell(
-    detector: Detector,
-    path: Path,
+    report: Report,
     found: Heatmap,
     picture: Path | None,
     measured: Any,
     *,
     as_json: bool,
 ) -> None:
-    verdict = detector.verdict(found.score)
     if as_json:
         import json
         from dataclasses import asdict
 
         row = {
-            "path": str(path),
-            "verdict": verdict.value,
+            "path": report.path,
+            "verdict": report.verdict,
+            "pixel_verdict": report.pixel_verdict,
+            "reason": report.reason,
             "score": found.score,
             "target": found.target,
             "strongest": float(found.raw.max()),
@@ -320,7 +337,11 @@ def _tell(
         typer.echo(json.dumps(row))
         return
     where = f", picture in {picture}" if picture else ""
-    typer.echo(f"{path}: {verdict.value}, score {found.score:.3f}, map for {found.target}{where}")
+    typer.echo(
+        f"{report.path}: {report.verdict}, score {found.score:.3f}, map for {found.target}{where}"
+    )
+    if report.verdict != report.pixel_verdict:
+        typer.echo(f"  {report.reason}")
 
 
 def _tell_error(path: Path, error: Exception, *, as_json: bool) -> None:

@@ -82,6 +82,15 @@ Workers = Annotated[
         help="How many work at once: one a core.",
     ),
 ]
+TrustListOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--trust-list",
+        metavar="PEM",
+        help="Certificates whose C2PA signatures count as trusted. Default: the file that "
+        "AUTHENTISCAN_TRUST_LIST names, else the official list (see `authentiscan trust show`).",
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="JSON on standard output, for programs.")]
 _LOUDNESS = (
     ("quiet", "--quiet", "-q", "Only results, warnings and errors: no progress, no notes."),

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from authentiscan.cli.options import TrustListOption
+
 if TYPE_CHECKING:
     from authentiscan.provenance import Finding, Provenance, TrustList
 
@@ -19,21 +21,13 @@ def provenance(
     as_json: Annotated[
         bool, typer.Option("--json", help="One JSON object a line instead of text.")
     ] = False,
-    trust_list: Annotated[
-        Path | None,
-        typer.Option(
-            "--trust-list",
-            metavar="PEM",
-            help="Certificates whose C2PA signatures count as trusted. "
-            "Default: the file named by AUTHENTISCAN_TRUST_LIST, else nobody's.",
-        ),
-    ] = None,
+    trust_list: TrustListOption = None,
 ) -> None:
     """Show what image files say of their own origin, and how far that can be believed.
 
     Reads C2PA content credentials, EXIF, XMP, IPTC and the parameters that image generators write.
     C2PA is one of: absent, trusted, untrusted (intact, but its signer is not on the trust list),
-    invalid (changed after signing), unreadable, unchecked (the 'provenance' extra is missing).
+    invalid (changed after signing), unreadable, unchecked (it could not be checked here).
     All other metadata is unsigned: anyone can write, copy or remove it. A file without metadata
     tells nothing. Nothing is fetched from the network.
 
@@ -43,7 +37,7 @@ def provenance(
     from authentiscan.images.decode import read_source
     from authentiscan.provenance import TrustList, inspect
 
-    trust = TrustList.read(trust_list) if trust_list else TrustList.default()
+    trust = TrustList.chosen(trust_list)
     failed = False
     for path in images:
         try:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from authentiscan.cli.guard import claim
-from authentiscan.cli.options import CORES, Model, Workers
+from authentiscan.cli.options import CORES, Model, TrustListOption, Workers
 from authentiscan.cli.screen import is_quiet
 
 if TYPE_CHECKING:
@@ -74,6 +74,7 @@ def scan(
             "--provenance/--no-provenance", help="Read C2PA, EXIF, XMP and generator metadata."
         ),
     ] = True,
+    trust_list: TrustListOption = None,
     recursive: Annotated[
         bool, typer.Option("--recursive/--no-recursive", help="Look into folders of folders.")
     ] = True,
@@ -97,7 +98,9 @@ def scan(
     files = list(output or [])
     run = _Run(paths, files, recursive=recursive, resume=resume, quiet=is_quiet())
     run.open_outputs(to_stdout="json" if json else "csv" if csv else "table")
-    code = run.execute(model, workers, stability=stability, provenance=provenance)
+    code = run.execute(
+        model, workers, stability=stability, provenance=provenance, trust_list=trust_list
+    )
     if code:
         raise typer.Exit(code)
 
@@ -144,20 +147,28 @@ class _Run:
             self.sinks.append(self.table)
 
     def execute(
-        self, model: str | None, workers: int | None, *, stability: bool, provenance: bool
+        self,
+        model: str | None,
+        workers: int | None,
+        *,
+        stability: bool,
+        provenance: bool,
+        trust_list: Path | None,
     ) -> int:
         """Scan, write, count; the exit code."""
         from authentiscan.inference import load_detector
+        from authentiscan.provenance import TrustList
         from authentiscan.scan import Options, Sinks, find
         from authentiscan.scan import resume as journal
         from authentiscan.scan import scan as scan_items
 
+        trust = TrustList.chosen(trust_list)
         detector = load_detector(model, threads=1)
         self._check_same_model(detector.spec.sha256)
         self._tell_limits(detector.spec.limits)
         items = find(self.paths, recursive=self.recursive)
         items = journal.without(items, {report.path for report in self.earlier})
-        options = Options(stability, provenance, self.thumbnails)
+        options = Options(stability, provenance, self.thumbnails, trust=trust)
         started = time.perf_counter()
         code = 0
         with Sinks(self.sinks) as sinks:

@@ -1,20 +1,20 @@
 """C2PA content credentials: who signed what about the file, and whether that still holds.
 
-Checked by c2pa-python (extra ``provenance``), with every way to the network shut: no remote
-manifest, no revocation look-up, no foreign identity document. https://spec.c2pa.org/
+Checked by c2pa-python, with every way to the network shut: no remote manifest, no revocation
+look-up, no foreign identity document. https://spec.c2pa.org/
 """
 
 from __future__ import annotations
 
 import io
 import json
-import threading
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from authentiscan.provenance import programs, sources
 from authentiscan.provenance.records import Claim, Finding, State, shorten
-from authentiscan.provenance.trust import TrustList
+from authentiscan.provenance.trust import Pin, TrustList
 
 if TYPE_CHECKING:
     import c2pa  # type: ignore[import-untyped]
@@ -40,9 +40,7 @@ _MIME = {
 # concern the signer (not on a list, expired, revoked) or the manifest's form: no sign of tampering.
 _TAMPERED_ENDINGS = (".mismatch", ".missing", ".inaccessible", ".undeclared", ".notRedacted")
 _TAMPERED = frozenset({"claim.malformed", "claim.cbor.invalid", "claim.multiple", "general.error"})
-
-_lock = threading.Lock()
-_settings: dict[str, Any] = {}
+_BOUND = frozenset(f"assertion.{kind}Hash.match" for kind in ("data", "boxes", "bmff"))
 
 
 def available() -> bool:
@@ -62,12 +60,14 @@ def check(data: bytes, container: str, manifest_bytes: int, trust: TrustList) ->
         return [
             _plain(
                 State.UNCHECKED,
-                "A C2PA manifest is present but was not checked: install the 'provenance' extra",
+                "A C2PA manifest is present but was not checked: the library c2pa-python is "
+                "missing, install authentiscan again",
                 bytes=str(manifest_bytes),
             )
         ]
     if manifest_bytes > MAX_MANIFEST:
-        return [_plain(State.UNREADABLE, f"The C2PA manifest is over {MAX_MANIFEST // 2**20} MB")]
+        limit = f"{MAX_MANIFEST // 2**20} MB"
+        return [_plain(State.UNCHECKED, f"The C2PA manifest is over {limit} and was not checked")]
     try:
         store = _read(data, container, trust)
     except Exception as error:  # the library raises many kinds; all mean the same here
@@ -78,41 +78,73 @@ def check(data: bytes, container: str, manifest_bytes: int, trust: TrustList) ->
 
 
 def _read(data: bytes, container: str, trust: TrustList) -> dict[str, Any] | None:
+    store, listed = _ask(data, container, trust.anchors, trust.pins)
+    if listed:
+        store, _ = _ask(data, container, trust.anchors + listed, ())
+    return store
+
+
+def _ask(
+    data: bytes, container: str, anchors: str, pins: tuple[Pin, ...]
+) -> tuple[dict[str, Any] | None, str]:
+    """The library's report on the store, and those of its certificates that ``pins`` vouch for."""
     import c2pa
 
     stream = io.BytesIO(data)
-    context = c2pa.Context(_settings_for(trust))
+    context = c2pa.Context(_settings_for(anchors))
     reader = c2pa.Reader.try_create(_MIME.get(container, ""), stream, None, context)
     if reader is None:
-        return None
+        return None, ""
     with reader:
         content = json.loads(reader.json())
-    return content if isinstance(content, dict) else None
+        if not isinstance(content, dict):
+            return None, ""
+        return content, _listed(reader, content, pins) if pins else ""
 
 
-def _settings_for(trust: TrustList) -> c2pa.Settings:
-    """The library's settings, made once a trust list."""
+def _listed(reader: c2pa.Reader, store: dict[str, Any], pins: tuple[Pin, ...]) -> str:
+    """PEM text of the anchors among the certificates that the store's signatures carry."""
+    from authentiscan.provenance.pins import anchors
+
+    manifests = store.get("manifests")
+    signatures = []
+    for label in list(manifests)[:MAX_MANIFESTS] if isinstance(manifests, dict) else ():
+        held = io.BytesIO()
+        try:
+            reader.resource_to_stream(f"self#jumbf=/c2pa/{label}/c2pa.signature", held)
+        except Exception:  # noqa: S112 -- many kinds, all: this manifest has no signature to read
+            continue
+        signatures.append(held.getvalue())
+    return anchors(signatures, pins)
+
+
+@lru_cache(maxsize=64)
+def _settings_for(anchors: str) -> c2pa.Settings:
+    """The library's settings, made once a set of trusted certificates."""
     import c2pa
 
-    with _lock:
-        if trust.anchors not in _settings:
-            config: dict[str, Any] = {
-                "verify": {
-                    "verify_after_reading": True,
-                    "verify_trust": True,
-                    "remote_manifest_fetch": False,
-                    "ocsp_fetch": False,
-                },
-                "core": {"allowed_network_hosts": []},
-            }
-            if trust.anchors:
-                config["trust"] = {"trust_anchors": trust.anchors}
-            _settings[trust.anchors] = c2pa.Settings.from_dict(config)
-        return _settings[trust.anchors]
+    config: dict[str, Any] = {
+        "verify": {
+            "verify_after_reading": True,
+            "verify_trust": True,
+            "remote_manifest_fetch": False,
+            "ocsp_fetch": False,
+        },
+        "core": {"allowed_network_hosts": []},
+    }
+    if anchors:
+        config["trust"] = {"trust_anchors": anchors}
+    return c2pa.Settings.from_dict(config)
 
 
 def _failed(error: Exception) -> Finding:
     message = shorten(str(error), 200)
+    if message.startswith("NotSupported"):
+        return _plain(
+            State.UNCHECKED,
+            "A C2PA manifest is present but was not checked: c2pa-python does not read it in "
+            "this kind of file",
+        )
     # A damaged hash or box in some containers is raised instead of reported as a state.
     if any(word in message.lower() for word in ("mismatch", "hashes do not match")):
         return _plain(State.INVALID, f"The C2PA manifest does not fit the file: {message}")
@@ -182,7 +214,9 @@ def _deltas(results: dict[str, Any]) -> dict[str, dict[str, list[Any]]]:
 
 
 def _state(failures: list[str], successes: list[str]) -> State:
-    if any(_tampered(code) for code in failures):
+    # A claim of imperfect form whose signature and hash of the file hold was not changed since.
+    bound = "claimSignature.validated" in successes and any(c in _BOUND for c in successes)
+    if any(_tampered(code) for code in failures if not (bound and code == "claim.malformed")):
         return State.INVALID
     others = [c for c in failures if not c.startswith("cawg.")]
     return (
@@ -272,6 +306,11 @@ _STATES = {
     State.UNTRUSTED: "Intact content credentials by a signer who is not on the trust list",
     State.INVALID: "Content credentials that do not fit the file: it was changed after signing",
 }
+CHANGED = (
+    "an editor, a messenger or a website that saves the picture anew does that too, so it is no "
+    "sign of forgery or of generation; what the credentials claim no longer holds for this file"
+)
+"""What a broken binding does and does not mean."""
 
 
 def _finding(
@@ -300,6 +339,7 @@ def _finding(
         "problems": ", ".join(c for c in failures if c not in identity),
         "identity": ", ".join(identity),
         "title": manifest.get("title"),
+        "meaning": CHANGED if state is State.INVALID else None,
     }
     by = shorten(str(signature.get("issuer") or "an unnamed signer"), 80)
     return Finding(

@@ -18,13 +18,13 @@ MAX_NOTES = 64
 def inspect(data: bytes, trust: TrustList | None = None) -> Provenance:
     """Everything the encoded image ``data`` says of its origin; never raises on hostile content.
 
-    trust: whose C2PA signatures count as trusted; None for `TrustList.default`, which raises
+    trust: whose C2PA signatures count as trusted; None for `TrustList.chosen`, which raises
     UsageError where the file named by AUTHENTISCAN_TRUST_LIST cannot be read.
     """
     started = time.perf_counter()
     held = metadata(data)
     notes = list(held.problems)
-    found = _c2pa(data, held, trust if trust is not None else TrustList.default())
+    found = _c2pa(data, held, trust if trust is not None else TrustList.chosen())
     plain = _Plain(held, notes)
     plain.read(data)
     found += plain.findings

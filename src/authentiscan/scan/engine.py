@@ -27,6 +27,7 @@ from authentiscan.scan.items import Item
 
 if TYPE_CHECKING:
     from authentiscan.inference import Detector
+    from authentiscan.provenance import TrustList
 
 _AHEAD = 6  # images a worker may be ahead of the slowest one before it
 _HELD_BYTES = 256 * 2**20  # of archive members waiting in memory
@@ -52,6 +53,7 @@ class Options:
     provenance: bool = True
     thumbnails: bool = False
     limits: Limits = DEFAULT_LIMITS
+    trust: TrustList | None = None
 
 
 def default_workers() -> int:
@@ -95,6 +97,7 @@ def judge(item: Item, detector: Detector, options: Options) -> Scanned:
             stability=options.stability,
             provenance=options.provenance,
             heatmap=options.thumbnails,
+            trust=options.trust,
         )
         return _pictured(report, opened.image.pixels) if options.thumbnails else Scanned(report)
     except (AuthentiscanError, OSError) as error:
