@@ -237,7 +237,7 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         name="unstable",
-        when="storing or scaling the image differently turns the pixels' verdict round",
+        when="storing or scaling the image differently changes the pixels' verdict",
         then="inconclusive",
         holds=lambda e: e.stability is not None and not e.stability.stable,
         verdict=Verdict.INCONCLUSIVE,
