@@ -163,7 +163,11 @@ def test_a_checksum_at_the_very_end_of_gzip_counts(tmp_path: Path, place: int) -
     assert len(errors) == 1
 
 
-@pytest.mark.parametrize("content", [b"", b"words", gzip.compress(b"words" * 2000), b"\x1f\x8b"])
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"words", gzip.compress(b"words" * 2000), b"\x1f\x8b"],
+    ids=["empty", "words", "packed words", "cut short"],
+)
 def test_what_is_no_tar_is_one_row(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "x.tar.gz").write_bytes(content)
     read, errors = told(tmp_path / "x.tar.gz")
