@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from authentiscan.cli.guard import claim
-from authentiscan.cli.options import TrustListOption
+from authentiscan.cli.options import MaxPixels, TrustListOption, limits
 
 if TYPE_CHECKING:
     from authentiscan.analysis import Opened, Report
@@ -112,6 +112,7 @@ def explain(
         typer.Option("--sanity", help="Compare the maps with those of random weights (torch)."),
     ] = False,
     trust_list: TrustListOption = None,
+    max_pixels: MaxPixels = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON object a line instead of text.")
     ] = False,
@@ -149,7 +150,7 @@ def explain(
     written: set[Path] = set()
     for path in images:
         try:
-            opened = open_image(path)
+            opened = open_image(path, limits=limits(max_pixels))
             pixels = opened.image.pixels
             found = _explained(detector, pixels, wishes)
             report = _judged(detector, opened, found, trust)

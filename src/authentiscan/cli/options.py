@@ -9,13 +9,16 @@ import re
 from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.markup import escape
 from typer.core import TyperCommand
 
 from authentiscan.cli import screen
+
+if TYPE_CHECKING:
+    from authentiscan.images.decode import Limits
 
 # Spellings of earlier releases: they mean the same as the option they are declared with, and help
 # does not show them.
@@ -91,11 +94,29 @@ TrustListOption = Annotated[
         "AUTHENTISCAN_TRUST_LIST names, else the official list (see `authentiscan trust show`).",
     ),
 ]
+MaxPixels = Annotated[
+    int | None,
+    typer.Option(
+        "--max-pixels",
+        min=1,
+        metavar="N",
+        help="Largest image that is decoded, in pixels: 200 million where not given.",
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="JSON on standard output, for programs.")]
 _LOUDNESS = (
     ("quiet", "--quiet", "-q", "Only results, warnings and errors: no progress, no notes."),
     ("verbose", "--verbose", "-v", "Say more: reasons, places, times."),
 )
+
+
+def limits(max_pixels: int | None) -> Limits:
+    """What an image may claim, with the number of pixels that the command line allows."""
+    from authentiscan.images.decode import DEFAULT_LIMITS
+
+    if max_pixels is None:
+        return DEFAULT_LIMITS
+    return DEFAULT_LIMITS.model_copy(update={"pixels": max_pixels})
 
 
 class Command(TyperCommand):

@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from authentiscan.cli.guard import claim
-from authentiscan.cli.options import CORES, Model, TrustListOption, Workers
+from authentiscan.cli.options import CORES, MaxPixels, Model, TrustListOption, Workers, limits
 from authentiscan.cli.screen import is_quiet
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from authentiscan.analysis import Report
+    from authentiscan.images.decode import Limits
     from authentiscan.scan import Scanned, Sink, Sinks
 
 _INTERRUPTED = 130
@@ -75,6 +76,7 @@ def scan(
         ),
     ] = True,
     trust_list: TrustListOption = None,
+    max_pixels: MaxPixels = None,
     recursive: Annotated[
         bool, typer.Option("--recursive/--no-recursive", help="Look into folders of folders.")
     ] = True,
@@ -99,7 +101,12 @@ def scan(
     run = _Run(paths, files, recursive=recursive, resume=resume, quiet=is_quiet())
     run.open_outputs(to_stdout="json" if json else "csv" if csv else "table")
     code = run.execute(
-        model, workers, stability=stability, provenance=provenance, trust_list=trust_list
+        model,
+        workers,
+        stability=stability,
+        provenance=provenance,
+        trust_list=trust_list,
+        allowed=limits(max_pixels),
     )
     if code:
         raise typer.Exit(code)
@@ -154,6 +161,7 @@ class _Run:
         stability: bool,
         provenance: bool,
         trust_list: Path | None,
+        allowed: Limits,
     ) -> int:
         """Scan, write, count; the exit code."""
         from authentiscan.inference import load_detector
@@ -168,7 +176,7 @@ class _Run:
         self._tell_limits(detector.spec.limits)
         items = find(self.paths, recursive=self.recursive)
         items = journal.without(items, {report.path for report in self.earlier})
-        options = Options(stability, provenance, self.thumbnails, trust=trust)
+        options = Options(stability, provenance, self.thumbnails, allowed, trust=trust)
         started = time.perf_counter()
         code = 0
         with Sinks(self.sinks) as sinks:

@@ -41,17 +41,19 @@ from authentiscan.images.walk.record import unpacked_size
 
 Source: TypeAlias = Path | str | bytes | BinaryIO
 
-BYTES_A_PIXEL = 12
-"""Most memory that decoding takes, beside the file: the decoder's own pixels and ours, turned."""
+BYTES_A_PIXEL = 16
+"""Most memory that decoding takes, beside the file (WebP; JPEG takes 3 to 6, PNG 8, AVIF 10)."""
+
+_POSSIBLE = 1_000_000_000  # pixels of the largest photographs stitched; more is a broken header
 
 
 class Limits(Record):
     """What an image may claim before pixels are allocated. Beyond any of them: ImageLimitError.
 
     bytes: of the encoded file. pixels: width times height; the largest photographs of phones have
-    200 megapixels, decoded within `BYTES_A_PIXEL` (2.4 GB). frames: of an animation or multi-page
-    file, of which only the first is decoded. metadata: bytes of EXIF, XMP, profiles, text and the
-    like, after inflation.
+    200 megapixels, which take at most 3.2 GB (`BYTES_A_PIXEL`), as JPEG 1.2. frames: of an
+    animation or multi-page file, of which only the first is decoded. metadata: bytes of EXIF, XMP,
+    profiles, text and the like, after inflation.
     """
 
     bytes: int = Field(default=128 * 2**20, gt=0)
@@ -189,9 +191,11 @@ def _check(found: Walk, limits: Limits) -> None:
     """Raise ImageLimitError where the container announces more than the limits allow."""
     pixels = found.width * found.height
     if pixels > limits.pixels:
+        memory = max(0.1, pixels * BYTES_A_PIXEL / 1e9)
+        way = f"; scan and explain take --max-pixels {pixels} (up to {memory:.1f} GB of memory)"
         raise ImageLimitError(
             f"{found.width}x{found.height} is {pixels:,} pixels; at most {limits.pixels:,} are "
-            f"allowed; raise this with --max-pixels {pixels} (about {_memory(pixels)} of memory)"
+            f"allowed{way if pixels <= _POSSIBLE else ''}"
         )
     size = found.metadata
     for block in found.blocks:
@@ -201,10 +205,6 @@ def _check(found: Walk, limits: Limits) -> None:
         raise ImageLimitError(f"metadata of more than {limits.metadata:,} bytes")
     if found.frames > limits.frames:
         raise ImageLimitError(f"more than {limits.frames:,} frames")
-
-
-def _memory(pixels: int) -> str:
-    return f"{pixels * BYTES_A_PIXEL / 2**30:.1f} GB"
 
 
 def _decode_fast(data: bytes, found: Walk) -> DecodedImage | None:

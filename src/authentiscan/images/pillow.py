@@ -74,7 +74,8 @@ def failure(walked: Walk, error: Exception, *, variant: bool) -> DecodeError:
     """The error to tell of: a variant that is not supported, else a file that is broken."""
     if variant:
         return UnsupportedFormatError(
-            f"{walked.variant}: this variant is not supported; save it as an 8-bit PNG or TIFF"
+            f"{walked.variant}: this variant is not supported, or its header is broken; "
+            "save it as an 8-bit PNG or TIFF"
         )
     broken = "truncated or broken"
     if walked.format in ("AVIF", "HEIF"):

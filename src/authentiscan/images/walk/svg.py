@@ -17,6 +17,8 @@ def walk(into: Walk) -> None:
     text = bytes(into.data[:MAX_BLOCK])
     if len(into.data) > MAX_BLOCK:
         into.problem(f"SVG is over {MAX_BLOCK // 2**20} MB, the rest was not read")
+    elif b"</svg" not in text and b"/>" not in text[-16:]:
+        into.problem("SVG ends before its closing tag")
     start = text.find(b"<x:xmpmeta")
     end = text.find(b"</x:xmpmeta>", start)
     if 0 <= start < end:

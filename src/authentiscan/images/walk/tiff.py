@@ -244,7 +244,8 @@ _COMPRESSIONS |= {34887: "LERC", 34925: "LZMA", 50000: "Zstandard", 50001: "WebP
 def _variant(value: dict[int, int]) -> str:
     """How pixels are stored, in words; empty where the tags make no sense."""
     bits, samples = value.get(258, 1), value.get(277, 1)
-    if not (0 < bits <= 64 and 0 < samples <= 8):
+    sized = value.get(256, 0) and value.get(257, 0)
+    if not (sized and 0 < bits <= 64 and 0 < samples <= 8):
         return ""
     colour = _COLOURS.get(value.get(262, 0), f"colour model {value.get(262)}")
     coding = _COMPRESSIONS.get(value.get(259, 1), f"compression {value.get(259)}")

@@ -31,6 +31,8 @@ def walk(into: Walk) -> None:
     else:
         raise ImageLimitError(f"WebP with more than {MAX_PARTS:,} chunks")
     into.frames = max(1, frames)
+    if number(data, 4, 4, "little") > len(data) - 8:
+        into.problem("WebP ends before the length that it states")
     if not into.width:
         raise CorruptImageError("WebP with a truncated header")
 
