@@ -252,3 +252,13 @@ def test_help_teaches(run: Run) -> None:
     assert result.returncode == 0
     for word in ("--json", ".html", "--resume", "--workers", "Exit codes", "authentiscan scan"):
         assert word in result.stdout
+
+
+def test_max_pixels_says_what_is_decoded(run: Run, folder: Path) -> None:
+    refused = run(folder / "chelsea.png", "--json", "--max-pixels", 59_999)
+    row = json.loads(refused.stdout)
+    assert refused.returncode == 1
+    assert "--max-pixels 60000" in row["error"]
+    judged = run(folder / "chelsea.png", "--json", "--max-pixels", 60_000)
+    assert (judged.returncode, json.loads(judged.stdout)["error"]) == (0, None)
+    assert run(folder, "--max-pixels", 0).returncode == 2
