@@ -103,7 +103,10 @@ def test_failed_images_make_exit_code_1(tiny_bundle, manifest, tmp_path) -> None
     path = tmp_path / "broken.parquet"
     table = source.table.drop_columns(["path", "row"]).append_column("image", [images])
     Manifest(table).write(path)
-    run("evaluate", tiny_bundle, "--data", path, "--protocol", "raw", "--bootstrap", 20, code=1)
+    run(
+        "evaluate", tiny_bundle, "--data", path, "--protocol", "raw", "--bootstrap", 20,
+        "--split", "all", code=1,
+    )  # fmt: skip
 
 
 def test_wrong_arguments_are_package_errors(tiny_bundle, manifest, tmp_path) -> None:

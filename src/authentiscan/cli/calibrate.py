@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypedDict
 
 import typer
 
@@ -14,7 +14,6 @@ from authentiscan.cli.options import (
     DetectorArgument,
     ReportFolder,
     Split,
-    SplitOption,
     Workers,
 )
 from authentiscan.cli.screen import note, progress, warn
@@ -24,10 +23,12 @@ if TYPE_CHECKING:
 
     from authentiscan.evaluation.hold_out import HeldOutThresholds
     from authentiscan.evaluation.noise_limit import NoiseLimit
-    from authentiscan.evaluation.recalibrate import CalibrationResult
+    from authentiscan.evaluation.recalibrate import CalibrationResult, Choice
     from authentiscan.evaluation.scores import ScoreTable
+    from authentiscan.manifest.table import Manifest
     from authentiscan.metrics.decision import Decision
     from authentiscan.metrics.held_out import Promise
+    from authentiscan.metrics.thresholds import Costs
 
 
 def calibrate(
@@ -54,7 +55,14 @@ def calibrate(
             help="Set both thresholds so that their error rates hold on sources left out.",
         ),
     ] = False,
-    split: SplitOption = Split.VAL,
+    split: Annotated[
+        Split | None,
+        typer.Option(
+            "--split",
+            help="Rows of the data to use, best none of the test. [default: val where there are "
+            "any, else all]",
+        ),
+    ] = None,
     protocol: Annotated[
         list[str] | None,
         typer.Option(
@@ -144,15 +152,21 @@ def calibrate(
     chosen = protocol or (["raw", "matched"] if holding else ["matched"])
     if len(chosen) > 1 and not holding:
         raise UsageError("a score curve is fitted under one --protocol")
+    fitting = _fitting(method, fpr, decide, miss, cost) if not holding else {}
+    promise = _promise(fpr, miss, right) if holding else None
     tables: list[ScoreTable] = []
+    images = None
     if data is not None:
+        from authentiscan.cli.parts import open_rows
+
+        images = open_rows(data, split, wanted="val")
         cache = output / "scores" if output else None
-        tables = _score(bundle, data, split, chosen, cache=cache, workers=workers)
-    if holding:
-        promise = _promise(fpr, miss, right)
-        held = _hold_out(bundle, tables, scores, _name(data, split), promise)
-        if data is not None:
-            limit = _noise_limit(bundle, data, split, held.decision, promise.fpr)
+        tables = _score(bundle, images.manifest, chosen, cache=cache, workers=workers)
+    name = images.name if images else ""
+    if promise is not None:
+        held = _hold_out(bundle, tables, scores, name, promise)
+        if images is not None:
+            limit = _noise_limit(bundle, images.manifest, held.decision, promise.fpr)
             held = held.model_copy(update={"noise": limit})
         if not dry_run:
             from authentiscan.evaluation.hold_out import write_thresholds
@@ -160,17 +174,9 @@ def calibrate(
             write_thresholds(bundle, held)
         typer.echo(held.model_dump_json(indent=2) if as_json else held.text())
     else:
-        from authentiscan.evaluation.recalibrate import parse_costs, recalibrate, write_calibration
+        from authentiscan.evaluation.recalibrate import recalibrate, write_calibration
 
-        result = recalibrate(
-            tables[0],
-            method=_method(method),
-            fprs=_rates(fpr),
-            decide=_rule(decide),
-            miss=miss,
-            costs=parse_costs(cost),
-            measured_on=f"{_name(data, split)}, {chosen[0]}",
-        )
+        result = recalibrate(tables[0], **fitting, measured_on=f"{name}, {chosen[0]}")
         if not dry_run:
             write_calibration(bundle, result)
         if output:
@@ -187,29 +193,20 @@ def calibrate(
         raise typer.Exit(1)
 
 
-def _name(data: Path | None, split: Split) -> str:
-    from authentiscan.datasets.open import data_name
-
-    return data_name(data, split) if data else ""
-
-
 def _score(
     bundle: Path,
-    data: Path,
-    split: Split,
+    manifest: Manifest,
     protocols: list[str],
     *,
     cache: Path | None,
     workers: int,
 ) -> list[ScoreTable]:
     """The scores of the images under each protocol."""
-    from authentiscan.datasets.open import open_data
     from authentiscan.evaluation.harness import score_treatments
     from authentiscan.evaluation.protocol import named
     from authentiscan.inference import load_detector
 
     loaded = load_detector(bundle, threads=1)
-    manifest = open_data(data, split=split)
     treatments = [named(text, manifest) for text in protocols]
     with progress("scoring") as update:
         return score_treatments(loaded, manifest, treatments, update, cache=cache, workers=workers)
@@ -230,21 +227,42 @@ def _hold_out(
     return hold_out(scored, promise, measured_on=name)
 
 
-def _noise_limit(
-    bundle: Path, data: Path, split: Split, decision: Decision, most: float
-) -> NoiseLimit:
-    from authentiscan.datasets.open import open_data
+def _noise_limit(bundle: Path, manifest: Manifest, decision: Decision, most: float) -> NoiseLimit:
     from authentiscan.evaluation.noise_limit import noise_limit
     from authentiscan.inference import load_detector
 
     with progress("adding noise") as update:
         return noise_limit(
             load_detector(bundle),
-            open_data(data, split=split),
+            manifest,
             decision,
             most=most,
             progress=update,
         )
+
+
+class _Fitting(TypedDict, total=False):
+    """What `recalibrate` is asked for."""
+
+    method: Choice
+    fprs: tuple[float, ...]
+    decide: float | Literal["cost"]
+    miss: float | None
+    costs: Costs
+
+
+def _fitting(
+    method: str, fpr: list[str] | None, decide: str, miss: float | None, cost: str
+) -> _Fitting:
+    from authentiscan.evaluation.recalibrate import parse_costs
+
+    return {
+        "method": _method(method),
+        "fprs": _rates(fpr),
+        "decide": _rule(decide),
+        "miss": miss,
+        "costs": parse_costs(cost),
+    }
 
 
 def _promise(fpr: list[str] | None, miss: float | None, right: float) -> Promise:

@@ -15,8 +15,7 @@ from authentiscan.cli.options import (
     ReportFolder,
     Rounds,
     Seed,
-    Split,
-    SplitOption,
+    TestSplit,
     Workers,
 )
 from authentiscan.cli.screen import bars, note, print_table, warn
@@ -37,7 +36,7 @@ def compare(
     ],
     *,
     data: DataList,
-    split: SplitOption = Split.ALL,
+    split: TestSplit = None,
     protocol: Annotated[
         list[str] | None,
         typer.Option(
@@ -67,7 +66,7 @@ def compare(
         authentiscan compare default rival=rival.json mine:score --data web.parquet --markdown
 
     """
-    from authentiscan.datasets.open import open_named
+    from authentiscan.cli.parts import open_rows
     from authentiscan.evaluation.adapters import open_candidates
     from authentiscan.evaluation.compare import compare as run
     from authentiscan.evaluation.compare_page import summary_markdown, write_comparison
@@ -78,7 +77,7 @@ def compare(
     candidates = open_candidates(detectors)
     claim(folders=[output], inputs=[text.partition("=")[2] or text for text in data])
     cache = output / "scores" if output else None
-    sources = [open_named(text, split=split) for text in data]
+    sources = [open_rows(text, split) for text in data]
     sources = [replace(s, manifest=sample(s.manifest, images, seed)) for s in sources]
     with bars("scoring ") as progress:
         found, tables = run(

@@ -14,8 +14,7 @@ from authentiscan.cli.options import (
     ReportFolder,
     Rounds,
     Seed,
-    Split,
-    SplitOption,
+    TestSplit,
     Workers,
 )
 from authentiscan.cli.screen import bars, note, print_table
@@ -36,7 +35,7 @@ def cross_evaluate(
         list[str] | None,
         typer.Option("--left-out", help="detector=generator it never saw; repeat."),
     ] = None,
-    split: SplitOption = Split.ALL,
+    split: TestSplit = None,
     protocol: Annotated[
         str, typer.Option("--protocol", help="`raw`, `matched`, `history` or a degradation chain.")
     ] = "matched",
@@ -56,7 +55,7 @@ def cross_evaluate(
         authentiscan cross-evaluate default --data web.parquet --home default=web --split test
 
     """
-    from authentiscan.datasets.open import open_named
+    from authentiscan.cli.parts import open_rows
     from authentiscan.evaluation.adapters import open_candidates
     from authentiscan.evaluation.cross_dataset import cross_evaluate as run
     from authentiscan.evaluation.cross_page import write_cross_evaluation
@@ -65,7 +64,7 @@ def cross_evaluate(
     candidates = open_candidates(detectors)
     claim(folders=[output], inputs=[text.partition("=")[2] or text for text in data])
     cache = output / "scores" if output else None
-    sources = [open_named(text, split=split) for text in data]
+    sources = [open_rows(text, split) for text in data]
     with bars() as progress:
         found = run(
             candidates,

@@ -18,8 +18,7 @@ from authentiscan.cli.options import (
     ReportFolder,
     Rounds,
     Seed,
-    Split,
-    SplitOption,
+    TestSplit,
     Workers,
 )
 from authentiscan.cli.screen import note, print_table, progress, warn
@@ -45,7 +44,7 @@ def evaluate(
     detector: DetectorArgument,
     *,
     data: Data,
-    split: SplitOption = Split.ALL,
+    split: TestSplit = None,
     protocol: Annotated[
         list[str] | None,
         typer.Option(
@@ -93,7 +92,7 @@ def evaluate(
         authentiscan evaluate default --data photos/ --protocol 'resize:scale=0.5 | jpeg:quality=80'
 
     """
-    from authentiscan.datasets.open import data_name, open_data
+    from authentiscan.cli.parts import open_rows
     from authentiscan.evaluation.evaluate import evaluate as run
     from authentiscan.evaluation.slices import Options
     from authentiscan.inference import find_bundle, load_detector
@@ -102,12 +101,12 @@ def evaluate(
     loaded = load_detector(bundle, threads=1)
     claim(folders=[output], inputs=[data])
     cache = output / "scores" if output else None
-    manifest = open_data(data, split=split)
+    images = open_rows(data, split)
     with progress("scoring") as update:
         result = run(
             loaded,
-            manifest,
-            name=data_name(data, split),
+            images.manifest,
+            name=images.name,
             protocols=_protocols(protocol),
             options=Options(rounds=bootstrap, seed=seed, threshold=threshold),
             cache=cache,
@@ -117,7 +116,7 @@ def evaluate(
     if output:
         from authentiscan.evaluation.report import write_report
 
-        note(f"report: {write_report(result, manifest, output, include or ())}")
+        note(f"report: {write_report(result, images.manifest, output, include or ())}")
     if record:
         from authentiscan.evaluation.recalibrate import record_evaluation
 

@@ -63,6 +63,12 @@ DataList = Annotated[
         help="Manifest, folder or zip; once a data set. NAME= before it names it.",
     ),
 ]
+TestSplit = Annotated[
+    Split | None,
+    typer.Option(
+        "--split", help="Rows of the data to measure. [default: test where there are any, else all]"
+    ),
+]
 SplitOption = Annotated[Split, typer.Option("--split", help="Rows of the manifest to use.")]
 ReportFolder = Annotated[
     Path | None,

@@ -15,8 +15,7 @@ from authentiscan.cli.options import (
     ReportFolder,
     Rounds,
     Seed,
-    Split,
-    SplitOption,
+    TestSplit,
     Workers,
 )
 from authentiscan.cli.screen import note, print_table, progress
@@ -26,7 +25,7 @@ def robustness(
     detector: DetectorArgument,
     *,
     data: Data,
-    split: SplitOption = Split.ALL,
+    split: TestSplit = None,
     sweep: Annotated[
         list[str] | None,
         typer.Option(
@@ -62,7 +61,7 @@ def robustness(
         authentiscan robustness runs/baseline --data photos/ --sweep jpeg --sweep resize
 
     """
-    from authentiscan.datasets.open import data_name, open_data
+    from authentiscan.cli.parts import open_rows
     from authentiscan.evaluation.robustness import SWEEPS, sample
     from authentiscan.evaluation.robustness import robustness as run
     from authentiscan.evaluation.robustness_page import robustness_page, write_robustness_report
@@ -72,12 +71,13 @@ def robustness(
     loaded = load_detector(detector, threads=1)
     claim(folders=[output], inputs=[data])
     cache = output / "scores" if output else None
-    manifest = sample(open_data(data, split=split), images, seed)
+    found = open_rows(data, split)
+    manifest = sample(found.manifest, images, seed)
     with progress("scoring") as update:
         result = run(
             loaded,
             manifest,
-            name=data_name(data, split),
+            name=found.name,
             families=tuple(sweep or SWEEPS),
             pairs=pairs,
             extra={text: text for text in chain or ()},

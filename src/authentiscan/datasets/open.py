@@ -55,6 +55,17 @@ def open_named(text: Path | str, *, split: str | None = None) -> NamedData:
     return NamedData(given or data_name(path), manifest)
 
 
+def open_part(text: Path | str, split: str | None, wanted: str) -> tuple[NamedData, str]:
+    """As `open_named`, and the part that was taken: ``split``, or where that is None the rows of
+    the split ``wanted`` if there are any, else all.
+    """
+    if split is not None:
+        return open_named(text, split=split), split
+    whole = open_named(text)
+    kept = whole.manifest.where(split=wanted)
+    return (NamedData(whole.name, kept), wanted) if len(kept) else (whole, "all")
+
+
 def data_name(text: Path | str, split: str | None = None) -> str:
     """Short name of what `open_data` opens, for tables: the name or file name, and the split."""
     given, path = _parted(str(text))
@@ -145,7 +156,7 @@ def _of_split(manifest: Manifest, path: Path, split: str | None) -> Manifest:
     if not len(kept):
         found = sorted({str(s) for s in manifest.column("split")})
         raise ManifestError(
-            f"{path.name} has no rows of split {split!r}, it has {found}; take --split all"
+            f"{path.name} has no rows of split {str(split)!r}, it has {found}; take --split all"
         )
     return kept
 

@@ -1,7 +1,7 @@
 """Metrics as pure functions of labels and scores.
 
-labels: (N,) integers, 0 real, 1 generated. scores: (N,) floats, higher means *generated*; those of
-`brier` and `calibration_error` must be probabilities in [0, 1], all others only need an order.
+labels: (N,) integers, 0 real, 1 generated. scores: (N,) floats, higher means *generated*; ``brier``
+and ``ece`` need probabilities in [0, 1], all others only an order.
 weights: (N,) non-negative floats, one each where absent. A score equal to a threshold is above it.
 
 Undefined inputs raise MetricError: nothing to measure, unequal lengths, NaN or infinite scores,
@@ -15,7 +15,7 @@ sorted once, and a replicate is a row of weights over that order (Efron & Tibshi
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -44,7 +44,17 @@ METRICS: dict[str, str] = {
     "brier": "lower",
     "ece": "lower",
 }
-"""Names of all metrics and which direction is better."""
+"""Names of all metrics and which direction is better; each lies in [0, 1].
+
+roc_auc: P(a generated image scores above a real one), ties half; 0.5 is chance. partial_auc: the
+area over FPR <= 0.1, standardised (McClish 1989), 0.5 is chance. average_precision: over recall
+steps, no interpolation; chance is the share of generated images. real_accuracy: share of real
+images under the threshold. generated_accuracy, recall: share of generated images at or above it.
+balanced_accuracy: their mean. precision and accuracy move with the mix of classes. tpr_at_fpr_N:
+largest TPR of any threshold whose FPR is at most N %. brier: mean squared distance of score and
+label (Brier 1950). ece: expected calibration error over 15 equal bins of the score (Naeini 2015;
+bins [low, high), the last closed).
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,54 +218,6 @@ def confusion(
     return Confusion(*cells)
 
 
-def accuracy(labels: ArrayLike, scores: ArrayLike, **options: Any) -> float:
-    """Share of images called what they are, in [0, 1], higher is better; moves with prevalence."""
-    return _one("accuracy", labels, scores, options)
-
-
-def balanced_accuracy(labels: ArrayLike, scores: ArrayLike, **options: Any) -> float:
-    """Mean of real and generated accuracy, in [0, 1], 0.5 is chance. Needs both classes."""
-    return _one("balanced_accuracy", labels, scores, options)
-
-
-def real_accuracy(labels: ArrayLike, scores: ArrayLike, **options: Any) -> float:
-    """Share of real images under the threshold (1 - FPR, specificity). Needs real images."""
-    return _one("real_accuracy", labels, scores, options)
-
-
-def recall(labels: ArrayLike, scores: ArrayLike, **options: Any) -> float:
-    """Share of generated images at or above the threshold (TPR). Needs generated images."""
-    return _one("recall", labels, scores, options)
-
-
-generated_accuracy = recall
-
-
-def precision(labels: ArrayLike, scores: ArrayLike, **options: Any) -> float:
-    """Share of generated among those called so; 0 where none is. Moves with prevalence."""
-    return _one("precision", labels, scores, options)
-
-
-def f1(labels: ArrayLike, scores: ArrayLike, **options: Any) -> float:
-    """Harmonic mean of precision and recall, in [0, 1]. Needs generated images."""
-    return _one("f1", labels, scores, options)
-
-
-def roc_auc(labels: ArrayLike, scores: ArrayLike, **options: Any) -> float:
-    """P(a generated image scores above a real one), ties half; 0.5 is chance. Needs both."""
-    return _one("roc_auc", labels, scores, options)
-
-
-def partial_auc(labels: ArrayLike, scores: ArrayLike, **options: Any) -> float:
-    """ROC area over FPR <= 0.1, standardised (McClish 1989): 0.5 is chance, 1 perfect."""
-    return _one("partial_auc", labels, scores, options)
-
-
-def average_precision(labels: ArrayLike, scores: ArrayLike, **options: Any) -> float:
-    """Precision averaged over recall steps, no interpolation; chance is the generated share."""
-    return _one("average_precision", labels, scores, options)
-
-
 def tpr_at_fpr(
     labels: ArrayLike, scores: ArrayLike, fpr: float, *, weights: ArrayLike | None = None
 ) -> float:
@@ -274,18 +236,6 @@ def tpr_at_fpr(
     return float(true[allowed - 1] / true[-1]) if allowed else 0.0
 
 
-def brier(labels: ArrayLike, scores: ArrayLike, **options: Any) -> float:
-    """Mean squared distance of probability and label, in [0, 1], lower is better (Brier 1950)."""
-    return _one("brier", labels, scores, options)
-
-
-def calibration_error(labels: ArrayLike, scores: ArrayLike, **options: Any) -> float:
-    """Expected calibration error over 15 equal-width bins of P(generated), in [0, 1], lower is
-    better (Naeini et al. 2015, on the probability of class 1; bins [low, high), the last closed).
-    """
-    return _one("ece", labels, scores, options)
-
-
 def checked_weights(weights: ArrayLike | None, count: int) -> Floats:
     """``weights`` as (count,) floats, ones where None; MetricError where they cannot be weights."""
     if weights is None:
@@ -296,18 +246,6 @@ def checked_weights(weights: ArrayLike | None, count: int) -> Floats:
     if given.sum() <= 0:
         raise MetricError("weights must not all be zero")
     return given
-
-
-def _one(name: str, labels: ArrayLike, scores: ArrayLike, options: dict[str, Any]) -> float:
-    value = measure(labels, scores, **options)[name]
-    if np.isnan(value):
-        y = np.asarray(labels)
-        raise MetricError(
-            f"{name} is undefined here: {int((y == 0).sum())} real and {int((y == 1).sum())} "
-            "generated images"
-            + (", scores must be probabilities in [0, 1]" if name in ("brier", "ece") else "")
-        )
-    return value
 
 
 def _both_classes(labels: Floats) -> None:

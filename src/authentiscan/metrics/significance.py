@@ -163,18 +163,14 @@ def _components(labels: NDArray[Any], scores: Floats) -> tuple[Floats, Floats]:
     """For each generated image the share of real ones below it, for each real one the share of
     generated above; ties half (Sun & Xu 2014: from midranks, no pairs).
     """
+    from scipy.stats import rankdata
+
     generated, real = scores[labels == 1], scores[labels == 0]
-    ours = _midranks(np.concatenate([generated, real]))
+    ours = rankdata(np.concatenate([generated, real]))
     m, n = len(generated), len(real)
-    above = (ours[:m] - _midranks(generated)) / n
-    below = 1.0 - (ours[m:] - _midranks(real)) / m
+    above = (ours[:m] - rankdata(generated)) / n
+    below = 1.0 - (ours[m:] - rankdata(real)) / m
     return above, below
-
-
-def _midranks(values: Floats) -> Floats:
-    _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
-    ends = np.cumsum(counts)
-    return np.asarray((ends - (counts - 1) / 2)[inverse])
 
 
 def _variance(
