@@ -104,6 +104,11 @@ def test_one_class_leaves_ranking_metrics_undefined_and_the_others_defined() -> 
     assert found["brier"] == pytest.approx((0.01 + 0.04 + 0.81) / 3)
     for name in ("roc_auc", "partial_auc", "average_precision", "tpr_at_fpr_5", "recall"):
         assert np.isnan(found[name]), name
+    with pytest.raises(MetricError, match="all 3 images are real"):
+        metrics.roc_auc([0, 0, 0], [0.1, 0.2, 0.9])
+    with pytest.raises(MetricError, match="weight on both"):
+        metrics.roc_auc([0, 1], [0.1, 0.2], weights=[1, 0])
+    assert metrics.roc_auc([0, 0, 1, 1], [0.1, 0.4, 0.4, 0.9]) == 0.875
     with pytest.raises(MetricError, match="both classes"):
         metrics.tpr_at_fpr([1, 1], [0.1, 0.2], 0.05)
 

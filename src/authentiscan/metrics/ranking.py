@@ -218,6 +218,18 @@ def confusion(
     return Confusion(*cells)
 
 
+def roc_auc(labels: ArrayLike, scores: ArrayLike, *, weights: ArrayLike | None = None) -> float:
+    """P(a generated image scores above a real one), ties half, in [0, 1]; 0.5 is chance.
+
+    Raises MetricError where a class is missing.
+    """
+    value = measure(labels, scores, weights=weights)["roc_auc"]
+    if np.isnan(value):
+        _both_classes(np.asarray(labels, dtype=np.float64))
+        raise MetricError("the ROC area needs weight on both classes")
+    return value
+
+
 def tpr_at_fpr(
     labels: ArrayLike, scores: ArrayLike, fpr: float, *, weights: ArrayLike | None = None
 ) -> float:
