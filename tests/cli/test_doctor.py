@@ -7,10 +7,14 @@ import json
 import shutil
 import subprocess
 import sys
+import tomllib
+from email.message import Message
 from pathlib import Path
 
 import pytest
 
+ROOT = Path(__file__).resolve().parents[2]
+doctor_room = importlib.import_module("authentiscan.cli.doctor")
 COMMAND = str(Path(sys.executable).with_name("authentiscan"))
 
 
@@ -60,16 +64,64 @@ def test_no_bundle_is_broken() -> None:
 
 
 def test_missing_extras_say_how_to_get_them(monkeypatch: pytest.MonkeyPatch) -> None:
-    doctor_module = importlib.import_module("authentiscan.cli.doctor")
-    monkeypatch.setattr(doctor_module, "_version", lambda name: None)
-    checks = doctor_module.extras()
+    monkeypatch.setattr(doctor_room, "_version", lambda name: None)
+    checks = doctor_room.extras()
     assert {check.state for check in checks} == {"absent"}
     assert all("pip install 'authentiscan[" in check.detail for check in checks)
 
 
+@pytest.fixture
+def stated(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[str]]:
+    """Metadata as an installation of this checkout has them."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    own = Message()
+    for line in project["dependencies"]:
+        own["Requires-Dist"] = line
+    for extra, lines in project["optional-dependencies"].items():
+        own["Provides-Extra"] = extra
+        for line in lines:
+            own["Requires-Dist"] = f'{line} ; extra == "{extra}"'
+    monkeypatch.setattr("importlib.metadata.metadata", lambda name: own)
+    return project["optional-dependencies"]
+
+
+EXTRAS = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+
+
+@pytest.mark.parametrize("extra", [name for name, asked in EXTRAS.items() if asked])
+def test_every_extra_is_checked_by_what_it_asks_for(
+    stated: dict[str, list[str]], extra: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    needed = doctor_room.requirements(extra)
+    assert needed
+    assert "authentiscan" not in needed, "our own extras are followed"
+    monkeypatch.setattr(doctor_room, "_version", lambda name: "1.0")
+    (found,) = [c for c in doctor_room.extras() if c.name == f"extra {extra}"]
+    assert found.state == "ok"
+    for missing in needed:
+        monkeypatch.setattr(
+            doctor_room, "_version", lambda name, m=missing: "1" if name != m else None
+        )
+        (found,) = [c for c in doctor_room.extras() if c.name == f"extra {extra}"]
+        assert found.state == "absent"
+        assert f"missing: {missing})" in found.detail
+
+
+def test_every_extra_of_users_says_what_it_unlocks(stated: dict[str, list[str]]) -> None:
+    asked = {name for name, lines in stated.items() if lines}
+    assert set(doctor_room._UNLOCKS) == asked
+
+
+def test_extras_follow_each_other(stated: dict[str, list[str]]) -> None:
+    assert set(doctor_room.requirements("export")) < set(doctor_room.requirements("train"))
+    assert "jinja2" in doctor_room.requirements()
+    assert "sd-parsers" not in doctor_room.requirements("provenance")
+    assert "torchmetrics" not in doctor_room.requirements("train")
+    assert "threadpoolctl" in doctor_room.requirements("data")
+
+
 def test_a_library_that_does_not_import_is_broken(monkeypatch: pytest.MonkeyPatch) -> None:
-    doctor_module = importlib.import_module("authentiscan.cli.doctor")
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
-    states = {check.name: check.state for check in doctor_module.environment()}
+    states = {check.name: check.state for check in doctor_room.environment()}
     assert states["onnxruntime"] == "broken"
     assert states["numpy"] == "ok"

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from authentiscan import models
 from authentiscan.cli import app
 from authentiscan.core.errors import BundleIntegrityError, BundleNotFoundError, UsageError
-from authentiscan.inference import NetworkSpec, read_spec
+from authentiscan.inference import NetworkSpec, default_bundle, read_spec
 
 
 def invoke(*arguments: object) -> str:
@@ -34,11 +34,30 @@ def test_list_as_a_table():
 
 
 def test_info_tells_what_matters(tiny_bundle: Path):
-    text = invoke("models", "info", tiny_bundle)
+    text = invoke("models", "info", tiny_bundle, "--all")
     spec = read_spec(tiny_bundle)
     for part in ("tiny", "residual", "6,033", "64 x 64", "half", "0.5000", "Of no use outside"):
         assert part in text
     assert all(digest[:16] in text for digest in spec.files.values())
+
+
+def test_info_is_one_screen_with_the_limits_first():
+    text = invoke("models", "info")
+    lines = text.splitlines()
+    assert len(lines) <= 60, "one screen"
+    spec = read_spec(default_bundle())
+    assert any(line.startswith(f"- {spec.limits[0][:40]}") for line in lines[:12])
+    assert text.index(spec.limits[-1][:40]) < text.index("\n threshold ")
+    assert "roc auc" in text
+    assert "--all" in text
+    assert len(invoke("models", "info", "--all").splitlines()) > len(lines)
+
+
+def test_info_takes_any_name_of_a_detector(tiny_bundle: Path, tmp_path, monkeypatch):
+    shutil.copytree(tiny_bundle, tmp_path / "runs" / "mine" / "bundle")
+    monkeypatch.chdir(tmp_path)
+    shown = {invoke("models", "info", name, "--json") for name in ("mine", "runs/mine")}
+    assert shown == {invoke("models", "info", tiny_bundle, "--json")}
 
 
 def test_info_as_json_and_card(tiny_bundle: Path):
@@ -59,7 +78,7 @@ def test_info_shows_nested_metrics_with_intervals(tiny_bundle: Path, tmp_path):
         "val": {"auc": 0.9, "auc_interval": [0.85, 0.95], "per_generator": {"[sd]": {"n": 3}}}
     }
     update_spec(folder, metrics=metrics)
-    text = invoke("models", "info", folder)
+    text = invoke("models", "info", folder, "--all")
     assert "val: auc 0.900 (0.850 to 0.950)" in text
     assert "val / per_generator / [sd]: n 3" in text
 

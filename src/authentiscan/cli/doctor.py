@@ -2,36 +2,30 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 
 import typer
 
+from authentiscan.cli.options import AsJson, Model
+
 State = Literal["ok", "absent", "broken"]
 
-_BASE = (
-    "numpy",
-    "pillow",
-    "pydantic",
-    "typer",
-    "rich",
-    "onnxruntime",
-    "c2pa-python",
-    "cryptography",
-)
-
-# Extra: what it unlocks, and the distributions that must be there.
-_EXTRAS: dict[str, tuple[str, tuple[str, ...]]] = {
-    "data": ("manifests, data sets, reports, Parquet output", ("pyarrow", "pyyaml", "matplotlib")),
-    "train": ("training detectors", ("torch", "timm", "lightning")),
-    "export": ("the torch backend, exporting to ONNX", ("torch", "timm", "onnx", "safetensors")),
-    "explain": ("more explanation methods", ("torch", "captum")),
-    "heif": ("reading HEIC photographs", ("pillow-heif",)),
-    "fast": ("faster JPEG decoding, same pixels", ("simplejpeg",)),
+# What an extra unlocks; which distributions it asks for, the package's own metadata say.
+_UNLOCKS = {
+    "data": "manifests, data sets, reports, Parquet output",
+    "train": "training detectors",
+    "export": "the torch backend, exporting to ONNX",
+    "explain": "more explanation methods",
+    "heif": "reading HEIC photographs",
+    "fast": "faster JPEG decoding, same pixels",
+    "dev": "developing authentiscan itself",
 }
+_OWN = "authentiscan"
+_MODULES = {"pillow": "PIL", "c2pa-python": "c2pa", "pyyaml": "yaml"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,22 +38,20 @@ class Check:
 
 
 def doctor(
-    model: Annotated[
-        Path | None,
-        typer.Option("--model", "-m", help="Bundle folder to check; default: the packaged one."),
-    ] = None,
-    json: Annotated[
-        bool, typer.Option("--json", help="One JSON object on standard output.")
-    ] = False,
+    model: Model = None,
+    as_json: AsJson = False,
 ) -> None:
     """Check this installation: Python, libraries, extras, and that the detector scores an image.
 
     Exit codes: 0 everything needed works, 1 something is broken. A missing extra is not broken.
 
-    For example: authentiscan doctor
+    Examples:
+        authentiscan doctor
+        authentiscan doctor --model runs/baseline --json
+
     """
     checks = [*environment(), *extras(), *detector(model)]
-    if json:
+    if as_json:
         from json import dumps
 
         typer.echo(dumps({"ok": _sound(checks), "checks": [asdict(check) for check in checks]}))
@@ -83,7 +75,7 @@ def environment() -> list[Check]:
     return [
         python,
         package,
-        *(_base(name) for name in _BASE),
+        *(_base(name) for name in requirements()),
         _tried("threads", _threads),
         _tried("formats", _formats),
         offline(),
@@ -105,27 +97,71 @@ def offline() -> Check:
 
 
 def extras() -> list[Check]:
-    """Which extras are installed, and what the others would add."""
-    found = []
-    for name, (unlocks, needed) in _EXTRAS.items():
-        missing = [library for library in needed if _version(library) is None]
-        if missing:
-            how = f"adds {unlocks}: pip install 'authentiscan[{name}]'"
-            found.append(Check(f"extra {name}", "absent", how))
-        else:
-            versions = ", ".join(f"{library} {_version(library)}" for library in needed)
-            found.append(Check(f"extra {name}", "ok", f"{unlocks} ({versions})"))
+    """Which extras are installed, and what the others would add; one that asks for nothing is left
+    out.
+    """
+    stated = _stated()
+    return [_extra(extra, stated) for extra in stated if extra and stated[extra]]
+
+
+def _extra(extra: str, stated: dict[str, list[str]]) -> Check:
+    unlocks = _UNLOCKS.get(extra, extra)
+    missing = [n for n in sorted(_names(extra, stated)) if _version(n) is None]
+    if missing:
+        how = f"adds {unlocks}: pip install 'authentiscan[{extra}]'"
+        return Check(f"extra {extra}", "absent", f"{how} (missing: {', '.join(missing)})")
+    own = [name for name, _ in map(_parsed, stated[extra]) if name != _OWN]
+    versions = ", ".join(f"{name} {_version(name)}" for name in own)
+    return Check(f"extra {extra}", "ok", f"{unlocks} ({versions})")
+
+
+def requirements(extra: str = "") -> list[str]:
+    """Distributions that an extra asks for, or the base install, as the package's metadata say.
+
+    An extra that asks for another one of ours has that one's distributions too.
+    """
+    return sorted(_names(extra, _stated()))
+
+
+def _stated() -> dict[str, list[str]]:
+    """Requirements by extra; ``""`` is the base install."""
+    from importlib.metadata import metadata
+
+    own = metadata(_OWN)
+    found: dict[str, list[str]] = {"": []}
+    found |= {extra: [] for extra in own.get_all("Provides-Extra", [])}
+    for line in own.get_all("Requires-Dist", []):
+        requirement, _, marker = line.partition(";")
+        extra = re.search(r"""extra\s*==\s*['"]([^'"]+)""", marker)
+        found[extra[1] if extra else ""].append(requirement.strip())
     return found
 
 
-def detector(model: Path | None) -> list[Check]:
+def _names(extra: str, stated: dict[str, list[str]]) -> set[str]:
+    names: set[str] = set()
+    for name, extras_of_it in map(_parsed, stated[extra]):
+        if name == _OWN:
+            names = names.union(*(_names(other, stated) for other in extras_of_it))
+        else:
+            names.add(name)
+    return names
+
+
+def _parsed(requirement: str) -> tuple[str, list[str]]:
+    """The distribution and its extras: ``a[b,c]>=1`` is a, [b, c]."""
+    match = re.match(r"([\w.-]+)\s*(?:\[([^\]]*)\])?", requirement)
+    assert match is not None, requirement
+    return match[1].lower(), [part.strip() for part in (match[2] or "").split(",") if part]
+
+
+def detector(model: str | None) -> list[Check]:
     """Whether the detector's files have their checksums, it loads, and it scores an image."""
     import numpy as np
 
-    from authentiscan.inference import default_bundle, load_detector, read_spec
+    from authentiscan.inference import find_bundle, load_detector, read_spec
 
     def checksum() -> str:
-        folder = model or default_bundle()
+        folder = find_bundle(model)
         spec = read_spec(folder, verify=True)
         files = [place / name for _, place, network in spec.terms(folder) for name in network.files]
         size = sum(file.stat().st_size for file in files)

@@ -74,14 +74,15 @@ def ensemble(
     """
     from authentiscan.datasets.open import open_data
     from authentiscan.evaluation.slices import Options
+    from authentiscan.inference import find_bundle
     from authentiscan.training.ensemble import make_ensemble
 
     claim(output, inputs=[data, *members])
-    chosen = _weights(weights)
+    chosen, found = _weights(weights), [find_bundle(member) for member in members]
     validation = open_data(data, split=split)
     with bars() as progress:
         made = make_ensemble(
-            members,
+            found,
             output,
             validation,
             test=_test_part(data, split),

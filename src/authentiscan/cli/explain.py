@@ -5,13 +5,24 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from authentiscan.cli import screen
 from authentiscan.cli.guard import claim
-from authentiscan.cli.options import MaxPixels, TrustListOption, limits
+from authentiscan.cli.options import (
+    CORES,
+    AsJson,
+    MaxPixels,
+    Model,
+    Seed,
+    TrustListOption,
+    Workers,
+    limits,
+)
 
 if TYPE_CHECKING:
     from authentiscan.analysis import Opened, Report
@@ -75,9 +86,7 @@ class _Wishes:
 def explain(
     images: Annotated[list[Path], typer.Argument(help="Images to explain.", metavar="IMAGE...")],
     *,
-    model: Annotated[
-        Path | None, typer.Option("--model", "-m", help="Bundle folder; default: the packaged one.")
-    ] = None,
+    model: Model = None,
     method: Annotated[
         MethodName,
         typer.Option(help="gradcam needs no torch; the others need the `explain` extra."),
@@ -92,10 +101,13 @@ def explain(
         float, typer.Option(min=0.0, max=1.0, help="Share of the colours in the overlay, 0 to 1.")
     ] = 0.5,
     colours: Annotated[ScaleName, typer.Option(help="Colour scale.")] = ScaleName.INFERNO,
-    save: Annotated[
+    output: Annotated[
         Path | None,
         typer.Option(
-            "--save", "-o", help="Picture to write (.png, .jpg, .webp); a folder for many images."
+            "--output",
+            "-o",
+            "--save",
+            help="Picture to write (.png, .jpg, .webp); a folder for many images.",
         ),
     ] = None,
     visualize: Annotated[
@@ -113,12 +125,8 @@ def explain(
     ] = False,
     trust_list: TrustListOption = None,
     max_pixels: MaxPixels = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON object a line instead of text.")
-    ] = False,
-    threads: Annotated[
-        int | None, typer.Option(min=1, help="CPU threads; default: all cores.")
-    ] = None,
+    as_json: AsJson = False,
+    workers: Workers = CORES,
 ) -> None:
     """Show where a detector found its evidence, and how far that can be trusted.
 
@@ -126,8 +134,11 @@ def explain(
     --faithfulness the places the map marks are blurred away (deletion: the score should fall fast)
     or alone put back (insertion), against random places and edges.
 
-    Examples: authentiscan explain photo.jpg --save why.png; authentiscan explain photo.jpg --view
-    all --faithfulness; authentiscan explain shots/*.png --save maps/
+    Examples:
+        authentiscan explain photo.jpg -o why.png
+        authentiscan explain photo.jpg --view all --faithfulness -o why.png
+        authentiscan explain shots/*.png -o maps/
+
     """
     from authentiscan.analysis import open_image
     from authentiscan.core.errors import DecodeError
@@ -139,13 +150,13 @@ def explain(
     trust = TrustList.chosen(trust_list)
     chosen = [ViewName.OVERLAY] if view is None else view
     views = VIEWS if ViewName.ALL in chosen else tuple(dict.fromkeys(v.value for v in chosen))
-    if save is not None and _is_folder(save, len(images)):
-        claim(folders=[save])
+    if output is not None and _is_folder(output, len(images)):
+        claim(folders=[output])
     else:
-        claim(save, inputs=images)
+        claim(output, inputs=images)
     wishes = _Wishes(method.value, target.value, views, opacity, colours.value)
     backend = "torch" if sanity or needs_torch(method.value) else "onnx"
-    detector = load_detector(model, backend=backend, threads=threads)  # type: ignore[arg-type]
+    detector = load_detector(model, backend=backend, threads=workers)  # type: ignore[arg-type]
     measured, shown, failed = [], [], 0
     written: set[Path] = set()
     for path in images:
@@ -159,10 +170,10 @@ def explain(
             _tell_error(path, error, as_json=as_json)
             continue
         picture = None
-        if save is not None or visualize:
+        if output is not None or visualize:
             drawn = _drawn(detector, pixels, found, wishes, report)
-            if save is not None:
-                picture = _saved(drawn, path, save, images, written)
+            if output is not None:
+                picture = _saved(drawn, path, output, images, written)
             if visualize:
                 _open(drawn)
         if sanity:
@@ -183,7 +194,13 @@ def explain(
 def explain_compare(
     *,
     models: Annotated[
-        list[Path], typer.Option("--model", "-m", help="Bundle folder; give it once a detector.")
+        list[str],
+        typer.Option(
+            "--model",
+            "-m",
+            metavar="DETECTOR",
+            help="Once a detector: `default`, a bundle's folder, a run's folder or name.",
+        ),
     ],
     data: Annotated[
         list[Path], typer.Option("--data", "-d", help="Manifest (Parquet); once a data set.")
@@ -195,8 +212,8 @@ def explain_compare(
     samples: Annotated[
         int, typer.Option(min=1, max=10_000, help="Images of every data set, half of each class.")
     ] = 20,
-    seed: Annotated[int, typer.Option(help="Which images are drawn.")] = 0,
-    threads: Annotated[int | None, typer.Option(min=1, help="CPU threads.")] = None,
+    seed: Seed = 0,
+    workers: Workers = CORES,
 ) -> None:
     """Compare where detectors look, on the same samples of every data set.
 
@@ -204,42 +221,43 @@ def explain_compare(
     set, and how much each two detectors agree: overlap of the strongest fifth of the image (0.11 is
     chance) and correlation, as CSV and pictures.
 
-    Example: authentiscan explain-compare -m runs/a -m runs/b -d cifake.parquet -o where/
-    """
-    from rich.console import Console
-    from rich.progress import Progress
-    from rich.table import Table
+    Examples:
+        authentiscan explain-compare -m runs/a -m runs/b -d cifake.parquet -o where/
+        authentiscan explain-compare -m default -d web.parquet --split test --samples 50 -o where/
 
+    """
     from authentiscan.explain.compare import compare
-    from authentiscan.inference import load_detector
+    from authentiscan.inference import find_bundle, load_detector
     from authentiscan.manifest.table import Manifest
 
     claim(folders=[output], inputs=data)
     detectors = {
-        name: load_detector(path, threads=threads) for name, path in _named(models).items()
+        name: load_detector(path, threads=workers)
+        for name, path in _named([find_bundle(text) for text in models]).items()
     }
     datasets = {name: Manifest.read(path) for name, path in _named(data).items()}
     if split is not None:
         datasets = {name: manifest.where(split=split) for name, manifest in datasets.items()}
     images = sum(min(samples, len(manifest)) for manifest in datasets.values())
-    with Progress(console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task("explaining", total=images * len(detectors))
+    total, done = images * len(detectors), count(1)
+    with screen.progress("explaining") as update:
         found = compare(
             detectors,
             datasets,
             output,
             samples=samples,
             seed=seed,
-            progress=lambda: progress.advance(task),
+            progress=lambda: update(next(done), total),
         )
     for line in found.skipped:
-        typer.secho(f"skipped {line}", err=True, fg=typer.colors.YELLOW)
-    table = Table("data set", "first", "second", "overlap", "correlation", "images", box=None)
-    for row in found.overlaps:
-        if row.first != row.second:
-            figures = (f"{row.iou:.2f}", f"{row.correlation:+.2f}", str(row.images))
-            table.add_row(row.dataset, row.first, row.second, *figures)
-    Console().print(table)
+        screen.warn(f"skipped {line}")
+    rows = [
+        [r.dataset, r.first, r.second, f"{r.iou:.2f}", f"{r.correlation:+.2f}", str(r.images)]
+        for r in found.overlaps
+        if r.first != r.second
+    ]
+    head = ["data set", "first", "second", "overlap", "correlation", "images"]
+    screen.print_table("", head, rows, words=(0, 1, 2))
     typer.echo(f"{len(found.seen)} overlays and the tables are in {output}")
     if found.skipped:
         raise typer.Exit(1)
@@ -352,17 +370,14 @@ def _tell_error(path: Path, error: Exception, *, as_json: bool) -> None:
         row = {"path": str(path), "verdict": None, "score": None, "error": str(error)}
         typer.echo(json.dumps(row))
     else:
-        typer.secho(f"error: {path}: {error}", fg=typer.colors.RED, err=True)
+        screen.fail(f"{path}: {error}")
 
 
 def _tell_faithfulness(measured: list[Any]) -> None:
     import numpy as np
-    from rich.console import Console
-    from rich.table import Table
 
     from authentiscan.explain.faithfulness import summarise
 
-    table = Table("order", "deletion (small is good)", "insertion (large is good)", box=None)
     rows = {
         "map": ([m.deletion for m in measured], [m.insertion for m in measured]),
         "edges": ([m.edges_deletion for m in measured], [m.edges_insertion for m in measured]),
@@ -371,41 +386,47 @@ def _tell_faithfulness(measured: list[Any]) -> None:
             [np.mean(m.random_insertion) for m in measured],
         ),
     }
-    for name, (deletion, insertion) in rows.items():
-        table.add_row(name, f"{np.mean(deletion):.3f}", f"{np.mean(insertion):.3f}")
-    console = Console()
-    console.print(table)
+    screen.print_table(
+        "",
+        ["order", "deletion (small is good)", "insertion (large is good)"],
+        [[name, *(f"{np.mean(part):.3f}" for part in parts)] for name, parts in rows.items()],
+    )
     if len(measured) == 1:
         (one,) = measured
         ahead = one.deletion_gain > 0 and one.insertion_gain > 0
         word = "ahead of" if ahead else "not ahead of"
-        console.print(f"On this image the map is {word} random orders; judge over many images.")
+        typer.echo(f"On this image the map is {word} random orders; judge over many images.")
     else:
-        console.print(summarise(measured).sentence)
+        typer.echo(summarise(measured).sentence)
 
 
 def _tell_sanity(detector: Detector, images: list[RGBImage]) -> None:
     import numpy as np
-    from rich.console import Console
-    from rich.table import Table
 
     from authentiscan.explain.sanity import randomised_similarity
 
     network = detector.network
     few = np.concatenate([network.preprocess.crops(pixels)[0][:16] for pixels in images])[:64]
-    table = Table("layers made random", "share", "similarity of the maps (0 is right)", box=None)
-    for stage in randomised_similarity(network, few):
-        table.add_row(str(stage.layers), f"{stage.share:.0%}", f"{stage.similarity:+.2f}")
-    Console().print(table)
+    rows = [
+        [str(stage.layers), f"{stage.share:.0%}", f"{stage.similarity:+.2f}"]
+        for stage in randomised_similarity(network, few)
+    ]
+    head = ["layers made random", "share", "similarity of the maps (0 is right)"]
+    screen.print_table("", head, rows)
 
 
 def _named(paths: list[Path]) -> dict[str, Path]:
     """Paths by their last name, numbered where two are alike."""
     named: dict[str, Path] = {}
     for path in paths:
-        stem = path.stem if path.is_file() else path.resolve().name
+        stem = path.stem if path.is_file() else _run_or_bundle(path.resolve()).name
         name, number = stem, 2
         while name in named:
             name, number = f"{stem}_{number}", number + 1
         named[name] = path
     return named
+
+
+def _run_or_bundle(folder: Path) -> Path:
+    """A run's folder says more than the word `bundle` below it."""
+    return folder.parent if folder.name == "bundle" else folder

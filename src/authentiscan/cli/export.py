@@ -8,10 +8,11 @@ from typing import Annotated
 import typer
 
 from authentiscan.cli.guard import claim
+from authentiscan.cli.options import DetectorArgument
 
 
 def export(
-    bundle: Annotated[Path, typer.Argument(help="Bundle folder that a training run left.")],
+    detector: DetectorArgument,
     output: Annotated[
         Path, typer.Option("--output", "-o", help="ONNX file to write.", show_default=True)
     ] = Path("model.onnx"),
@@ -24,21 +25,25 @@ def export(
     ] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace an existing file.")] = False,
 ) -> None:
-    """Write a bundle's safetensors weights as an ONNX graph and check it against torch.
+    """Write a detector's safetensors weights as an ONNX graph and check it against torch.
 
     The input is `image` (N, 3, S, S) float32, preprocessed as detector.json states; the outputs are
     `logits` (N,), positive for generated, and the Grad-CAM maps. A graph whose outputs differ from
     torch by more than 1e-4 is refused. Needs the `export` extra.
 
-    Example: authentiscan export runs/baseline --output baseline.onnx --opset 20
+    Examples:
+        authentiscan export runs/baseline -o baseline.onnx --opset 20
+        authentiscan export default -o scores.onnx --scores-only
+
     """
     from authentiscan.core.errors import MissingExtraError, UsageError
     from authentiscan.core.files import whole_path
-    from authentiscan.inference.bundle import NetworkSpec, read_spec
+    from authentiscan.inference import NetworkSpec, find_bundle, read_spec
 
     if output.exists() and not force:
         raise UsageError(f"{output} exists; name another file or add --force")
-    claim(output, inputs=Path(bundle).glob("*"))
+    bundle = find_bundle(detector)
+    claim(output, inputs=bundle.glob("*"))
     spec = read_spec(bundle)
     if not isinstance(spec, NetworkSpec):
         raise UsageError(

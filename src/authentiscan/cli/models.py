@@ -7,22 +7,31 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from authentiscan.cli.options import AsJson, DetectorArgument, command
+from authentiscan.cli.screen import console, note, print_table
+
 if TYPE_CHECKING:
     from authentiscan.inference.bundle import DataUse, DetectorSpec, EnsembleSpec
     from authentiscan.inference.recorded_metrics import RecordedMetrics
 
+_DETAILS = {"crops", "calibration", "data", "sha256"}  # what only --all shows
+_MAIN = ("roc_auc", "balanced_accuracy", "tpr_at_fpr_5")
+
 app = typer.Typer(help="Show architectures and bundles.", no_args_is_help=True)
 
 
-@app.command("list")
+@command(app, "list")
 def list_architectures(
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """List the architectures a recipe can name, with their sizes. Needs the `export` extra.
 
     Any convolutional timm backbone is allowed beside these, as `timm/<backbone>`.
 
-    Example: authentiscan models list
+    Examples:
+        authentiscan models list
+        authentiscan models list --json
+
     """
     from authentiscan.models import create, names, summary
 
@@ -33,36 +42,35 @@ def list_architectures(
         keys = ("name", "parameters", "summary")
         typer.echo(json.dumps([dict(zip(keys, row, strict=True)) for row in rows], indent=2))
         return
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table("architecture", "parameters", "what it is", box=None)
-    table.columns[1].justify = "right"
-    for name, count, what in rows:
-        table.add_row(name, f"{count:,}", what)
-    Console().print(table)
+    shown = [[name, f"{count:,}", what] for name, count, what in rows]
+    print_table("", ["architecture", "parameters", "what it is"], shown, words=(0, 2))
 
 
-@app.command("info")
+@command(app, "info")
 def info(
-    bundle: Annotated[
-        Path | None, typer.Argument(help="Bundle folder; the packaged detector when left out.")
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print detector.json itself.")] = False,
+    detector: DetectorArgument = "default",
+    as_json: AsJson = False,
     card: Annotated[bool, typer.Option("--card", help="Print the model card (Markdown).")] = False,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Also every figure, the data and the checksums.")
+    ] = False,
 ) -> None:
-    """Show what a bundle is: network, input, thresholds and what they cost, figures, data, limits.
+    """Show what a detector is: its limits first, then verdicts, thresholds and main figures.
 
-    The files' checksums are verified; a changed bundle is an error.
+    The files' checksums are verified; a changed bundle is an error. --json prints detector.json.
 
-    Examples: authentiscan models info; authentiscan models info runs/baseline --json
+    Examples:
+        authentiscan models info
+        authentiscan models info runs/baseline --all
+        authentiscan models info runs/baseline --card > README.md
+
     """
     from authentiscan.core.errors import UsageError
-    from authentiscan.inference import default_bundle, read_spec
+    from authentiscan.inference import find_bundle, read_spec
 
     if as_json and card:
         raise UsageError("--json and --card exclude each other")
-    folder = default_bundle() if bundle is None else bundle
+    folder = find_bundle(detector)
     spec = read_spec(folder)
     if as_json:
         typer.echo(spec.model_dump_json(indent=2))
@@ -71,40 +79,38 @@ def info(
 
         typer.echo(model_card(spec), nl=False)
     else:
-        _print_info(folder, spec)
+        _print_info(folder, spec, everything=everything)
 
 
-def _print_info(folder: Path, spec: DetectorSpec) -> None:
-    from rich.console import Console
+def _print_info(folder: Path, spec: DetectorSpec, *, everything: bool) -> None:
     from rich.markup import escape
     from rich.table import Table
 
-    console = Console()
-    console.print(f"[bold]{escape(spec.name)}[/bold] {escape(spec.version)}  {escape(str(folder))}")
+    out = console()
+    out.print(f"[bold]{escape(spec.name)}[/bold] {escape(spec.version)}  {escape(str(folder))}")
     if spec.summary:
-        console.print(escape(spec.summary))
+        out.print(escape(spec.summary))
+    for limit in spec.limits:
+        out.print(f"- {escape(limit)}")
     facts = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
     facts.add_column(style="dim", no_wrap=True)
     facts.add_column()
     for key, value in _facts(spec):
-        facts.add_row(key, escape(value))
-    console.print(facts)
-    thresholds = Table(
-        "threshold", "score from", "photographs called generated", "generated found", "measured on",
-        box=None, padding=(0, 2, 0, 0),
-    )  # fmt: skip
+        if everything or key not in _DETAILS:
+            facts.add_row(key, escape(value))
+    out.print(facts)
     listed = {t.name: t for t in (spec.decision.generated, *spec.thresholds)}
+    rows = []
     for t in listed.values():
         low, high = t.fpr_interval
         wrong = f"{t.fpr:.1%} ({low:.1%} to {high:.1%})"
-        thresholds.add_row(t.name, f"{t.score:.4f}", wrong, f"{t.tpr:.1%}", escape(t.measured_on))
-    console.print()
-    console.print(thresholds)
-    for title, line in _metric_lines(spec.metrics):
-        console.print(f"[dim]{escape(title)}:[/dim] {escape(line)}")
-    console.print()
-    for limit in spec.limits:
-        console.print(f"- {escape(limit)}")
+        rows.append([t.name, f"{t.score:.4f}", wrong, f"{t.tpr:.1%}", t.measured_on])
+    head = ["threshold", "score from", "photographs called generated", "generated found"]
+    print_table("", [*head, "measured on"], rows, words=(0, 4))
+    for title, line in _metric_lines(spec.metrics, everything=everything):
+        out.print(f"[dim]{escape(title)}:[/dim] {escape(line)}")
+    if not everything:
+        note("--all shows every figure, the data and the checksums")
 
 
 def _facts(spec: DetectorSpec) -> list[tuple[str, str]]:
@@ -161,11 +167,18 @@ def _data(use: DataUse) -> str:
     return f"{use.name}: {counts} (manifest {use.sha256[:12]})"
 
 
-def _metric_lines(metrics: RecordedMetrics, path: str = "") -> list[tuple[str, str]]:
-    """A line for every part with figures or facts, with its path as title."""
-    texts = {**metrics.facts, **{name: str(figure) for name, figure in metrics.figures.items()}}
+def _metric_lines(
+    metrics: RecordedMetrics, path: str = "", *, everything: bool
+) -> list[tuple[str, str]]:
+    """A line for every part with figures, with its path as title; without ``everything`` only the
+    main figures, and none of the parts by data set, generator or format.
+    """
+    told = {name: str(figure) for name, figure in metrics.figures.items()}
+    texts = {**metrics.facts, **told} if everything else {k: told[k] for k in _MAIN if k in told}
     line = ", ".join(f"{name.replace('_', ' ')} {text}" for name, text in texts.items())
     found = [(path or "measured", line)] if line else []
     for name, part in metrics.parts.items():
-        found += _metric_lines(part, f"{path} / {name}" if path else name)
+        if everything or not name.startswith("per_"):
+            inside = f"{path} / {name}" if path else name
+            found += _metric_lines(part, inside, everything=everything)
     return found

@@ -88,7 +88,7 @@ Workers = Annotated[
         "--threads",
         min=1,
         max=256,
-        help="How many work at once: one a core.",
+        help="How many threads or processes work at once.",
     ),
 ]
 TrustListOption = Annotated[

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from authentiscan.cli.options import AsJson, Workers
+from authentiscan.cli.screen import Screen, print_table
 from authentiscan.core.errors import MissingExtraError, UsageError
 
 if TYPE_CHECKING:
@@ -61,7 +62,8 @@ def pipeline(
     example: Annotated[
         bool, typer.Option("--example", help="Print a configuration to begin with.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+    workers: Workers = 2,
+    as_json: AsJson = False,
 ) -> None:
     """Train a baseline for every data set and one combined model, measure each on each, and show
     where they look: four phases, one configuration, one summary page.
@@ -70,13 +72,10 @@ def pipeline(
     and skipped, an interrupted training run goes on from its last checkpoint.
 
     Examples:
-      authentiscan pipeline --example > config.yaml
-
-      authentiscan pipeline --config config.yaml --dry-run
-
-      authentiscan pipeline --config config.yaml
-
-      authentiscan pipeline --config config.yaml --phase 3 --phase 4
+        authentiscan pipeline --example > config.yaml
+        authentiscan pipeline --config config.yaml --dry-run
+        authentiscan pipeline --config config.yaml
+        authentiscan pipeline --config config.yaml --phase 3 --phase 4
 
     """
     for name in _NEEDED:
@@ -94,7 +93,7 @@ def pipeline(
         )
     plan = load_config(config, changes or ())
     wanted = tuple(phases) if phases else (1, 2, 3, 4)
-    machine = Machine(device=device, readers=2)
+    machine = Machine(device=device, readers=workers)
     if dry_run:
         _show_plan(_planned(plan, wanted, machine), as_json=as_json)
         return
@@ -102,7 +101,6 @@ def pipeline(
 
 
 def _run(config: PipelineConfig, phases: tuple[int, ...], machine: Machine) -> Summary:
-    from authentiscan.cli.screen import Screen
     from authentiscan.pipeline.run import run
 
     with Screen() as screen:
@@ -110,7 +108,6 @@ def _run(config: PipelineConfig, phases: tuple[int, ...], machine: Machine) -> S
 
 
 def _planned(config: PipelineConfig, phases: tuple[int, ...], machine: Machine) -> list[Planned]:
-    from authentiscan.cli.screen import Screen
     from authentiscan.pipeline.data import prepare
     from authentiscan.pipeline.estimate import estimate
     from authentiscan.pipeline.run import steps_of
@@ -133,14 +130,12 @@ def _show_plan(planned: list[Planned], *, as_json: bool) -> None:
         content = {"steps": [asdict(step) for step in planned], "seconds": total}
         typer.echo(json.dumps(content, indent=2))
         return
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table("phase", "step", "state", "why", "time", "measured", box=None, pad_edge=False)
+    rows = []
     for step in planned:
         time = "–" if step.state == "done" else duration(step.seconds)
-        table.add_row(str(step.phase), step.name, step.state, step.why, time, step.note)
-    Console(highlight=False, width=None if sys.stdout.isatty() else 200).print(table)
+        rows.append([str(step.phase), step.name, step.state, step.why, time, step.note])
+    head = ["phase", "step", "state", "why", "time", "measured"]
+    print_table("", head, rows, words=range(len(head)))
     typer.echo(f"about {duration(total)} in all, as measured on this machine now")
 
 
@@ -148,8 +143,6 @@ def _show_summary(summary: Summary, config: PipelineConfig, *, as_json: bool) ->
     if as_json:
         typer.echo(summary.json_text(), nl=False)
         return
-    from authentiscan.cli.screen import print_table
-
     rows = [
         [
             f"{t.name}, {t.protocol}" if t.protocol else t.name,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from authentiscan.cli.options import TrustListOption
+from authentiscan.cli.options import AsJson, TrustListOption
 
 if TYPE_CHECKING:
     from authentiscan.provenance import Finding, Provenance, TrustList
@@ -18,9 +18,7 @@ def provenance(
     images: Annotated[
         list[Path], typer.Argument(help="Image files; any format, also ones that cannot be shown.")
     ],
-    as_json: Annotated[
-        bool, typer.Option("--json", help="One JSON object a line instead of text.")
-    ] = False,
+    as_json: AsJson = False,
     trust_list: TrustListOption = None,
 ) -> None:
     """Show what image files say of their own origin, and how far that can be believed.
@@ -31,7 +29,11 @@ def provenance(
     All other metadata is unsigned: anyone can write, copy or remove it. A file without metadata
     tells nothing. Nothing is fetched from the network.
 
-    Example: authentiscan provenance picture.png --trust-list C2PA-TRUST-LIST.pem
+    Examples:
+        authentiscan provenance picture.png
+        authentiscan provenance *.jpg --json > claims.jsonl
+        authentiscan provenance picture.png --trust-list C2PA-TRUST-LIST.pem
+
     """
     from authentiscan.core.errors import DecodeError
     from authentiscan.images.decode import read_source

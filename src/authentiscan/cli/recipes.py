@@ -7,33 +7,36 @@ from typing import Annotated
 
 import typer
 
+from authentiscan.cli.options import command
+from authentiscan.cli.screen import print_table
 from authentiscan.core.errors import MissingExtraError
 
 app = typer.Typer(help="List and show the shipped training recipes.", no_args_is_help=True)
 
 
-@app.command("list")
+@command(app, "list")
 def list_recipes() -> None:
     """Print name, architecture, phases and summary of every shipped recipe.
 
-    Train with one: authentiscan train NAME --data PATH
+    Examples:
+        authentiscan recipes list
+        authentiscan train quickstart --data my-images/
+
     """
     _need_yaml()
-    from rich.console import Console
-    from rich.table import Table
-
     from authentiscan.training.recipe_file import load_recipe, shipped
 
-    table = Table("name", "model", "phases", "data", "what it is", box=None, pad_edge=False)
+    rows = []
     for name in shipped():
         recipe = load_recipe(name)
         phases = " + ".join(f"{p.epochs} {p.trained}" for p in recipe.phases)
         data = ", ".join(source.name for source in recipe.data)
-        table.add_row(name, recipe.model.name, phases, data, recipe.summary)
-    Console(highlight=False).print(table)
+        rows.append([name, recipe.model.name, phases, data, recipe.summary])
+    head = ["name", "model", "phases", "data", "what it is"]
+    print_table("", head, rows, words=range(len(head)))
 
 
-@app.command("show")
+@command(app, "show")
 def show_recipe(
     name: Annotated[str, typer.Argument(help="A shipped recipe's name, or a recipe file.")],
     changes: Annotated[
@@ -46,7 +49,10 @@ def show_recipe(
 ) -> None:
     """Print a recipe as YAML, to read it or to start one of your own.
 
-    Example: authentiscan recipes show truthpixel > mine.yaml
+    Examples:
+        authentiscan recipes show truthpixel > mine.yaml
+        authentiscan recipes show quickstart --set optimizer.lr=1e-4 --full
+
     """
     _need_yaml()
     from authentiscan.training.recipe_file import dump_recipe, load_recipe, recipe_path

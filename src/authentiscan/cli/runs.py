@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
@@ -10,14 +9,14 @@ from typing import Annotated
 import typer
 
 from authentiscan.cli.guard import claim
+from authentiscan.cli.options import AsJson, command
+from authentiscan.cli.screen import note, print_table, show
 from authentiscan.core.errors import MissingExtraError, UsageError
 
 app = typer.Typer(help="List training runs and compare them.", no_args_is_help=True)
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print everything as JSON.")]
 
-
-@app.command("list")
+@command(app, "list")
 def list_runs(
     folder: Annotated[Path, typer.Argument(help="Where the runs lie.")] = Path("runs"),
     as_json: AsJson = False,
@@ -29,7 +28,10 @@ def list_runs(
     validation part, of which thresholds were chosen, and on the run's own test part where it has
     one or `authentiscan evaluate --record` measured another.
 
-    Example: authentiscan runs list pipeline/runs
+    Examples:
+        authentiscan runs list
+        authentiscan runs list pipeline/runs --json
+
     """
     _need("yaml")
     from authentiscan.training.runs import find_runs
@@ -41,21 +43,16 @@ def list_runs(
 
         typer.echo(json.dumps([run.model_dump(mode="json") for run in runs], indent=2))
         return
-    from rich.console import Console
-    from rich.table import Table
-
     tested = any(run.tests for run in runs)
-    table = Table(
-        "run", "recipe", "last sign", "state", "best", "val AUC", "bal. acc.",
-        *(["test AUC"] if tested else []), "MB", "training", box=None, pad_edge=False,
-    )  # fmt: skip
-    table.columns[0].no_wrap, table.columns[0].overflow = True, "fold"
+    head = ["run", "recipe", "last sign", "state", "best", "val AUC", "bal. acc."]
+    head += [*(["test AUC"] if tested else []), "MB", "training"]
+    rows = []
     for run in runs:
         known = run.validation or {
             key.removeprefix("val_"): value for key, value in run.best.items()
         }
         tests = [f"{n}: {v['roc_auc']:.3f}" for n, v in run.tests.items() if "roc_auc" in v]
-        table.add_row(
+        rows.append([
             str(run.folder.relative_to(folder)),
             run.name,
             f"{run.when.astimezone():%Y-%m-%d %H:%M}",
@@ -65,18 +62,23 @@ def list_runs(
             *(["; ".join(tests) or "–"] if tested else []),
             megabytes(run.size),
             duration(run.seconds),
-        )
-    # A file or a pipe has no width to keep to.
-    Console(highlight=False, width=None if sys.stdout.isatty() else 200).print(table)
+        ])  # fmt: skip
+    print_table("", head, rows, words=range(4))
     for run in runs:
         if run.error:
             first = run.error.splitlines()[0]
             typer.echo(f"{run.folder}: {first}", err=True)
 
 
-@app.command("compare")
+@command(app, "compare")
 def compare_runs(
-    folders: Annotated[list[Path], typer.Argument(help="Folders of runs, two or more.")],
+    runs: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="RUN...",
+            help="Two or more: folders of runs, or names as `authentiscan runs list` shows them.",
+        ),
+    ],
     output: Annotated[
         Path | None,
         typer.Option(
@@ -87,10 +89,13 @@ def compare_runs(
 ) -> None:
     """Lay runs side by side: the recipe keys that differ, figures, and curves with -o.
 
-    Example: authentiscan runs compare runs/A runs/B -o versus.html
+    Examples:
+        authentiscan runs compare A B
+        authentiscan runs compare runs/A runs/B -o versus.html
+
     """
     _need("yaml")
-    from authentiscan.training.runs import read_run
+    from authentiscan.training.runs import find_run, read_run
     from authentiscan.training.runs_page import (
         compare_runs,
         differences_table,
@@ -98,27 +103,23 @@ def compare_runs(
         write_comparison,
     )
 
-    if len(folders) < 2:
+    if len(runs) < 2:
         raise UsageError("give two or more runs to compare; `authentiscan runs list` shows them")
     single = output is not None and output.suffix in {".png", ".html"}
     claim(output if single else None, folders=[] if single else [output])
-    found = compare_runs([read_run(folder) for folder in folders])
+    found = compare_runs([read_run(find_run(run)) for run in runs])
     if output is not None:
         _need("matplotlib")
-        written = write_comparison(found, output)
-        typer.echo(f"written: {written}", err=True)
+        note(f"written: {write_comparison(found, output)}")
     if as_json:
         typer.echo(found.model_dump_json(indent=2))
         return
-    from authentiscan.cli.screen import print_table
-
-    differences, figures = differences_table(found), figures_table(found)
+    differences = differences_table(found)
     if differences.rows:
-        rows = [list(row) for row in differences.rows]
-        print_table("what differs in the recipes", list(differences.head), rows)
+        show(differences, "what differs in the recipes")
     else:
         typer.echo("the recipes are the same")
-    print_table("figures", ["", *found.names], [list(row) for row in figures.rows])
+    show(figures_table(found), "figures")
 
 
 def _need(module: str) -> None:

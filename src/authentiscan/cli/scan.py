@@ -15,7 +15,7 @@ import typer
 
 from authentiscan.cli.guard import claim
 from authentiscan.cli.options import CORES, MaxPixels, Model, TrustListOption, Workers, limits
-from authentiscan.cli.screen import is_quiet
+from authentiscan.cli.screen import is_quiet, is_verbose
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -293,17 +293,19 @@ class _Table:
         table.add_column("verdict", no_wrap=True)
         for name in ("score", "spread"):
             table.add_column(name, justify="right", no_wrap=True)
-        table.add_column("warnings", overflow="fold", ratio=2)
+        table.add_column("why" if is_verbose() else "warnings", overflow="fold", ratio=2)
         table.add_column("ms", justify="right", no_wrap=True)
         for report in self._rows:
             kind = report.verdict.value if report.verdict else "failed"
-            warnings = ", ".join(warning.code for warning in report.warnings)
+            told = ", ".join(warning.code for warning in report.warnings)
+            if is_verbose():
+                told = " ".join([report.reason, *(f"{w.message}." for w in report.warnings)])
             table.add_row(
                 Text(_plain(report.path)),
                 Text(kind, style=_COLOURS[kind]),
                 "" if report.score is None else f"{report.score:.3f}",
                 "" if report.score is None else f"{report.spread:.2f}",
-                Text(_plain(report.error) if report.error else warnings),
+                Text(_plain(report.error or told)),
                 f"{report.timings['total_ms']:.0f}" if "total_ms" in report.timings else "",
             )
         self._rows = []

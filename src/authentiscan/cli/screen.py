@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from types import TracebackType
@@ -84,7 +84,7 @@ def print_table(
     head: Sequence[str],
     rows: Sequence[Sequence[str]],
     *,
-    words: Sequence[int] = (0,),
+    words: Iterable[int] = (0,),
 ) -> None:
     """A table on standard output. words: columns of text, set to the left; the others are figures.
 
@@ -94,11 +94,12 @@ def print_table(
     from rich.table import Table
     from rich.text import Text
 
+    left = set(words)
     table = Table(title=title or None, title_justify="left", box=SIMPLE, pad_edge=False)
     for i, name in enumerate(head):
         table.add_column(
             name,
-            justify="left" if i in words else "right",
+            justify="left" if i in left else "right",
             overflow="fold" if i == 0 else "ellipsis",
         )
     for row in rows:

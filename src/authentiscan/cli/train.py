@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
+from authentiscan.cli.options import Workers
 from authentiscan.cli.screen import Screen
 from authentiscan.core.errors import MissingExtraError, UsageError
 
@@ -28,7 +29,7 @@ def train(  # noqa: PLR0917 - a command's options
         str | None,
         typer.Argument(
             help="A recipe file, or the name of a shipped one (see `authentiscan recipes list`). "
-            "With --resume: the folder of a run."
+            "With --resume: the folder or the name of a run."
         ),
     ] = None,
     data: Annotated[
@@ -54,9 +55,8 @@ def train(  # noqa: PLR0917 - a command's options
         str | None,
         typer.Option(
             "--from",
-            metavar="BUNDLE",
-            help="Go on learning from this bundle's weights (or `default`) instead of a recipe; "
-            "needs --add.",
+            metavar="DETECTOR",
+            help="Go on learning from this detector's weights instead of a recipe; needs --add.",
         ),
     ] = None,
     added: Annotated[
@@ -103,6 +103,7 @@ def train(  # noqa: PLR0917 - a command's options
         int | None, typer.Option(min=1, help="At most this many epochs in each phase.")
     ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
+    workers: Workers = 2,
     devices: Annotated[
         int, typer.Option(min=1, help="Training processes on this machine (DDP from 2).")
     ] = 1,
@@ -117,19 +118,16 @@ def train(  # noqa: PLR0917 - a command's options
     """Train a detector by a recipe and leave a calibrated bundle, ready for `authentiscan scan
     --model`.
 
-    Examples:
-      authentiscan train quickstart --data my-images/
-
-      authentiscan train cifake-baseline --data cifake.parquet --set optimizer.lr=1e-4
-
-      authentiscan train --resume runs/quickstart-20260101-120000
-
-      authentiscan train --from runs/quickstart/bundle --add flux/
-
     With --from a detector learns new generators: 0.3 of its learning rate and of its epochs,
     early stopping (all open to --set), and half of every epoch replays the data it learned
     before, without which it would forget them. Known test images stay test images. A table at the
     end tells, generator by generator, what was gained and forgotten.
+
+    Examples:
+        authentiscan train quickstart --data my-images/
+        authentiscan train cifake-baseline --data cifake.parquet --set optimizer.lr=1e-4
+        authentiscan train --resume quickstart-20260101-120000
+        authentiscan train --from runs/quickstart --add flux/
 
     """
     for name in _NEEDED:
@@ -138,7 +136,7 @@ def train(  # noqa: PLR0917 - a command's options
     from authentiscan.training.run import Machine, plan, resume_run
     from authentiscan.training.run import train as run_training
 
-    machine = Machine(device=device, devices=devices, nodes=nodes, readers=2)
+    machine = Machine(device=device, devices=devices, nodes=nodes, readers=workers)
     with Screen() as screen:
         if resume:
             if data or changes or epochs or start:
@@ -229,11 +227,10 @@ def _recipe(name: str | None, data: list[str], changes: list[str]) -> Recipe:
 
 def _run_to_resume(run: str | None, output: Path | None) -> Path:
     from authentiscan.training.run import latest_run
+    from authentiscan.training.runs import find_run
 
-    if run is not None and Path(run).is_dir():
-        return Path(run)
     if run is not None:
-        raise UsageError(f"--resume {run}: no such folder; give the folder of a run")
+        return find_run(run)
     return output if output is not None else latest_run("runs")
 
 

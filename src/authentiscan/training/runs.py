@@ -117,6 +117,22 @@ def find_runs(outputs: Path | str) -> list[Run]:
     return sorted(found, key=lambda run: run.when)
 
 
+def find_run(run: Path | str, outputs: Path | str = "runs") -> Path:
+    """The folder of a run, given as such, by its bundle, or by its name below ``outputs``.
+
+    Raises UsageError, which names the runs there are.
+    """
+    for folder in (Path(run), Path(run).parent, Path(outputs) / run):
+        if (folder / RECIPE_FILE).is_file():
+            return folder
+    root = Path(outputs)
+    known = [
+        path.parent.relative_to(root).as_posix() for path in sorted(root.glob(f"*/{RECIPE_FILE}"))
+    ]
+    there = f"there are {', '.join(known)}" if known else f"there are none below {root}/"
+    raise UsageError(f"no such folder or run: {run}; {there}")
+
+
 def recipe_of(folder: Path) -> Recipe:
     """The recipe that the run in ``folder`` followed. Raises TrainingError."""
     path = folder / RECIPE_FILE
