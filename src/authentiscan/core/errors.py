@@ -5,6 +5,7 @@ AuthentiscanError                 exit 1   HTTP 500
 │   └── RecipeError               exit 2   HTTP 400   all mistakes of a recipe or config file
 ├── MissingExtraError             exit 2   HTTP 501   an optional dependency is not installed
 ├── OutputError                   exit 2   HTTP 507   full, read-only or missing place of an output
+├── WorkerError                   exit 2   HTTP 503   a worker process died
 ├── DecodeError                   exit 1   HTTP 422   bytes that are not an image we can trust
 │   ├── UnreadableFileError       exit 1   HTTP 404   missing, a folder, no permission
 │   ├── EmptyFileError            exit 1   HTTP 422   zero bytes
@@ -68,6 +69,13 @@ class OutputError(AuthentiscanError):
 
     exit_code = 2
     http_status = 507
+
+
+class WorkerError(AuthentiscanError):
+    """A worker process died: out of memory, killed from outside, or a crash of a library."""
+
+    exit_code = 2
+    http_status = 503
 
 
 class DecodeError(AuthentiscanError):

@@ -9,18 +9,15 @@ from __future__ import annotations
 
 import json
 import shutil
-import signal
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from itertools import chain, islice
-from multiprocessing import get_context
 from pathlib import Path
 
 from authentiscan.core.errors import DatasetError, MissingExtraError, UsageError
 from authentiscan.core.files import refuse_inputs, whole_text
+from authentiscan.core.parallel import in_processes
 from authentiscan.datasets.facts import (
     Chunk,
     Failure,
@@ -142,7 +139,7 @@ def read_facts(
     """Write the facts of every chunk into ``folder``; parts that are there already are kept.
 
     Gives the parts in the order of the chunks. At most three chunks a process are under way, so
-    memory does not grow with their number. Raises DatasetError where a worker dies.
+    memory does not grow with their number. Raises WorkerError where a worker dies.
     """
     parts: list[Path] = []
     seen = 0
@@ -167,7 +164,11 @@ def read_facts(
     work = open_work()
     first = list(islice(work, 2))
     # One chunk is quicker here than a process is started.
-    done = map(_write, first) if len(first) < 2 else _written(chain(first, work), processes)
+    done = (
+        map(_write, first)
+        if len(first) < 2
+        else in_processes(chain(first, work), _write, processes, what="reading images")
+    )
     for images in done:
         tell(images)
     return parts
@@ -178,35 +179,6 @@ _Work = tuple[Chunk, Path, str, GroupBy | None]
 
 def _write(work: _Work) -> int:
     return write_part(*work)
-
-
-def _written(work: Iterator[_Work], processes: int) -> Iterator[int]:
-    """Images seen in each piece of work, in order; 1 process means this one."""
-    if processes < 2:
-        yield from map(_write, work)
-        return
-    # Not forked: pyarrow's threads may hold locks that a forked child would wait for forever.
-    pool = ProcessPoolExecutor(processes, get_context("spawn"), _leave_interrupts_to_the_parent)
-    under_way: deque[Future[int]] = deque()
-    try:
-        for piece in work:
-            under_way.append(pool.submit(_write, piece))
-            if len(under_way) >= 3 * processes:
-                yield under_way.popleft().result()
-        while under_way:
-            yield under_way.popleft().result()
-    except BrokenProcessPool as error:
-        raise DatasetError(
-            "a worker process died (out of memory, or a script without the usual "
-            "`if __name__ == '__main__':`); run it again to go on, or with processes=1"
-        ) from error
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
-
-
-def _leave_interrupts_to_the_parent() -> None:
-    """A worker finishes its chunk, so that an interruption loses nothing."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _write_failures(failures: Sequence[Failure], target: Path) -> Path | None:

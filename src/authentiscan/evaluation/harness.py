@@ -12,9 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias
@@ -22,6 +20,7 @@ from typing import Any, Protocol, TypeAlias
 import numpy as np
 
 from authentiscan.core.errors import AuthentiscanError
+from authentiscan.core.parallel import Room, in_threads
 from authentiscan.core.types import DecodedImage, ImageFacts, RGBImage
 from authentiscan.evaluation.protocol import RAW, Treatment
 from authentiscan.evaluation.scores import ScoreTable, blank_columns
@@ -277,20 +276,12 @@ class _Pass:
 
     def _stream(self, todo: np.ndarray[Any, Any], workers: int) -> Iterator[list[_Scored]]:
         """Rows, scored by each detector, in the order read; a bounded number is under way."""
-        waiting: deque[Future[list[_Scored]]] = deque()
-        with ThreadPoolExecutor(workers) as pool:
-            try:
-                for index, data in self.manifest.images(todo.tolist()):
-                    waiting.append(pool.submit(self._score_one, index, data))
-                    if len(waiting) >= workers * _IN_FLIGHT:
-                        yield waiting.popleft().result()
-                while waiting:
-                    yield waiting.popleft().result()
-            finally:
-                for future in waiting:
-                    future.cancel()
+        room: Room[tuple[int, bytes | AuthentiscanError]] = Room(workers * _IN_FLIGHT)
+        images = self.manifest.images(todo.tolist())
+        return in_threads(images, self._score_one, workers, room, what="scoring images")
 
-    def _score_one(self, index: int, data: bytes | AuthentiscanError) -> list[_Scored]:
+    def _score_one(self, image: tuple[int, bytes | AuthentiscanError]) -> list[_Scored]:
+        index, data = image
         if isinstance(data, AuthentiscanError):
             return [_Scored(index, None, None, str(data)) for _ in self.runs]
         facts = None

@@ -6,13 +6,11 @@ hold), workers do everything that costs time. A few chunks are under way at once
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
-from multiprocessing import get_context
 from typing import TypeAlias, TypeVar
 
 from authentiscan.core.errors import AuthentiscanError
+from authentiscan.core.parallel import in_processes
 from authentiscan.manifest.table import Manifest
 
 Result = TypeVar("Result")
@@ -41,34 +39,15 @@ def sweep(
     """
     order = range(len(manifest)) if rows is None else rows
     chunks = _chunks(manifest, order)
-    if workers < 2 or len(order) < 2 * _CHUNK_IMAGES:
-        results: Iterator[list[Result]] = map(work, chunks)
-    else:
-        results = _in_processes(chunks, work, workers)
+    if len(order) < 2 * _CHUNK_IMAGES:
+        workers = 1
+    results = in_processes(chunks, work, workers, what="reading images")
     done = 0
     for result in results:
         done += len(result)
         yield result
         if progress is not None:
             progress(done, len(order))
-
-
-def _in_processes(
-    chunks: Iterator[list[Item]], work: Callable[[list[Item]], list[Result]], workers: int
-) -> Iterator[list[Result]]:
-    # Spawned, not forked: Arrow's threads do not survive a fork.
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        waiting: deque[Future[list[Result]]] = deque()
-        try:
-            for chunk in chunks:
-                waiting.append(pool.submit(work, chunk))
-                if len(waiting) >= 3 * workers:
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
-        finally:
-            for future in waiting:
-                future.cancel()
 
 
 def _chunks(manifest: Manifest, rows: Sequence[int]) -> Iterator[list[Item]]:
