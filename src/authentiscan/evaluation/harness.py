@@ -280,8 +280,8 @@ class _Pass:
         images = self.manifest.images(todo.tolist())
         return in_threads(images, self._score_one, workers, room, what="scoring images")
 
-    def _score_one(self, image: tuple[int, bytes | AuthentiscanError]) -> list[_Scored]:
-        index, data = image
+    def _score_one(self, given: tuple[int, bytes | AuthentiscanError]) -> list[_Scored]:
+        index, data = given
         if isinstance(data, AuthentiscanError):
             return [_Scored(index, None, None, str(data)) for _ in self.runs]
         facts = None
