@@ -78,13 +78,6 @@ def test_tpr_at_fpr_and_calibration_error_equal_to_torchmetrics() -> None:
         assert metrics.tpr_at_fpr(y, s, fpr) == found[name]
 
 
-def test_the_confusion_table_counts_decisions_and_weights() -> None:
-    y, s = [0, 0, 1, 1, 1], [0.1, 0.6, 0.4, 0.8, 0.9]
-    assert metrics.confusion(y, s) == metrics.Confusion(1, 1, 1, 2)
-    assert metrics.confusion(y, s, threshold=0.85) == metrics.Confusion(2, 0, 2, 1)
-    assert metrics.confusion(y, s, weights=[1, 2, 3, 4, 5]) == metrics.Confusion(1, 2, 3, 9)
-
-
 def test_score_at_the_threshold_is_called_generated() -> None:
     assert metrics.measure([1], [0.5])["accuracy"] == 1.0
     assert metrics.measure([0], [0.5])["accuracy"] == 0.0

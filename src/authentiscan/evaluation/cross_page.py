@@ -121,7 +121,7 @@ def _left_out(cross: CrossEvaluation) -> Table:
         cells.append(str(known.get("roc_auc", Estimate(None))))
         name = f"{part.generator} in {part.data}, left out of {part.detector}"
         rows.append([name, str(part.images), *cells])
-    head = ["", "images", "ROC AUC", "generated right", "ROC AUC of the reference"]
+    head = ["", "images", "ROC AUC", "generated found", "ROC AUC of the reference"]
     return Table(head, rows)
 
 

@@ -8,7 +8,7 @@ from authentiscan.evaluation.records import Evaluation, ProtocolResult, Slice
 from authentiscan.evaluation.words import PARTS, PROTOCOLS, WORDS
 from authentiscan.manifest.table import Manifest
 from authentiscan.metrics.bootstrap import Estimate
-from authentiscan.metrics.ranking import METRICS, Confusion
+from authentiscan.metrics.ranking import METRICS
 from authentiscan.report import plots
 from authentiscan.report.page import Page, Picture, Section, Thumb
 from authentiscan.report.tables import Table
@@ -213,17 +213,8 @@ def _answers(e: Evaluation) -> list[Picture]:
         )
         caption = f"Scores of each class ({result.name}); the line is the threshold."
         found.append(Picture("scores", figure, caption))
-    v = result.verdicts
-    table = Confusion(
-        v.real["real"] + v.real["inconclusive"],
-        v.real["generated"],
-        v.generated["real"] + v.generated["inconclusive"],
-        v.generated["generated"],
-    )
-    caption = (
-        f"Confusion matrix at the threshold ({result.name}); inconclusive counts as not flagged."
-    )
-    found.append(Picture("confusion", plots.confusion_matrix(table), caption))
+    caption = f"What the images of each class were called ({result.name})."
+    found.append(Picture("confusion", plots.confusion_matrix(result.verdicts), caption))
     bins = {n: r.reliability for n, r in e.protocols.items() if r.reliability}
     if bins:
         caption = (

@@ -14,7 +14,6 @@ sorted once, and a replicate is a row of weights over that order (Efron & Tibshi
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
@@ -55,16 +54,6 @@ largest TPR of any threshold whose FPR is at most N %. brier: mean squared dista
 label (Brier 1950). ece: expected calibration error over 15 equal bins of the score (Naeini 2015;
 bins [low, high), the last closed).
 """
-
-
-@dataclass(frozen=True, slots=True)
-class Confusion:
-    """Weighted counts at a threshold; whole numbers where no weights were given."""
-
-    real_as_real: float
-    real_as_generated: float
-    generated_as_real: float
-    generated_as_generated: float
 
 
 class Ranking:
@@ -201,21 +190,6 @@ def measure(
     ranking = Ranking(labels, scores, threshold=threshold)
     given = checked_weights(weights, len(ranking.order))[ranking.order]
     return {name: float(v[0]) for name, v in ranking.measure(given[None]).items()}
-
-
-def confusion(
-    labels: ArrayLike,
-    scores: ArrayLike,
-    *,
-    threshold: float = 0.5,
-    weights: ArrayLike | None = None,
-) -> Confusion:
-    """The 2 x 2 table of decisions at ``threshold``; defined for one class too."""
-    y, s = _checked(labels, scores)
-    w = checked_weights(weights, len(y))
-    called = s >= threshold
-    cells = [float(w[(y == i) & (called == bool(j))].sum()) for i in (0, 1) for j in (0, 1)]
-    return Confusion(*cells)
 
 
 def roc_auc(labels: ArrayLike, scores: ArrayLike, *, weights: ArrayLike | None = None) -> float:

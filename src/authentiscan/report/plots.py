@@ -12,7 +12,8 @@ import numpy as np
 from authentiscan.core.errors import MissingExtraError
 from authentiscan.metrics.bootstrap import Estimate
 from authentiscan.metrics.curves import Curve, Histogram, ReliabilityBin
-from authentiscan.metrics.ranking import Confusion
+from authentiscan.metrics.decision import VERDICTS
+from authentiscan.metrics.thresholds import Verdicts
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -36,6 +37,7 @@ _STYLE: dict[Any, Any] = {
     "svg.fonttype": "path",
 }
 _SQUARE = (4.6, 4.3)
+ANSWERS = tuple(str(verdict) for verdict in VERDICTS)
 
 
 def roc(curves: Mapping[str, Curve], labels: Mapping[str, str] | None = None) -> Figure:
@@ -111,23 +113,18 @@ def reliability(bins: Mapping[str, Sequence[ReliabilityBin]]) -> Figure:
     return figure
 
 
-def confusion_matrix(table: Confusion) -> Figure:
-    """Counts and row shares of a 2 x 2 table."""
-    figure, axes = _axes((3.8, 3.3))
-    counts = np.asarray(
-        [
-            [table.real_as_real, table.real_as_generated],
-            [table.generated_as_real, table.generated_as_generated],
-        ]
-    )
+def confusion_matrix(verdicts: Verdicts, answers: Sequence[str] = ANSWERS) -> Figure:
+    """Counts and row shares of the ``answers`` that images of each class got."""
+    figure, axes = _axes((1.4 + 1.25 * len(answers), 3.3))
+    rows = (verdicts.real, verdicts.generated)
+    counts = np.asarray([[row[answer] for answer in answers] for row in rows])
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
-    for i in range(2):
-        for j in range(2):
-            colour = "white" if shares[i, j] > 0.55 else "#222"
-            text = f"{counts[i, j]:,.0f}\n{shares[i, j]:.1%}"
-            axes.text(j, i, text, ha="center", va="center", color=colour)
-    axes.set_xticks([0, 1], ["called real", "called generated"])
+    for (i, j), share in np.ndenumerate(shares):
+        colour = "white" if share > 0.55 else "#222"
+        text = f"{counts[i, j]:,.0f}\n{share:.1%}"
+        axes.text(j, i, text, ha="center", va="center", color=colour)
+    axes.set_xticks(range(len(answers)), [f"called {answer}" for answer in answers], fontsize=8)
     axes.set_yticks([0, 1], ["real", "generated"], rotation=90, va="center")
     axes.grid(visible=False)
     return figure

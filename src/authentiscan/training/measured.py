@@ -28,7 +28,8 @@ from authentiscan.inference.bundle import DetectorSpec
 from authentiscan.manifest.table import Manifest
 from authentiscan.metrics import curves
 from authentiscan.metrics.bootstrap import Estimate, estimates
-from authentiscan.metrics.ranking import METRICS, confusion
+from authentiscan.metrics.ranking import METRICS
+from authentiscan.metrics.thresholds import verdicts
 from authentiscan.report import plots
 from authentiscan.training.feeding import Reporter
 from authentiscan.training.recipe import Recipe
@@ -47,11 +48,11 @@ def write_part(folder: Path, table: ScoreTable, spec: DetectorSpec) -> None:
     """
     scored = table.scored()
     y, s = scored.labels, scored.scores
-    counts = confusion(y, s, threshold=CUT)
+    cut = verdicts(s, y, CUT, CUT)
     write_text(folder / "classification_report.txt", _classification_report(y, s >= CUT))
     decision = spec.decision
     figures = {
-        "confusion_matrix": plots.confusion_matrix(counts),
+        "confusion_matrix": plots.confusion_matrix(cut, ("real", "generated")),
         "scores": plots.score_distribution(
             curves.histogram(y, s),
             threshold=decision.generated.score,
