@@ -29,7 +29,7 @@ def test_failed_row_carries_the_error_and_no_verdict() -> None:
 
 def test_failed_row_never_has_an_empty_error() -> None:
     assert Report.failed("a", "").error
-    assert Report.failed("a", ValueError()).error == "ValueError()"
+    assert Report.failed("a", ValueError()).error == "failed"
 
 
 def test_heatmap_stays_out_of_json_and_of_the_schema() -> None:

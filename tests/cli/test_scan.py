@@ -8,10 +8,13 @@ import os
 import signal
 import subprocess
 import sys
+import tarfile
 import time
+import warnings
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -179,7 +182,7 @@ def test_every_output_at_once(run: Run, folder: Path, tmp_path: Path) -> None:
 def test_resume_goes_on_and_other_outputs_are_whole(run: Run, folder: Path, tmp_path: Path) -> None:
     assert run(folder / "sub", "-o", "r.jsonl").returncode == 0
     first = (tmp_path / "r.jsonl").read_text()
-    (tmp_path / "r.jsonl").write_text(first + '{"path": "half')
+    (tmp_path / "r.jsonl").write_text(first + '{"schema_version":1,"path": "half')
     result = run(folder, "-o", "r.jsonl", "-o", "r.csv", "--resume")
     assert result.returncode == 0, result.stderr
     text = (tmp_path / "r.jsonl").read_text()
@@ -244,7 +247,7 @@ def test_terminal_escapes_in_names_are_not_printed(run: Run, folder: Path, tmp_p
     result = run(".")
     assert result.returncode == 0, result.stderr
     assert "\x1b" not in result.stdout
-    assert "\\x1b[31mred" in result.stdout
+    assert "\\u001b[31mred" in result.stdout
 
 
 def test_help_teaches(run: Run) -> None:
@@ -262,3 +265,235 @@ def test_max_pixels_says_what_is_decoded(run: Run, folder: Path) -> None:
     judged = run(folder / "chelsea.png", "--json", "--max-pixels", 60_000)
     assert (judged.returncode, json.loads(judged.stdout)["error"]) == (0, None)
     assert run(folder, "--max-pixels", 0).returncode == 2
+
+
+# What is left out, what fails, what goes on
+
+
+def test_what_is_left_out_is_told_and_a_lost_archive_member_is_a_failure(
+    run: Run, folder: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a.jpg_large").write_bytes((folder / "coffee.jpeg").read_bytes())
+    (tmp_path / "in" / "notes.md").write_text("words")
+    result = run("in", "-o", "page.html")
+    assert result.returncode == 0
+    assert "left out 1: a text file 1" in result.stderr
+    assert "left out 1: a text file 1" in (tmp_path / "page.html").read_text()
+    with tarfile.open(tmp_path / "x.tar", "w") as archive:
+        for name in ("1.png", "2.png"):
+            archive.add(folder / "chelsea.png", name)
+    content = (tmp_path / "x.tar").read_bytes()
+    (tmp_path / "x.tar").write_bytes(content.replace(b"2.png", b"9.png", 1))
+    result = run("x.tar", "--json")
+    assert result.returncode == 1
+    assert [row["error"] is None for row in rows(result.stdout)] == [True, False]
+
+
+def test_results_come_as_paths_come_from_a_slow_pipe(tiny_bundle: Path, folder: Path) -> None:
+    command = [COMMAND, "scan", "-", "--json", "--model", str(tiny_bundle)]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(command, bufsize=0, **pipes) as process:  # type: ignore[call-overload]
+        for name in ("coffee.jpeg", "chelsea.png", "rocket.webp"):
+            process.stdin.write(f"{folder}/{name}\n".encode())
+            line = process.stdout.readline()  # with the pipe open: the next path is not written
+            assert json.loads(line)["path"].endswith(name)
+        process.stdin.close()
+        assert process.wait(timeout=60) == 0
+
+
+def test_an_interrupt_ends_a_scan_that_waits_for_a_pipe(
+    tiny_bundle: Path, folder: Path, tmp_path: Path
+) -> None:
+    output = tmp_path / "r.jsonl"
+    command = [COMMAND, "scan", "-", "--model", str(tiny_bundle), "-o", str(output)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, bufsize=0, **SIGNALS) as process:
+        assert process.stdin is not None
+        process.stdin.write(f"{folder}/coffee.jpeg\n".encode())
+        wait_for(lambda: output.exists() and output.stat().st_size > 0, process)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=60) == 143
+    assert len(rows(output.read_text())) == 1
+
+
+SIGNALS: dict[str, Any] = {
+    "stderr": subprocess.DEVNULL,
+    # The tests may run where Ctrl-C is ignored, and children inherit that.
+    "preexec_fn": lambda: [
+        signal.signal(s, signal.SIG_DFL) for s in (signal.SIGINT, signal.SIGTERM)
+    ],
+}
+
+
+def wait_for(ready: Callable[[], bool], process: subprocess.Popen[bytes]) -> None:
+    while not ready():
+        assert process.poll() is None, "it ended too early"
+        time.sleep(0.02)
+
+
+@pytest.fixture
+def many(tmp_path: Path, folder: Path) -> Path:
+    many = tmp_path / "many"
+    many.mkdir()
+    for number in range(800):
+        (many / f"{number:03d}.jpg").hardlink_to(folder / "sub" / "china.jpg")
+    return many
+
+
+@pytest.mark.parametrize(("sign", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_signal_leaves_whole_files_and_resume_keeps_rows_and_pictures(
+    tiny_bundle: Path, many: Path, tmp_path: Path, sign: signal.Signals, code: int
+) -> None:
+    pq = pytest.importorskip("pyarrow.parquet")
+    names = ["r.jsonl", "r.csv", "r.parquet", "r.html"]
+    outputs = [word for name in names for word in ("-o", str(tmp_path / name))]
+    command = [COMMAND, "scan", str(many), "--model", str(tiny_bundle), *outputs]
+    journal = tmp_path / "r.jsonl"
+    with subprocess.Popen(command, **SIGNALS) as process:
+        wait_for(lambda: journal.exists() and journal.stat().st_size > 5000, process)
+        process.send_signal(sign)
+        assert process.wait(timeout=60) == code
+    made = len(rows(journal.read_text()))
+    assert 0 < made < 800
+    assert len(pq.read_table(tmp_path / "r.parquet")) == made
+    assert len(list(csv.DictReader((tmp_path / "r.csv").open()))) == made
+    page = (tmp_path / "r.html").read_text()
+    assert page.count("<article") == made
+    assert page.count("data:image/jpeg") == 2 * made
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([*names, "many"])
+    for path in sorted(many.iterdir())[made + 5 :]:
+        path.unlink()
+    result = subprocess.run([*command, "--resume"], check=False, capture_output=True, timeout=60)
+    assert result.returncode == 0, result.stderr
+    assert [row["path"] for row in rows(journal.read_text())] == sorted(map(str, many.iterdir()))
+    page = (tmp_path / "r.html").read_text()
+    assert page.count("data:image/jpeg") == 2 * (made + 5)
+
+
+def test_a_killed_scan_leaves_the_old_page_and_rows_to_go_on_with(
+    tiny_bundle: Path, many: Path, tmp_path: Path
+) -> None:
+    page, journal = tmp_path / "r.html", tmp_path / "r.jsonl"
+    page.write_text("OLD PAGE")
+    command = [COMMAND, "scan", many, "--model", tiny_bundle, "-o", journal, "-o", page]
+    with subprocess.Popen(list(map(str, command)), **SIGNALS) as process:
+        wait_for(lambda: journal.exists() and journal.stat().st_size > 5000, process)
+        process.kill()
+    assert page.read_text() == "OLD PAGE"
+    made = len(journal.read_text().splitlines())
+    for path in sorted(many.iterdir())[made + 5 :]:
+        path.unlink()
+    result = subprocess.run(
+        list(map(str, [*command, "--resume"])), check=False, capture_output=True, timeout=60
+    )
+    assert result.returncode == 0, result.stderr
+    assert [row["path"] for row in rows(journal.read_text())] == sorted(map(str, many.iterdir()))
+    assert page.read_text().count("<article") == len(list(many.iterdir()))
+
+
+@pytest.mark.parametrize("resume", [(), ("--resume",)])
+def test_a_second_scan_into_one_output_ends_with_2(
+    run: Run, tiny_bundle: Path, many: Path, tmp_path: Path, resume: tuple[str, ...]
+) -> None:
+    journal = tmp_path / "r.jsonl"
+    command = [COMMAND, "scan", str(many), "--model", str(tiny_bundle), "-o", str(journal), *resume]
+    with subprocess.Popen(command, **SIGNALS) as process:
+        wait_for(lambda: journal.exists() and journal.stat().st_size > 5000, process)
+        second = run(many, "-o", "r.jsonl", *resume)
+        assert second.returncode == 2
+        assert "another command writes r.jsonl" in second.stderr
+        process.send_signal(signal.SIGINT)
+        process.wait(timeout=60)
+    paths = [row["path"] for row in rows(journal.read_text())]
+    assert len(paths) == len(set(paths))
+
+
+def test_resume_tries_failed_rows_again_and_counts_those_that_stay(
+    run: Run, folder: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "list.txt").write_text("a.jpg\nb.jpg\nc.jpg\n")
+    for name in ("a.jpg", "c.jpg"):
+        (tmp_path / name).write_bytes((folder / "coffee.jpeg").read_bytes())
+    assert run("list.txt", "-o", "r.jsonl").returncode == 1
+    again = run("list.txt", "-o", "r.jsonl", "-o", "r.csv", "--resume")
+    assert again.returncode == 1
+    assert len(rows((tmp_path / "r.jsonl").read_text())) == 3
+    elsewhere = run("c.jpg", "-o", "r.jsonl", "--resume")
+    assert elsewhere.returncode == 1  # the failed row of b.jpg is still there
+    assert len(rows((tmp_path / "r.jsonl").read_text())) == 3
+    (tmp_path / "b.jpg").write_bytes((folder / "coffee.jpeg").read_bytes())
+    mended = run("list.txt", "-o", "r.jsonl", "-o", "r.csv", "--resume")
+    assert mended.returncode == 0
+    assert "1 image: " in mended.stderr
+    found = rows((tmp_path / "r.jsonl").read_text())
+    assert sorted(str(row["path"]) for row in found) == ["a.jpg", "b.jpg", "c.jpg"]
+    assert all(row["error"] is None for row in found)
+    assert len((tmp_path / "r.csv").read_text().splitlines()) == 4
+    finished = run("list.txt", "-o", "r.jsonl", "--resume")
+    assert finished.returncode == 0
+    assert "nothing left to do: all 3 images were done before" in finished.stderr
+
+
+def test_resume_keeps_members_of_one_name(run: Run, folder: Path, tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "x.zip", "w") as archive, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for name in ("coffee.jpeg", "chelsea.png", "rocket.webp"):
+            archive.write(folder / name, "same.jpg")
+    assert run("x.zip", "-o", "r.jsonl").returncode == 0
+    whole = rows((tmp_path / "r.jsonl").read_text())
+    first = (tmp_path / "r.jsonl").read_text().splitlines()[0]
+    (tmp_path / "r.jsonl").write_text(first + "\n")
+    assert run("x.zip", "-o", "r.jsonl", "--resume").returncode == 0
+    found = rows((tmp_path / "r.jsonl").read_text())
+    assert [row["score"] for row in found] == [row["score"] for row in whole]
+
+
+def test_resume_with_other_options_is_refused(run: Run, folder: Path, tmp_path: Path) -> None:
+    assert run(folder / "sub", "-o", "r.jsonl", "--no-provenance").returncode == 0
+    text = (tmp_path / "r.jsonl").read_text()
+    result = run(folder, "-o", "r.jsonl", "--resume")
+    assert result.returncode == 2
+    assert "made with --no-provenance: do the same" in result.stderr
+    assert (tmp_path / "r.jsonl").read_text() == text
+
+
+@pytest.mark.parametrize("content", [b'{"a": 1}', b"\xff\xd8\xff\xe0 photo", b"[1, 2]\n"])
+def test_resume_never_empties_a_file_of_another_program(
+    run: Run, folder: Path, tmp_path: Path, content: bytes
+) -> None:
+    (tmp_path / "r.json").write_bytes(content)
+    result = run(folder, "-o", "r.json", "--resume")
+    assert result.returncode == 2
+    assert "name another output file" in result.stderr
+    assert (tmp_path / "r.json").read_bytes() == content
+
+
+def test_an_output_that_is_an_input_is_refused(run: Run, folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "in.html").write_bytes((folder / "coffee.jpeg").read_bytes())
+    (tmp_path / "same.html").hardlink_to(tmp_path / "in.html")
+    for path in ("in.html", "*.html", "./in.html"):
+        result = run(path, "-o", "same.html")
+        assert result.returncode == 2
+        assert "is also an input" in result.stderr
+    assert (tmp_path / "in.html").read_bytes() == (folder / "coffee.jpeg").read_bytes()
+
+
+def test_names_that_are_no_utf_8_in_every_output(run: Run, folder: Path, tmp_path: Path) -> None:
+    pytest.importorskip("pyarrow")
+    place = tmp_path / "in"
+    place.mkdir()
+    (place / "a.jpg").write_bytes((folder / "coffee.jpeg").read_bytes())
+    (place / "z.jpg").write_bytes((folder / "coffee.jpeg").read_bytes())
+    (place / os.fsdecode(b"caf\xe9.jpg")).symlink_to("/nowhere")
+    (place / os.fsdecode(b"caf\xe9 is locked.jpg")).write_bytes(b"no image")
+    outputs = [word for end in ("jsonl", "csv", "html", "parquet") for word in ("-o", f"r.{end}")]
+    result = run("in", *outputs)
+    assert result.returncode == 1
+    found = rows((tmp_path / "r.jsonl").read_text())
+    assert [Path(str(row["path"])).name for row in found] == [
+        "a.jpg",
+        r"caf\xe9 is locked.jpg",
+        r"caf\xe9.jpg",
+        "z.jpg",
+    ]
+    assert "Traceback" not in result.stderr

@@ -13,11 +13,11 @@ import numpy as np
 import pytest
 
 from authentiscan.analysis import Report
-from authentiscan.core.errors import UsageError
+from authentiscan.core.errors import OutputError, UsageError
 from authentiscan.core.types import Verdict
 from authentiscan.images.decode import encode
-from authentiscan.scan import Item, Scanned, Sinks, open_sink
-from authentiscan.scan.resume import done, repair, without
+from authentiscan.scan import Scanned, Sinks, open_sink
+from authentiscan.scan.page import Pictures
 from authentiscan.scan.sinks import CSV_COLUMNS, Csv
 
 EVIL = '<script>alert(1)</script>"&\n=cmd.jpg'
@@ -84,7 +84,7 @@ def test_csv_runs_no_formula_of_a_file_name(tmp_path: Path) -> None:
 
 def test_csv_to_a_stream_leaves_it_open() -> None:
     stream = io.StringIO()
-    sink = Csv(stream, close=False)
+    sink = Csv(stream)
     sink.close()
     assert stream.getvalue().strip() == ",".join(CSV_COLUMNS)
 
@@ -125,7 +125,7 @@ def test_unknown_extensions(tmp_path: Path, name: str) -> None:
 @pytest.mark.parametrize("name", ["r.jsonl", "r.csv", "r.html"])
 def test_places_that_cannot_be_written(tmp_path: Path, name: str) -> None:
     (tmp_path / name).mkdir()
-    with pytest.raises(UsageError, match="cannot write"):
+    with pytest.raises(OutputError, match="cannot write"):
         open_sink(tmp_path / name)
 
 
@@ -136,30 +136,21 @@ def test_all_sinks_are_closed_even_if_one_fails(tmp_path: Path) -> None:
         def close(self) -> None:
             raise OSError("disk full")
 
+        def discard(self) -> None: ...
+
     good = open_sink(tmp_path / "r.html")
     with pytest.raises(OSError, match="disk full"), Sinks([Failing(), good]):
         pass
     assert "</html>" in (tmp_path / "r.html").read_text()
 
 
-def test_resume_reads_what_is_there(tmp_path: Path) -> None:
-    path = written(tmp_path / "r.jsonl")
-    assert [report.path for report in done(path)] == ["a,b.jpg", EVIL, "c.png"]
-    left = without([Item("c.png"), Item("d.png")], {"c.png"})
-    assert [item.name for item in left] == ["d.png"]
-    assert list(done(tmp_path / "none.jsonl")) == []
+def interrupted(sinks: Sinks) -> None:
+    sinks.write(results()[0])
+    raise KeyboardInterrupt
 
 
-def test_a_half_line_is_cut_off(tmp_path: Path) -> None:
-    path = written(tmp_path / "r.jsonl")
-    whole = path.read_bytes()
-    path.write_bytes(whole + whole[:200_000][: len(whole) // 2].split(b"\n")[0][:-5])
-    repair(path)
-    assert path.read_bytes() == whole
-    path.write_bytes(b'{"half')
-    repair(path)
-    assert path.read_bytes() == b""
-    repair(tmp_path / "none.jsonl")
+def rows_of(path: Path) -> list[str]:
+    return [json.loads(line)["path"] for line in path.read_text("utf-8").splitlines()]
 
 
 def test_appending_goes_on(tmp_path: Path) -> None:
@@ -169,11 +160,82 @@ def test_appending_goes_on(tmp_path: Path) -> None:
     assert len(path.read_text().splitlines()) == 4
 
 
-@pytest.mark.parametrize("line", ["not json", '{"path": 3}', "[]"])
-def test_a_file_that_is_no_scan_is_refused(tmp_path: Path, line: str) -> None:
-    (tmp_path / "r.jsonl").write_text(line + "\n")
-    with pytest.raises(UsageError, match="line 1"):
-        list(done(tmp_path / "r.jsonl"))
+@pytest.mark.parametrize("name", ["r.jsonl", "r.csv", "r.html", "r.parquet"])
+def test_an_older_file_stays_where_a_scan_ends_before_its_first_result(
+    tmp_path: Path, name: str
+) -> None:
+    if name.endswith("parquet"):
+        pytest.importorskip("pyarrow")
+    (tmp_path / name).write_text("OLD")
+    with pytest.raises(KeyboardInterrupt), Sinks([open_sink(tmp_path / name)]):
+        raise KeyboardInterrupt
+    assert (tmp_path / name).read_text() == "OLD"
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+@pytest.mark.parametrize("name", ["r.jsonl", "r.csv", "r.html", "r.parquet"])
+def test_an_interrupted_scan_leaves_whole_files_of_what_it_has(tmp_path: Path, name: str) -> None:
+    if name.endswith("parquet"):
+        pytest.importorskip("pyarrow")
+    with pytest.raises(KeyboardInterrupt), Sinks([open_sink(tmp_path / name)]) as sinks:
+        interrupted(sinks)
+    assert b"jpg" in (tmp_path / name).read_bytes()
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+@pytest.mark.parametrize("name", ["r.csv", "r.html", "r.parquet"])
+def test_a_killed_scan_leaves_the_older_file(tmp_path: Path, name: str) -> None:
+    """Nothing is closed: what is in its place then is what a kill at that moment leaves."""
+    if name.endswith("parquet"):
+        pytest.importorskip("pyarrow")
+    (tmp_path / name).write_text("OLD")
+    sink = open_sink(tmp_path / name)
+    sink.write(results()[0])
+    assert (tmp_path / name).read_text() == "OLD"
+    sink.discard()
+    assert (tmp_path / name).read_text() == "OLD"
+
+
+def test_a_sink_that_fails_is_discarded_and_the_others_are_kept(tmp_path: Path) -> None:
+    (tmp_path / "r.csv").write_text("OLD")
+    bad, good = open_sink(tmp_path / "r.csv"), open_sink(tmp_path / "r.jsonl")
+    full = OSError(28, "No space left on device")
+    bad.write = lambda result: (_ for _ in ()).throw(full)  # type: ignore[method-assign]
+    with pytest.raises(OSError, match="No space"), Sinks([good, bad]) as sinks:
+        sinks.write(results()[0])
+    assert (tmp_path / "r.csv").read_text() == "OLD"
+    assert rows_of(tmp_path / "r.jsonl") == ["a,b.jpg"]
+
+
+def test_what_was_left_out_is_told_by_page_and_parquet(tmp_path: Path) -> None:
+    pq = pytest.importorskip("pyarrow.parquet")
+    left: dict[str, int] = {}
+    names = ("r.html", "r.parquet")
+    with Sinks([open_sink(tmp_path / name, left_out=left) for name in names]) as sinks:
+        sinks.write(results()[0])
+        left["a text file"] = 3
+    assert "left out 3: a text file 3" in (tmp_path / "r.html").read_text()
+    told = pq.read_metadata(tmp_path / "r.parquet").metadata[b"authentiscan.left_out"]
+    assert json.loads(told) == left
+
+
+def test_pictures_of_an_older_page_are_found_by_image_and_detector(tmp_path: Path) -> None:
+    image = {"format": "PNG", "width": 8, "height": 8, "bytes": 9, "sha256": "ab" * 32}
+    model = {"name": "m", "version": "1", "architecture": "a", "sha256": "cd" * 32}
+    report = Report.model_validate(
+        {**results()[0].report.model_dump(), "image": image} | {"model": model}
+    )
+    other = report.model_copy(
+        update={"model": report.model.model_copy(update={"sha256": "0" * 64})}
+    )
+    with Sinks([open_sink(tmp_path / "r.html")]) as sinks:
+        sinks.write(Scanned(report, THUMBNAIL, THUMBNAIL[::-1]))
+        sinks.write(Scanned(results()[1].report, THUMBNAIL))
+    kept = Pictures(tmp_path / "r.html")
+    assert kept.of(report) == Scanned(report, THUMBNAIL, THUMBNAIL[::-1])
+    assert kept.of(other).thumbnail is None
+    assert kept.of(results()[1].report).thumbnail is None
+    assert Pictures(tmp_path / "none.html").of(report) == Scanned(report)
 
 
 def test_page_shows_heatmap_stability_and_what_the_file_says(

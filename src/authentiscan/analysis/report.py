@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 from pydantic import ConfigDict, Field
 from pydantic.json_schema import SkipJsonSchema
 
+from authentiscan.core.files import reason
 from authentiscan.core.records import Record
+from authentiscan.core.text import printable
 from authentiscan.core.types import ImageFacts, Prediction, Verdict
 from authentiscan.provenance.records import Provenance
 
@@ -148,7 +150,9 @@ class Report(Record):
         """The row of an image that could not be judged: no verdict, the error in its place."""
         if isinstance(error, str):
             return cls(path=path, error=error or "failed")
-        return cls(path=path, error=str(error) or repr(error), error_kind=type(error).__name__)
+        told = reason(error) if isinstance(error, OSError) else str(error)
+        kind = type(error).__name__
+        return cls(path=path, error=printable(told) or "failed", error_kind=kind)
 
     def json_line(self) -> str:
         """The report as one line of JSON."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from glob import glob
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,16 +15,20 @@ import typer
 
 from authentiscan.cli.guard import claim
 from authentiscan.cli.options import CORES, MaxPixels, Model, TrustListOption, Workers, limits
-from authentiscan.cli.screen import is_quiet, is_verbose
+from authentiscan.cli.screen import console, is_quiet, is_verbose, note, progress
+from authentiscan.core.text import one_line
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from rich.table import Table
 
     from authentiscan.analysis import Report
-    from authentiscan.images.decode import Limits
-    from authentiscan.scan import Scanned, Sink, Sinks
+    from authentiscan.inference import Detector
+    from authentiscan.scan import LeftOut, Options, Scanned, Sink, Sinks
+    from authentiscan.scan.page import Pictures
+    from authentiscan.scan.resume import Earlier
 
 _INTERRUPTED = 130
+_NOTE_SECONDS = 30.0
 
 
 def scan(
@@ -94,20 +98,17 @@ def scan(
 
     """
     from authentiscan.core.errors import UsageError
+    from authentiscan.provenance import TrustList
+    from authentiscan.scan import Options
 
     if json and csv:
         raise UsageError("--json and --csv both write to standard output; use -o FILE for one")
     files = list(output or [])
     run = _Run(paths, files, recursive=recursive, resume=resume, quiet=is_quiet())
     run.open_outputs(to_stdout="json" if json else "csv" if csv else "table")
-    code = run.execute(
-        model,
-        workers,
-        stability=stability,
-        provenance=provenance,
-        trust_list=trust_list,
-        allowed=limits(max_pixels),
-    )
+    trust = TrustList.chosen(trust_list)
+    options = Options(stability, provenance, run.thumbnails, limits(max_pixels), trust=trust)
+    code = run.execute(model, workers, options)
     if code:
         raise typer.Exit(code)
 
@@ -119,6 +120,7 @@ class _Run:
         self, paths: list[str], files: list[Path], *, recursive: bool, resume: bool, quiet: bool
     ) -> None:
         from authentiscan.core.errors import UsageError
+        from authentiscan.scan import LeftOut
         from authentiscan.scan.sinks import HTML_SUFFIXES, JSON_SUFFIXES
 
         self.paths = paths
@@ -126,198 +128,236 @@ class _Run:
         self.recursive = recursive
         self.quiet = quiet
         self.counts: Counter[str] = Counter()
-        self.sinks: list[Sink] = []
-        self.earlier: list[Report] = []
+        self.left_out: LeftOut = LeftOut()
+        self.outputs: dict[Path, Sink] = {}
+        self.shown: list[Sink] = []
+        self.earlier: Earlier | None = None
+        self.pictures: dict[Path, Pictures] = {}
         self.thumbnails = any(file.suffix.lower() in HTML_SUFFIXES for file in files)
         self.journal = next((f for f in files if f.suffix.lower() in JSON_SUFFIXES), None)
         if resume and self.journal is None:
             raise UsageError("--resume needs a JSON lines file to go on with: -o result.jsonl")
         self.resume = resume
-        self.table: _Table | None = None
+        self.table = False
+
+    def _named_files(self) -> list[str]:
+        """Files that are inputs by name, which no output may replace."""
+        return [file for path in self.paths for file in (path, *glob(path))]  # noqa: PTH207
 
     def open_outputs(self, to_stdout: str) -> None:
         """Open every output before anything is scanned, so that a wrong one is told at once."""
-        from authentiscan.scan import resume as journal
-        from authentiscan.scan.sinks import Csv, JsonLines, open_sink
+        from authentiscan.scan.resume import Earlier
+        from authentiscan.scan.sinks import HTML_SUFFIXES, Csv, JsonLines, open_sink
 
-        claim(*self.files, inputs=[path for path in self.paths if path != "-"])
+        claim(*self.files, inputs=self._named_files())
         if self.resume and self.journal is not None:
-            journal.repair(self.journal)
-            self.earlier = list(journal.done(self.journal))
-        self.sinks = [open_sink(f, append=self.resume and f == self.journal) for f in self.files]
-        if to_stdout == "json":
-            self.sinks.append(JsonLines(sys.stdout, close=False))
-        elif to_stdout == "csv":
-            self.sinks.append(Csv(sys.stdout, close=False))
-        elif not self.files or sys.stdout.isatty():
-            self.table = _Table()
-            self.sinks.append(self.table)
+            from authentiscan.scan.page import Pictures
 
-    def execute(
-        self,
-        model: str | None,
-        workers: int | None,
-        *,
-        stability: bool,
-        provenance: bool,
-        trust_list: Path | None,
-        allowed: Limits,
-    ) -> int:
+            self.earlier = Earlier(self.journal)
+            pages = [file for file in self.files if file.suffix.lower() in HTML_SUFFIXES]
+            self.pictures = {page: Pictures(page) for page in pages}
+        for file in self.files:
+            going_on = self.resume and file == self.journal
+            self.outputs[file] = open_sink(file, append=going_on, left_out=self.left_out)
+        if to_stdout == "json":
+            self.shown.append(JsonLines(sys.stdout))
+        elif to_stdout == "csv":
+            self.shown.append(Csv(sys.stdout))
+        elif not self.files or sys.stdout.isatty():
+            self.table = True
+            self.shown.append(_Table())
+
+    def execute(self, model: str | None, workers: int | None, options: Options) -> int:
         """Scan, write, count; the exit code."""
         from authentiscan.inference import load_detector
-        from authentiscan.provenance import TrustList
-        from authentiscan.scan import Options, Sinks, find
-        from authentiscan.scan import resume as journal
+        from authentiscan.scan import Sinks
+
+        started = time.perf_counter()
+        interrupted = False
+        with Sinks([*self.outputs.values(), *self.shown]) as sinks:
+            detector = load_detector(model, threads=1)
+            if self.earlier is not None:
+                self.earlier.refuse_other(
+                    detector.spec.sha256,
+                    stability=options.stability,
+                    provenance=options.provenance,
+                )
+                self.earlier.keep()
+                self._replay()
+            self._tell_limits(detector.spec.limits)
+            try:
+                self._scan(detector, workers, options, sinks)
+            except KeyboardInterrupt:
+                if not self.counts and self.earlier is None:
+                    raise
+                interrupted = True
+            self._restore()
+            if not self.counts and not interrupted and not self._before():
+                raise self._nothing_found()
+        self._tell(time.perf_counter() - started, interrupted=interrupted)
+        return _INTERRUPTED if interrupted else 1 if self.counts["failed"] else 0
+
+    def _scan(
+        self, detector: Detector, workers: int | None, options: Options, sinks: Sinks
+    ) -> None:
+        from authentiscan.scan import find
         from authentiscan.scan import scan as scan_items
 
-        trust = TrustList.chosen(trust_list)
-        detector = load_detector(model, threads=1)
-        self._check_same_model(detector.spec.sha256)
-        self._tell_limits(detector.spec.limits)
-        items = find(self.paths, recursive=self.recursive)
-        items = journal.without(items, {report.path for report in self.earlier})
-        options = Options(stability, provenance, self.thumbnails, allowed, trust=trust)
-        started = time.perf_counter()
-        code = 0
-        with Sinks(self.sinks) as sinks:
-            self._replay()
-            results = scan_items(items, detector, workers=workers, options=options)
-            try:
-                self._take(results, sinks)
-            except KeyboardInterrupt:
-                code = _INTERRUPTED
-            except BrokenPipeError:
-                # The reader has gone, as in `… | head`; Python must not flush to it at exit.
-                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-                return 1
-            finally:
-                with suppress(AttributeError):
-                    results.close()  # type: ignore[attr-defined]
-        self._close(time.perf_counter() - started, interrupted=code == _INTERRUPTED)
-        return code or (1 if self.counts["failed"] else 0)
+        say = None if self.quiet else note
+        items = find(
+            self.paths,
+            recursive=self.recursive,
+            limits=options.limits,
+            left_out=self.left_out,
+            say=say,
+        )
+        again: dict[str, list[Report]] = {}
+        if self.earlier is not None:
+            items, again = self.earlier.without(items), self.earlier.again
+        results = scan_items(items, detector, workers=workers, options=options)
+        with closing(results), self._progress() as advance:
+            for result in results:
+                self._count(result.report)
+                sinks.write(result)
+                again.pop(result.report.path, None)
+                advance()
+
+    @contextmanager
+    def _progress(self) -> Iterator[Callable[[], None]]:
+        """A bar where rows do not show how far the work is; a line now and then in a log."""
+        if self.quiet or (self.table and sys.stdout.isatty()):
+            yield lambda: None
+            return
+        from authentiscan.scan import count
+
+        total = count(self.paths, recursive=self.recursive) if sys.stderr.isatty() else None
+        rest = None if total is None else max(0, total - self._before())
+        told = time.monotonic()
+        with progress("scanning") as update:
+
+            def advance() -> None:
+                nonlocal told
+                done = self.counts.total()
+                update(done, rest)
+                if not sys.stderr.isatty() and time.monotonic() - told > _NOTE_SECONDS:
+                    told = time.monotonic()
+                    note(f"{done:,} images so far")
+
+            yield advance
+
+    def _replay(self) -> None:
+        """Give the reports that stay to the outputs that are written anew."""
+        from authentiscan.scan import Scanned
+
+        assert self.earlier is not None
+        anew = {file: sink for file, sink in self.outputs.items() if file != self.journal}
+        if not anew:
+            return
+        for report in self.earlier.reports():
+            for file, sink in anew.items():
+                pictures = self.pictures.get(file)
+                sink.write(pictures.of(report) if pictures else Scanned(report))
+
+    def _restore(self) -> None:
+        """Put back failed rows whose items were not met again: nothing is lost."""
+        from authentiscan.scan import Scanned
+
+        again = {} if self.earlier is None else self.earlier.again
+        for report in (report for rows in again.values() for report in rows):
+            self._count(report)
+            for sink in self.outputs.values():
+                sink.write(Scanned(report))
 
     def _tell_limits(self, limits: tuple[str, ...]) -> None:
         """A page says in its footer what the detector cannot do."""
         if self.thumbnails:
             from authentiscan.scan.page import Page
 
-            for sink in self.sinks:
+            for sink in self.outputs.values():
                 if isinstance(sink, Page):
                     sink.limits = limits
 
-    def _take(self, results: Iterable[Scanned], sinks: Sinks) -> None:
-        for result in self._progress(results):
-            kind = result.report.verdict.value if result.report.verdict else "failed"
-            self.counts[kind] += 1
-            sinks.write(result)
+    def _count(self, report: Report) -> None:
+        self.counts[report.verdict.value if report.verdict else "failed"] += 1
 
-    def _progress(self, results: Iterable[Scanned]) -> Iterable[Scanned]:
-        console = _console(stderr=True)
-        if self.quiet or not console.is_terminal:
-            yield from results
-            return
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-        from rich.progress import TimeRemainingColumn as Remaining
+    def _before(self) -> int:
+        return 0 if self.earlier is None else self.earlier.number
 
-        from authentiscan.scan import count
-
-        total = count(self.paths, recursive=self.recursive)
-        rest = None if total is None else max(0, total - len(self.earlier))
-        columns = (TextColumn("scanning"), BarColumn(), MofNCompleteColumn(), Remaining())
-        with Progress(*columns, console=console, transient=True) as progress:
-            yield from progress.track(results, total=rest)
-
-    def _replay(self) -> None:
-        """Give the reports of the resumed file to the outputs that are written anew."""
-        from authentiscan.scan import Scanned
-        from authentiscan.scan.sinks import JsonLines
-
-        for sink in self.sinks:
-            if not isinstance(sink, JsonLines | _Table):
-                for report in self.earlier:
-                    sink.write(Scanned(report))
-
-    def _check_same_model(self, sha256: str | None) -> None:
+    def _nothing_found(self) -> Exception:
         from authentiscan.core.errors import UsageError
+        from authentiscan.scan.items import summary
 
-        before = {report.model.sha256 for report in self.earlier if report.model is not None}
-        if before - {sha256}:
-            raise UsageError(
-                f"cannot resume {self.journal}: it was made with another detector; "
-                "name that one with --model, or another output file"
-            )
+        left = summary(self.left_out)
+        told = f"; {left}" if left else ""
+        return UsageError(f"found no images in {', '.join(self.paths)}{told}")
 
-    def _close(self, seconds: float, *, interrupted: bool) -> None:
-        from authentiscan.core.errors import UsageError
+    def _tell(self, seconds: float, *, interrupted: bool) -> None:
+        """The closing lines."""
+        from authentiscan.scan.items import summary
 
-        total = sum(self.counts.values())
-        if not total and not self.earlier and not interrupted:
-            raise UsageError(f"found no images in {', '.join(self.paths)}")
         if self.quiet:
             return
-        kinds = ("generated", "real", "inconclusive", "failed")
-        parts = ", ".join(f"{self.counts[kind]} {kind}" for kind in kinds)
-        before = f", {len(self.earlier)} done before" if self.earlier else ""
-        word = "interrupted after " if interrupted else ""
-        rate = f"{total / seconds:.1f} images/s" if seconds > 0 else ""
-        line = f"{word}{total} image{'' if total == 1 else 's'}: {parts}{before}; {rate}"
-        _console(stderr=self.table is None).print(line, highlight=False)
+        total, before = self.counts.total(), self._before()
+        if not total:
+            line = f"nothing left to do: all {before:,} images were done before"
+        else:
+            kinds = ("generated", "real", "inconclusive", "failed")
+            parts = ", ".join(f"{self.counts[kind]} {kind}" for kind in kinds)
+            word = "interrupted after " if interrupted else ""
+            earlier = f", {before} done before" if before else ""
+            rate = f"{total / seconds:.1f} images/s" if seconds > 0 else ""
+            line = f"{word}{total} image{'' if total == 1 else 's'}: {parts}{earlier}; {rate}"
+        for text in filter(None, (line, summary(self.left_out))):
+            console(stderr=not self.table).print(text, markup=False, soft_wrap=True)
 
 
 _COLOURS = {"generated": "red", "real": "green", "inconclusive": "yellow", "failed": "magenta"}
 
 
 class _Table:
-    """Rows for people, printed in blocks so that a large scan shows something before its end."""
-
-    _BLOCK = 200
+    """Rows for people, each printed as it comes; widths are those of the screen, not of rows."""
 
     def __init__(self) -> None:
-        self._rows: list[Report] = []
+        self._console = console()
+        self._begun = False
 
     def write(self, result: Scanned) -> None:
-        """Keep one row; a full block is printed."""
-        self._rows.append(result.report)
-        if len(self._rows) >= self._BLOCK:
-            self.close()
-
-    def close(self) -> None:
-        """Print what is there."""
-        from rich.table import Table
+        """Print one row."""
         from rich.text import Text
 
-        if not self._rows:
-            return
-        table = Table(box=None, pad_edge=False, header_style="bold")
+        report = result.report
+        kind = report.verdict.value if report.verdict else "failed"
+        told = ", ".join(warning.code for warning in report.warnings)
+        if is_verbose():
+            told = " ".join([report.reason, *(f"{w.message}." for w in report.warnings)])
+        table = self._empty()
+        table.add_row(
+            Text(one_line(report.path)),
+            Text(kind, style=_COLOURS[kind]),
+            "" if report.score is None else f"{report.score:.3f}",
+            "" if report.score is None else f"{report.spread:.2f}",
+            Text(one_line(report.error or told)),
+            f"{report.timings['total_ms']:.0f}" if "total_ms" in report.timings else "",
+        )
+        self._console.print(table)
+
+    def close(self) -> None:
+        """Nothing is waiting."""
+
+    def discard(self) -> None:
+        """Nothing can be taken back."""
+
+    def _empty(self) -> Table:
+        from rich.table import Table
+
+        table = Table(
+            box=None, pad_edge=False, header_style="bold", expand=True, show_header=not self._begun
+        )
+        self._begun = True
         table.add_column("file", overflow="fold", ratio=3)
-        table.add_column("verdict", no_wrap=True)
+        table.add_column("verdict", no_wrap=True, width=12)
         for name in ("score", "spread"):
-            table.add_column(name, justify="right", no_wrap=True)
+            table.add_column(name, justify="right", no_wrap=True, width=6)
         table.add_column("why" if is_verbose() else "warnings", overflow="fold", ratio=2)
-        table.add_column("ms", justify="right", no_wrap=True)
-        for report in self._rows:
-            kind = report.verdict.value if report.verdict else "failed"
-            told = ", ".join(warning.code for warning in report.warnings)
-            if is_verbose():
-                told = " ".join([report.reason, *(f"{w.message}." for w in report.warnings)])
-            table.add_row(
-                Text(_plain(report.path)),
-                Text(kind, style=_COLOURS[kind]),
-                "" if report.score is None else f"{report.score:.3f}",
-                "" if report.score is None else f"{report.spread:.2f}",
-                Text(_plain(report.error or told)),
-                f"{report.timings['total_ms']:.0f}" if "total_ms" in report.timings else "",
-            )
-        self._rows = []
-        _console(stderr=False).print(table)
-
-
-def _plain(text: str) -> str:
-    """Text without control characters, which could drive the terminal."""
-    return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text)
-
-
-def _console(*, stderr: bool) -> Console:
-    from rich.console import Console
-
-    return Console(stderr=stderr)
+        table.add_column("ms", justify="right", no_wrap=True, width=6)
+        return table

@@ -8,9 +8,7 @@ no core is idle between images.
 from __future__ import annotations
 
 import os
-from collections import deque
-from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Generator, Iterable
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
@@ -20,9 +18,11 @@ from PIL import Image
 
 from authentiscan.analysis import Report, analyze, open_image
 from authentiscan.core.errors import AuthentiscanError, UsageError
+from authentiscan.core.text import printable
 from authentiscan.core.types import RGBImage
 from authentiscan.images.decode import DEFAULT_LIMITS, Limits, encode
 from authentiscan.report.thumbnails import shrunk
+from authentiscan.scan.flow import Room, in_order
 from authentiscan.scan.items import Item
 
 if TYPE_CHECKING:
@@ -69,11 +69,12 @@ def scan(
     *,
     workers: int | None = None,
     options: Options | None = None,
-) -> Iterator[Scanned]:
+) -> Generator[Scanned, None, None]:
     """A report for every item, in order; one that fails gives `Report.failed`, never an exception.
 
-    items: read lazily, a few ahead of the results, so that their number does not matter. detector:
-    best loaded with ``threads=1``. workers: threads, None for one a core.
+    items: read lazily, a few ahead of the results, so that their number does not matter; on a
+        thread of their own, so that a result does not wait for the item after it.
+    detector: best loaded with ``threads=1``. workers: threads, None for one a core.
 
     Closing the iterator early drops the waiting items and waits for the running ones. Raises
     UsageError where ``workers`` is under 1.
@@ -81,7 +82,13 @@ def scan(
     threads = default_workers() if workers is None else workers
     if threads < 1:
         raise UsageError(f"workers is {threads}; it must be at least 1")
-    return _ordered(items, partial(judge, detector=detector, options=options or Options()), threads)
+    work = partial(judge, detector=detector, options=options or Options())
+    room = Room(threads * _AHEAD, _HELD_BYTES, _weight)
+    return in_order(items, work, threads, room)
+
+
+def _weight(item: Item) -> int:
+    return len(item.content or b"")
 
 
 def judge(item: Item, detector: Detector, options: Options) -> Scanned:
@@ -103,29 +110,9 @@ def judge(item: Item, detector: Detector, options: Options) -> Scanned:
     except (AuthentiscanError, OSError) as error:
         return Scanned(Report.failed(item.name, error))
     except Exception as error:  # one image must never end a batch
-        told = f"unexpected {type(error).__name__}: {error}"
-        return Scanned(Report.failed(item.name, AuthentiscanError(told)))
-
-
-def _ordered(items: Iterable[Item], work: partial[Scanned], threads: int) -> Iterator[Scanned]:
-    waiting: deque[tuple[Future[Scanned], int]] = deque()
-    held = 0
-    pool = ThreadPoolExecutor(threads, thread_name_prefix="scan")
-    try:
-        for item in items:
-            size = len(item.content or b"")
-            waiting.append((pool.submit(work, item), size))
-            held += size
-            while waiting and (
-                len(waiting) >= threads * _AHEAD or held > _HELD_BYTES or waiting[0][0].done()
-            ):
-                future, size = waiting.popleft()
-                yield future.result()
-                held -= size
-        while waiting:
-            yield waiting.popleft()[0].result()
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+        told = printable(f"unexpected error: {error}")
+        kind = type(error).__name__
+        return Scanned(Report(path=item.name, error=told, error_kind=kind))
 
 
 def _pictured(report: Report, pixels: RGBImage) -> Scanned:

@@ -6,20 +6,24 @@ is escaped, since file names and metadata come from strangers.
 
 from __future__ import annotations
 
-import errno
-import os
+import base64
+import mmap
+import re
 import tempfile
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
 from authentiscan.analysis import Report
-from authentiscan.core.files import check_writable, whole_text
+from authentiscan.core.files import whole_text
 from authentiscan.explain.colours import table
 from authentiscan.report import shell
 from authentiscan.report.thumbnails import address
 from authentiscan.scan.engine import Scanned
+from authentiscan.scan.items import summary
+from authentiscan.scan.sinks import check_file
 
 _KINDS = ("generated", "inconclusive", "real", "failed")
 
@@ -27,13 +31,12 @@ _KINDS = ("generated", "inconclusive", "real", "failed")
 class Page:
     """Collects cards in a temporary file and writes them sorted; memory holds one number a card.
 
-    limits: what the detector cannot do, for the footer.
+    limits: what the detector cannot do, for the footer. left_out: counts, read on closing.
     """
 
-    def __init__(self, path: Path) -> None:
-        if path.is_dir():  # told before the scan, not after it, as is all that is checked here
-            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-        check_writable(path)
+    def __init__(self, path: Path, left_out: Mapping[str, int]) -> None:
+        check_file(path)
+        self._left_out = left_out
         self.limits: tuple[str, ...] = ()
         self._path = path
         self._spool: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed in close()
@@ -62,15 +65,54 @@ class Page:
             kinds=("all", *_KINDS),
             colours=[f"#{bytes(colour).hex()}" for colour in table("inferno")[::32]],
             cards=self._sorted(),
+            left_out=summary(self._left_out),
         )
         with whole_text(self._path) as file:
             file.writelines(pieces)
+        self._spool.close()
+
+    def discard(self) -> None:
+        """Leave the page that is there."""
         self._spool.close()
 
     def _sorted(self) -> Iterator[str]:
         for _, start, size in sorted(self._cards, key=lambda card: -card[0]):
             self._spool.seek(start)
             yield self._spool.read(size).decode("utf-8")
+
+
+class Pictures:
+    """The pictures of a page that an earlier scan left, kept on disk; none where there is no page.
+
+    They are known by the image's and the detector's checksum, so that a picture is never shown
+    beside another image or another detector's verdict.
+    """
+
+    _CARD = re.compile(rb'<article [^>]*data-image="([0-9a-f.]+)">(.*?)<div class="text">', re.S)
+    _PICTURE = re.compile(rb'src="data:image/jpeg;base64,([A-Za-z0-9+/=]+)"')
+
+    def __init__(self, path: Path) -> None:
+        self._page: mmap.mmap | None = None
+        self._places: dict[bytes, tuple[int, int]] = {}
+        with suppress(OSError, ValueError), path.open("rb") as file:  # an empty file has no map
+            self._page = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+            self._places = {card[1]: card.span(2) for card in self._CARD.finditer(self._page)}
+
+    def of(self, report: Report) -> Scanned:
+        """The report with the pictures that belong to it."""
+        place = self._places.get(_key(report).encode())
+        if place is None or self._page is None:
+            return Scanned(report)
+        found = self._PICTURE.findall(self._page[slice(*place)])
+        pictures = [base64.b64decode(data) for data in found[:2]]
+        return Scanned(report, *pictures)
+
+
+def _key(report: Report) -> str:
+    """What pictures are known by; empty where there are none."""
+    if report.image is None or report.model is None:
+        return ""
+    return f"{report.image.sha256}.{(report.model.sha256 or '')[:16]}"
 
 
 def _kind(report: Report) -> str:
@@ -93,6 +135,7 @@ def _card(result: Scanned) -> str:
     return shell.render(
         "card.html",
         kind=_kind(report),
+        key=_key(report),
         pictures=[(words, address(data)) for words, data in pictures if data],
         name=report.path,
         score=report.score,

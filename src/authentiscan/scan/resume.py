@@ -1,59 +1,125 @@
-"""Going on with a scan that was interrupted: what its JSON lines file already holds."""
+"""Going on with a scan that was interrupted: what its JSON lines file already holds.
+
+A row belongs to an item by its name and, where names are equal (members of a zip, escaped bytes),
+by its place among the rows of that name: results stand in the order of the items. Where one row of
+a name failed, all rows of that name are made anew, so that this stays true.
+"""
 
 from __future__ import annotations
 
 import json
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from pydantic import ValidationError
-
 from authentiscan.analysis import Report
 from authentiscan.core.errors import UsageError
+from authentiscan.core.files import whole_file
 from authentiscan.scan.items import Item
 
-
-def repair(path: Path) -> None:
-    """Cut off a last line that is not whole, as a killed process leaves it."""
-    if not path.is_file() or path.stat().st_size == 0:
-        return
-    with path.open("r+b") as file:
-        end = file.seek(0, 2)
-        while end > 0:
-            start = max(0, end - 65_536)
-            file.seek(start)
-            newline = file.read(end - start).rfind(b"\n")
-            if newline >= 0:
-                file.truncate(start + newline + 1)
-                return
-            end = start
-        file.truncate(0)
+_BEGINNING = b'{"schema_version":'  # of every line that a scan writes
 
 
-def done(path: Path) -> Iterator[Report]:
-    """The reports in the file, in order; nothing where there is no file.
+class Earlier:
+    """What the file of an earlier scan holds; nothing where there is no file.
 
-    Raises UsageError where a line is no report of this version.
+    Nothing is written until `keep`. Raises UsageError where the file is of another kind, where a
+    line is no report of this version, or where it was made in another way.
     """
-    if not path.is_file():
-        return
-    with path.open(encoding="utf-8") as lines:
-        for number, line in enumerate(lines, 1):
-            if not line.strip():
-                continue
-            try:
-                yield Report.model_validate(json.loads(line))
-            except (ValueError, ValidationError) as error:
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.done: Counter[str] = Counter()
+        self.again: dict[str, list[Report]] = defaultdict(list)
+        self._cut = 0  # bytes of a last line that is not whole
+        self._asked: set[tuple[str | None, bool, bool]] = set()
+        failed: set[str] = set()
+        for report in self._reports():
+            self.done[report.path] += 1
+            if report.error is not None:
+                failed.add(report.path)
+            elif report.model is not None:
+                stable, said = report.stability is not None, report.provenance is not None
+                self._asked.add((report.model.sha256, stable, said))
+        for name in failed:
+            del self.done[name]
+        if failed:
+            for report in self._reports():
+                if report.path in failed:
+                    self.again[report.path].append(report)
+
+    @property
+    def number(self) -> int:
+        """Rows that need not be made again."""
+        return self.done.total()
+
+    def refuse_other(self, sha256: str | None, *, stability: bool, provenance: bool) -> None:
+        """Raise UsageError where rows were made by another detector or with other options."""
+        for model, stable, said in self._asked:
+            told = (
+                "by another detector: name that one with --model"
+                if model != sha256
+                else f"{'with' if stable else 'without'} --stability: do the same"
+                if stable != stability
+                else f"with {'--provenance' if said else '--no-provenance'}: do the same"
+                if said != provenance
+                else ""
+            )
+            if told:
                 raise UsageError(
-                    f"cannot resume: line {number} of {path} is no scan report ({_first(error)}); "
-                    "name another output file"
-                ) from error
+                    f"cannot go on with {self.path}: it was made {told}, or name another output "
+                    "file (without --resume it is written anew)"
+                )
 
+    def keep(self) -> None:
+        """Take out of the file what is made again, and a last line that is not whole."""
+        if not self._cut and not self.again:
+            return
+        with self.path.open("rb") as old, whole_file(self.path) as new:
+            for line in old:
+                if line.endswith(b"\n") and (not self.again or not self._again(line)):
+                    new.write(line)
 
-def without(items: Iterable[Item], names: set[str]) -> Iterator[Item]:
-    """The items whose names are not in ``names``."""
-    return (item for item in items if item.name not in names)
+    def reports(self) -> Iterator[Report]:
+        """The reports that stay, in order."""
+        return (report for report in self._reports() if report.path in self.done)
 
+    def without(self, items: Iterable[Item]) -> Iterator[Item]:
+        """The items that have no row yet, or only one that failed."""
+        left = Counter(self.done)
+        for item in items:
+            if left[item.name] > 0:
+                left[item.name] -= 1
+            else:
+                yield item
 
-def _first(error: Exception) -> str:
-    return str(error).splitlines()[0]
+    def _again(self, line: bytes) -> bool:
+        return bool(line.strip()) and json.loads(line)["path"] in self.again
+
+    def _reports(self) -> Iterator[Report]:
+        if not self.path.exists():
+            return
+        with self.path.open("rb") as lines:
+            for number, line in enumerate(lines, 1):
+                if not line.endswith(b"\n"):  # a killed process leaves it so
+                    start = line[: len(_BEGINNING)]
+                    if not _BEGINNING.startswith(start):
+                        raise self._refused(number, "it is cut off, and not by us")
+                    self._cut = len(line)
+                elif line.strip():
+                    yield self._report(number, line)
+
+    def _report(self, number: int, line: bytes) -> Report:
+        try:
+            found = json.loads(line)
+            if not isinstance(found, dict) or "schema_version" not in found:
+                raise self._refused(number, "it has no schema_version")
+            return Report.model_validate(found)
+        except (ValueError, RecursionError) as error:
+            raise self._refused(number, str(error).splitlines()[0]) from error
+
+    def _refused(self, number: int, why: str) -> UsageError:
+        return UsageError(
+            f"cannot go on with {self.path}: line {number} is no report of a scan ({why}); "
+            "name another output file"
+        )

@@ -1,13 +1,17 @@
 """Where results go: JSON lines, CSV, Parquet; the HTML page is `authentiscan.scan.page`.
 
-A sink is written to in input order and closed once. Files that are only complete at the end
-(Parquet, HTML) are written beside their place and moved there on closing.
+A sink is written to in input order and ended once. A file is whole or what it was before, whatever
+ends the scan; only JSON lines grow in their place, since a scan goes on from them.
 """
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable
+import errno
+import json
+import os
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, TextIO
@@ -15,6 +19,7 @@ from typing import Any, Protocol, TextIO
 from authentiscan.analysis import Report
 from authentiscan.core.csv_cells import defused
 from authentiscan.core.errors import MissingExtraError, UsageError
+from authentiscan.core.files import cannot_write, check_writable, whole_path
 from authentiscan.scan.engine import Scanned
 
 CSV_COLUMNS = (
@@ -39,7 +44,7 @@ CSV_COLUMNS = (
 
 
 class Sink(Protocol):
-    """Takes results one at a time."""
+    """Takes results one at a time; ends with `close` or, to be as if it never was, `discard`."""
 
     def write(self, result: Scanned) -> None:
         """Take one result."""
@@ -47,12 +52,20 @@ class Sink(Protocol):
     def close(self) -> None:
         """Finish; also called when a scan is interrupted."""
 
+    def discard(self) -> None:
+        """Leave what was there before, as far as that is possible."""
+
 
 class Sinks:
-    """Several sinks as one; a context that closes them all, whatever happens to any of them."""
+    """Several sinks as one; a context that ends them all, whatever happens to any of them.
 
-    def __init__(self, sinks: list[Sink]) -> None:
+    One that failed, and all of a scan that failed before its first result, are discarded.
+    """
+
+    def __init__(self, sinks: Sequence[Sink]) -> None:
         self._sinks = sinks
+        self._failed: list[Sink] = []
+        self._written = False
 
     def __enter__(self) -> Sinks:
         return self
@@ -66,7 +79,10 @@ class Sinks:
         first: Exception | None = None
         for sink in self._sinks:
             try:
-                sink.close()
+                if sink in self._failed or (error is not None and not self._written):
+                    sink.discard()
+                else:
+                    sink.close()
             except Exception as problem:
                 first = first or problem
         if first is not None and error is None:
@@ -74,16 +90,20 @@ class Sinks:
 
     def write(self, result: Scanned) -> None:
         """Give one result to all."""
+        self._written = True
         for sink in self._sinks:
-            sink.write(result)
+            try:
+                sink.write(result)
+            except Exception:
+                self._failed.append(sink)
+                raise
 
 
 class JsonLines:
-    """One report a line, flushed at once, so that an interrupted scan leaves whole lines."""
+    """One report a line on a stream of others, flushed at once."""
 
-    def __init__(self, stream: TextIO, *, close: bool) -> None:
+    def __init__(self, stream: TextIO) -> None:
         self._stream = stream
-        self._close = close
 
     def write(self, result: Scanned) -> None:
         """Write one line."""
@@ -91,10 +111,52 @@ class JsonLines:
         self._stream.flush()
 
     def close(self) -> None:
-        """Flush, and close a stream of its own."""
+        """Flush; the stream stays open."""
         self._stream.flush()
-        if self._close:
-            self._stream.close()
+
+    def discard(self) -> None:
+        """Nothing can be taken back."""
+
+
+class Journal:
+    """JSON lines in a file, written in their place, so that a scan killed at any moment leaves what
+    `authentiscan.scan.resume` can go on with. An older file stays until the first result.
+    """
+
+    def __init__(self, path: Path, *, append: bool) -> None:
+        check_file(path)
+        self._path = path
+        self._append = append
+        self._lines: JsonLines | None = None
+        self._stack = ExitStack()
+
+    def write(self, result: Scanned) -> None:
+        """Write one line."""
+        try:
+            self._opened().write(result)
+        except OSError as error:
+            raise cannot_write(self._path, error) from error
+
+    def close(self) -> None:
+        """Close the file; it is empty where there was no result."""
+        try:
+            self._opened()
+            self._stack.close()
+        except OSError as error:
+            raise cannot_write(self._path, error) from error
+
+    def discard(self) -> None:
+        """Leave what is there."""
+        with suppress(OSError):
+            self._stack.close()
+
+    def _opened(self) -> JsonLines:
+        if self._lines is None:
+            if not self._append:
+                self._path.write_bytes(b"")
+            stream = self._path.open("a", encoding="utf-8", errors="backslashreplace", newline="")
+            self._lines = JsonLines(self._stack.enter_context(stream))
+        return self._lines
 
 
 class Csv:
@@ -103,9 +165,8 @@ class Csv:
     Text that a spreadsheet would run as a formula is `defused`.
     """
 
-    def __init__(self, stream: TextIO, *, close: bool) -> None:
+    def __init__(self, stream: TextIO) -> None:
         self._stream = stream
-        self._close = close
         self._writer = csv.DictWriter(stream, CSV_COLUMNS, lineterminator="\n")
         self._writer.writeheader()
 
@@ -117,21 +178,57 @@ class Csv:
         self._stream.flush()
 
     def close(self) -> None:
-        """Flush, and close a stream of its own."""
+        """Flush; the stream stays open."""
         self._stream.flush()
-        if self._close:
-            self._stream.close()
+
+    def discard(self) -> None:
+        """Nothing can be taken back."""
 
 
-class Parquet:
+class _Whole:
+    """A file that takes its place in one step, on closing."""
+
+    def __init__(self, path: Path) -> None:
+        self._stack = ExitStack()
+        self._partial = self._stack.enter_context(whole_path(path))
+
+    def close(self) -> None:
+        """Put the file in its place."""
+        self._stack.close()
+
+    def discard(self) -> None:
+        """Leave what is there."""
+        unfinished = _UnfinishedError()
+        self._stack.__exit__(type(unfinished), unfinished, None)
+
+
+class _UnfinishedError(Exception):
+    """Tells a context that its file is not to be kept."""
+
+
+class CsvFile(_Whole):
+    """A `Csv` in a file."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        stream = self._partial.open("w", encoding="utf-8", errors="backslashreplace", newline="")
+        self._csv = Csv(self._stack.enter_context(stream))
+
+    def write(self, result: Scanned) -> None:
+        """Write one row."""
+        self._csv.write(result)
+
+
+class Parquet(_Whole):
     """A Parquet table (zstd): the columns of the CSV, and in ``report`` the whole report as JSON.
 
+    What was left out of the scan stands in the table's metadata as ``authentiscan.left_out``.
     Raises MissingExtraError without pyarrow (the ``data`` extra).
     """
 
     _ROWS = 1000
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, left_out: Mapping[str, int]) -> None:
         try:
             import pyarrow as pa
             import pyarrow.parquet as pq
@@ -144,11 +241,13 @@ class Parquet:
             for name in CSV_COLUMNS
         }
         kinds |= {"warnings": pa.list_(pa.string()), "report": pa.string()}
+        super().__init__(path)
+        self._left_out = left_out
         self._schema = pa.schema(list(kinds.items()))
         self._table: Callable[..., Any] = pa.Table.from_pylist
-        self._path = path
-        self._partial = path.with_name(path.name + ".partial")
-        self._writer = pq.ParquetWriter(self._partial, self._schema, compression="zstd")
+        self._writer = self._stack.enter_context(
+            pq.ParquetWriter(self._partial, self._schema, compression="zstd")
+        )
         self._rows: list[dict[str, Any]] = []
 
     def write(self, result: Scanned) -> None:
@@ -158,10 +257,11 @@ class Parquet:
             self._flush()
 
     def close(self) -> None:
-        """Write the rest and move the file to its place."""
+        """Write the rest and put the file in its place."""
         self._flush()
-        self._writer.close()
-        self._partial.replace(self._path)
+        told = {"authentiscan.left_out": json.dumps(self._left_out)}
+        self._writer.add_key_value_metadata(told)
+        super().close()
 
     def _flush(self) -> None:
         if self._rows:
@@ -191,31 +291,39 @@ def flat(report: Report) -> dict[str, Any]:
     }
 
 
-def open_sink(path: Path, *, append: bool = False) -> Sink:
+def open_sink(
+    path: Path, *, append: bool = False, left_out: Mapping[str, int] | None = None
+) -> Sink:
     """A sink for a file, by its extension: .jsonl, .ndjson, .json, .csv, .html, .htm or .parquet.
 
-    append: add to a JSON lines file instead of replacing it; the others are always written anew.
-    Raises UsageError for other extensions and places that cannot be written.
+    append: add to a JSON lines file instead of replacing it; the others are always written anew,
+    and are whole or what they were before. left_out: counts that a page and a Parquet table tell,
+    read when they are closed.
+
+    Raises UsageError for other extensions, OutputError for places that cannot be written.
     """
     suffix = path.suffix.lower()
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if suffix in JSON_SUFFIXES:
-            stream = path.open("a" if append else "w", encoding="utf-8", newline="")
-            return JsonLines(stream, close=True)
-        if suffix == ".csv":
-            return Csv(path.open("w", encoding="utf-8", newline=""), close=True)
-        if suffix == ".parquet":
-            return Parquet(path)
-        if suffix in HTML_SUFFIXES:
-            from authentiscan.scan.page import Page
+    left = {} if left_out is None else left_out
+    if suffix in JSON_SUFFIXES:
+        return Journal(path, append=append)
+    if suffix == ".csv":
+        return CsvFile(path)
+    if suffix == ".parquet":
+        return Parquet(path, left)
+    if suffix in HTML_SUFFIXES:
+        from authentiscan.scan.page import Page
 
-            return Page(path)
-    except OSError as error:
-        raise UsageError(f"cannot write {path}: {error.strerror}") from error
+        return Page(path, left)
     raise UsageError(
         f"cannot tell what to write to {path.name!r}; end it in .jsonl, .csv, .html or .parquet"
     )
+
+
+def check_file(path: Path) -> None:
+    """Tell at once where a file cannot be written. Raises OutputError."""
+    if path.is_dir():
+        raise cannot_write(path, IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR)))
+    check_writable(path)
 
 
 JSON_SUFFIXES = frozenset({".jsonl", ".ndjson", ".json"})
