@@ -146,3 +146,40 @@ def test_workflow_alone_claims_nothing(make: Callable[..., bytes]) -> None:
 )
 def test_other_texts_claim_nothing(texts: dict[str, str], make: Callable[..., bytes]) -> None:
     assert inspect(make("PNG", texts=texts)).claim is Claim.NONE
+
+
+ONE_LINE = A1111.replace("\n", " ")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        ONE_LINE,
+        A1111.replace("\n", "\r\n"),
+        A1111.replace("\n", "\\n"),
+        ONE_LINE.replace("blurry Steps", "blurry. Steps"),
+        ONE_LINE.partition("prompt: blurry ")[2],
+    ],
+)
+@pytest.mark.parametrize("kind", ["PNG", "JPEG"])
+def test_parameters_squeezed_to_one_line(text: str, kind: str, make: Callable[..., bytes]) -> None:
+    data = (
+        make("PNG", texts={"parameters": text})
+        if kind == "PNG"
+        else make("JPEG", exif={37510: b"ASCII\0\0\0" + text.encode()})
+    )
+    finding = only(data)
+    assert finding.details["seed"] == "12"
+    assert finding.details["model"] == "v1-5-pruned"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Our method. Steps: 3, Tools: hammer and nails",
+        "Steps: 3, Seed: tomatoes",
+        "Dance class Steps: 12, Size: small room",
+    ],
+)
+def test_sentences_with_steps_claim_nothing(text: str, make: Callable[..., bytes]) -> None:
+    assert inspect(make("PNG", texts={"parameters": text})).claim is Claim.NONE

@@ -10,6 +10,7 @@ from authentiscan.provenance import programs
 from authentiscan.provenance.records import Claim, Finding, State, shorten
 
 _MAIN = {
+    11: "ProcessingSoftware",
     270: "ImageDescription",
     271: "Make",
     272: "Model",
@@ -75,20 +76,12 @@ def findings(exif: Exif) -> list[Finding]:
     """Camera facts and the writing program, where the fields give them."""
     found = []
     fields = exif.fields
-    program = programs.known(fields.get("Software", ""))
-    if program and program.claim is not Claim.NONE:
-        found.append(
-            Finding(
-                kind="exif",
-                state=State.UNSIGNED,
-                claim=program.claim,
-                summary=f"EXIF says the file was written by {program.name}",
-                generator=program.name,
-                source="EXIF Software",
-                confidence="likely",
-                details={"Software": shorten(fields["Software"])},
-            )
-        )
+    for name in ("Software", "ProcessingSoftware", "Make", "Model"):
+        program = programs.known(fields.get(name, ""))
+        # Generators sign in the camera's fields too; an editor's name there means nothing.
+        in_place = name in ("Software", "ProcessingSoftware")
+        if program and program.claim is not Claim.NONE and (in_place or _made_by_ai(program)):
+            found.append(_written_by(program, name, fields[name]))
     camera = _camera(exif)
     if camera:
         found.append(camera)
@@ -106,6 +99,23 @@ def findings(exif: Exif) -> list[Finding]:
             )
         )
     return found
+
+
+def _made_by_ai(program: programs.Program | None) -> bool:
+    return program is not None and program.claim is Claim.AI_GENERATED
+
+
+def _written_by(program: programs.Program, name: str, value: str) -> Finding:
+    return Finding(
+        kind="exif",
+        state=State.UNSIGNED,
+        claim=program.claim,
+        summary=f"EXIF says the file was written by {program.name}",
+        generator=program.name,
+        source=f"EXIF {name}",
+        confidence="likely",
+        details={name: shorten(value)},
+    )
 
 
 def texts(exif: Exif) -> list[Text]:
@@ -127,6 +137,8 @@ def _camera(exif: Exif) -> Finding | None:
     make, model = fields.get("Make", ""), fields.get("Model", "")
     if not (make or model) or "{" in make + model:
         return None
+    if _made_by_ai(programs.known(make)) or _made_by_ai(programs.known(model)):
+        return None  # a generator's name is no camera's
     exposure = [name for name in _EXPOSURE.values() if name in fields]
     if not (make and model) and not exposure:
         return None
@@ -155,16 +167,48 @@ def _comment(tag: tiff.Tag) -> str:
         return raw.decode("utf-16-le", errors="replace").rstrip("\0").strip()
     if tag.kind == 2:
         return tag.text()
-    code, body = raw[:8], raw[8:]
+    code, body = raw[:8].upper(), raw[8:]
     if code.startswith(b"UNICODE"):
-        return _utf16(body, tag.order)
-    if not code.strip(b"\0 ") or code.startswith((b"ASCII", b"JIS")):
-        return body.decode("utf-8", errors="replace").strip("\0 \n")
-    return raw.decode("utf-8", errors="replace").strip("\0 \n")
+        return _unicode(body, tag.order)
+    if code.startswith(b"JIS"):
+        return _first_that_fits(body, _JAPANESE)
+    if not code.strip(b"\0 ") or code.startswith(b"ASCII"):
+        return _unicode(body, tag.order) if b"\0" in body.rstrip(b"\0") else _utf8(body)
+    return _unicode(raw, tag.order) if b"\0" in raw.rstrip(b"\0") else _utf8(raw)
+
+
+# JIS as the standard has it (JIS X 0208 in ISO 2022), then what Japanese programs write instead.
+_JAPANESE = ("iso2022_jp_3", "utf-8", "cp932", "euc_jp")
+
+
+def _first_that_fits(body: bytes, codecs: tuple[str, ...]) -> str:
+    for codec in codecs:
+        try:
+            return body.decode(codec).strip("\0 \n")
+        except UnicodeDecodeError:
+            continue
+    return body.decode("latin-1").strip("\0 \n")
+
+
+def _utf8(body: bytes) -> str:
+    return _first_that_fits(body, ("utf-8-sig",))
+
+
+def _unicode(body: bytes, order: str) -> str:
+    """UTF-16 in either byte order, or UTF-8: writers disagree on what the mark UNICODE means."""
+    if body.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return body.decode("utf-16", errors="replace").strip("\0 \n")
+    trimmed = body.rstrip(b"\0 ")
+    if b"\0" not in trimmed:
+        try:  # UTF-16 without a single NUL would have no ASCII, and is hardly ever valid UTF-8
+            return trimmed.decode("utf-8-sig").strip("\0 \n")
+        except UnicodeDecodeError:
+            pass
+    return _utf16(body, order)
 
 
 def _utf16(body: bytes, order: str) -> str:
-    """UTF-16 in whichever byte order gives fewer odd characters: writers disagree on it."""
+    """UTF-16 in whichever byte order gives fewer odd characters."""
     guesses = []
     for codec in ("utf-16-be", "utf-16-le"):
         text = body.decode(codec, errors="replace").strip("\0 \n")

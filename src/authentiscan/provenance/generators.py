@@ -111,7 +111,8 @@ def _fooocus(texts: Texts, _: Size) -> Iterator[Finding]:
             )
 
 
-_STEPS = re.compile(r"(?:^|\n|, )\s*Steps: \d+, ")
+# At the start of a line; or, in a text squeezed to one line, after a space or an escaped line end.
+_STEPS = re.compile(r"(?:^|[\s,.;]|\\n)Steps: \d+,? ?")
 _PAIR = re.compile(r"(?:^|, )\s*([A-Z][\w /+-]{1,30}): (\"[^\"]{0,400}\"|[^,\n]{1,200})")
 _A1111_KEYS = ("parameters", "UserComment", "ImageDescription", "comment", "XPComment", "Comment")
 
@@ -123,8 +124,8 @@ def _a1111(texts: Texts, _: Size) -> Iterator[Finding]:
         facts = (
             dict(_PAIR.findall(text.value[match.start() : match.start() + 8000])) if match else {}
         )
-        if not facts or not ({"Sampler", "Seed", "CFG scale"} & facts.keys()):
-            continue
+        if len({"Sampler", "Seed", "CFG scale", "Size", "Model"} & facts.keys()) < 2:
+            continue  # a sentence may hold "Steps: 3, ", the parameters hold more
         head = text.value[: match.start() if match else 0]
         prompt = head.partition("Negative prompt:")[0]
         yield _made(
@@ -331,11 +332,14 @@ def _label(texts: Texts, _: Size) -> Iterator[Finding]:
             yield finding
 
 
+_SIGNED_IN = ("Software", "software", "generator", "Generator", "CreatorTool", "Creator Tool")
+
+
 def _signed(texts: Texts, _: Size) -> Iterator[Finding]:
     """Programs that leave no parameters, but their name in a text made for it."""
-    for text in _named(texts, "Software", "software", "Author", "Source", "generator", "Generator"):
+    for text in _named(texts, *_SIGNED_IN):
         program = programs.known(text.value)
-        if program:
+        if program and program.claim is not Claim.NONE:
             yield _made(
                 program.name,
                 text,

@@ -92,7 +92,9 @@ class _Plain:
         self._keep(exif.findings(fields))
 
     def _xmp(self, packet: bytes) -> None:
-        values = xmp.parse(packet)
+        values, fault = xmp.read(packet)
+        if fault:
+            self._note(fault)
         self._texts += xmp.texts(values)
         self._keep(xmp.findings(values))
         reference = xmp.manifest_reference(values) or ""
@@ -102,7 +104,7 @@ class _Plain:
             self._notes.append("XMP names a C2PA manifest inside the file, but it is not there")
 
     def _iptc(self, record: bytes) -> None:
-        self._keep(iptc.findings(iptc.parse(record)))
+        self._keep(iptc.findings(iptc.parse(record, lambda what: self._note(f"IPTC: {what}"))))
 
     def _stealth(self, data: bytes) -> None:
         hidden = stealth.read(data)

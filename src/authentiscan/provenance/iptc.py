@@ -1,8 +1,8 @@
-"""IPTC-IIM records, the old form: program, credit, and marks of social networks."""
+"""IPTC-IIM records, the old form: program, set phrases of credits, marks of social networks."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from authentiscan.provenance import programs
 from authentiscan.provenance.records import Claim, Finding, State, shorten
@@ -17,17 +17,24 @@ _FIELDS = {
 }
 
 
-def parse(block: bytes) -> dict[str, str]:
-    """The fields this room knows; reading ends at the first broken record."""
+def parse(block: bytes, note: Callable[[str], None] | None = None) -> dict[str, str]:
+    """The fields this room knows; reading ends at the first broken record, told to ``note``."""
+    tell = note or (lambda _: None)
     found: dict[str, str] = {}
     at = 0
     for _ in range(MAX_RECORDS):
+        if not bytes(block[at:]).strip(b"\0"):
+            break
         if at + 5 > len(block) or block[at] != 0x1C:
+            tell("a record is broken, the rest was not read")
             break
         record, number = block[at + 1], block[at + 2]
         size = int.from_bytes(block[at + 3 : at + 5], "big")
         if size & 0x8000:  # extended size, used for nothing we read
+            tell("a record of extended size, the rest was not read")
             break
+        if at + 5 + size > len(block):
+            tell("a record is cut off")
         value = block[at + 5 : at + 5 + size]
         name = _FIELDS.get((record, number))
         if name and name not in found:
@@ -38,9 +45,10 @@ def parse(block: bytes) -> dict[str, str]:
 
 def findings(fields: dict[str, str]) -> Iterator[Finding]:
     """What the fields say of the picture's origin."""
-    for name in ("OriginatingProgram", "Credit", "Source"):
-        program = programs.known(fields.get(name, ""))
-        if program:
+    for name in ("OriginatingProgram", "Credit", "Source", "By-line"):
+        read = programs.known if name == "OriginatingProgram" else programs.phrase
+        program = read(fields.get(name, ""))
+        if program and program.claim is not Claim.NONE:
             yield Finding(
                 kind="iptc",
                 state=State.UNSIGNED,

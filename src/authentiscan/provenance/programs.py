@@ -1,104 +1,131 @@
-"""Programs that sign their name into metadata, and what that says of a picture's origin."""
+"""Programs that sign their name into metadata, and what that says of a picture's origin.
+
+The names stand in programs.json, each with its kind, the year it appeared and where that was seen.
+They are looked for only in fields that name the file's maker (EXIF Software, XMP CreatorTool, …).
+Credit lines, authors and captions hold names of people and companies too: there only the set
+phrases of the data file count, and only as the whole text.
+"""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Literal
 
+from authentiscan.core.records import Record
 from authentiscan.provenance.records import Claim
 
-_AI = Claim.AI_GENERATED
+Kind = Literal["generates", "edits with AI", "editor", "draws", "camera"]
+Tokens = tuple[str, ...]
+
+_CLAIMS: dict[Kind, Claim] = {
+    "generates": Claim.AI_GENERATED,
+    "edits with AI": Claim.AI_EDITED,
+    "editor": Claim.EDITED,
+    "draws": Claim.DIGITAL_ART,
+    "camera": Claim.NONE,
+}
+_DATA = Path(__file__).with_name("programs.json")
+_TOKEN = re.compile(r"[^\W\d_]+|\d+")  # runs of letters or digits: FLUX.2, flux2 and Flux-2 are one
+_LONGEST_FIELD = 300
 
 
-@dataclass(frozen=True, slots=True)
-class Program:
-    """A program known by name. heavy: an editor made for changing what a picture shows."""
+class Program(Record):
+    """A program known by name.
+
+    words: its spellings as tokens. match: ``start`` where the field must begin with one (after a
+    vendor's name, perhaps); ``whole`` where only versions and `Table.qualifiers` may follow, for
+    names that are words or people's names too; ``anywhere`` for names that mean nothing else.
+    heavy: an editor made for changing what a picture shows. year: first seen; source: where.
+    """
 
     name: str
-    claim: Claim
+    kind: Kind
+    words: tuple[str, ...] = ()
+    match: Literal["start", "whole", "anywhere"] = "start"
     heavy: bool = False
+    year: int = 0
+    source: str = ""
+
+    @property
+    def claim(self) -> Claim:
+        """What the program's name in a file says of the picture."""
+        return _CLAIMS[self.kind]
 
 
-# Looked for as whole words in fields that name a program, never in captions: the order decides.
-_KNOWN: tuple[tuple[str, Program], ...] = (
-    (r"midjourney", Program("Midjourney", _AI)),
-    (r"dall[\W_]?e(?:[\W_]?[23])?", Program("DALL-E", _AI)),
-    (r"chatgpt|gpt-4o|gpt-image-\d+|openai(?:[ -]api)?", Program("OpenAI image generation", _AI)),
-    (r"(?:adobe[ _])?firefly", Program("Adobe Firefly", _AI)),
-    (r"novelai", Program("NovelAI", _AI)),
-    (r"invoke-?ai", Program("InvokeAI", _AI)),
-    (r"comfy ?ui", Program("ComfyUI", _AI)),
-    (r"fooocus", Program("Fooocus", _AI)),
-    (r"draw ?things", Program("Draw Things", _AI)),
-    (r"mflux", Program("mflux", _AI)),
-    (r"diffusion ?bee", Program("DiffusionBee", _AI)),
-    (r"easy ?diffusion", Program("Easy Diffusion", _AI)),
-    (r"swarm ?ui|stableswarmui", Program("SwarmUI", _AI)),
-    (r"stable[ -]diffusion(?:[ -]web ?ui)?", Program("Stable Diffusion", _AI)),
-    (r"flux\.[12](?:[ -]\w+)?", Program("FLUX", _AI)),
-    (
-        r"bing image creator|image creator (?:from|by) (?:microsoft )?(?:bing|designer)",
-        Program("Bing Image Creator", _AI),
-    ),
-    (r"microsoft responsible ai image provenance", Program("Microsoft image generation", _AI)),
-    (r"made with google ai", Program("Google AI", _AI)),
-    (r"imagined with ai", Program("Meta AI", _AI)),
-    (r"leonardo\.ai", Program("Leonardo.Ai", _AI)),
-    (r"ideogram(?:\.ai| ai)?", Program("Ideogram", _AI)),
-    (r"nightcafe", Program("NightCafe", _AI)),
-    (r"dreamstudio", Program("DreamStudio", _AI)),
-    (r"dreamina|jimeng", Program("Dreamina", _AI)),
-    (r"seaart(?:\.ai| ai)?", Program("SeaArt", _AI)),
-    (r"civitai", Program("Civitai", _AI)),
-    (r"tensor\.art", Program("Tensor.Art", _AI)),
-    (r"playground ?ai", Program("Playground AI", _AI)),
-    (r"recraft(?:\.ai| ai)?", Program("Recraft", _AI)),
-    (r"grok image|xai grok", Program("Grok", _AI)),
-    (r"edited with google ai", Program("Google AI", Claim.AI_EDITED)),
-    (r"faceapp", Program("FaceApp", Claim.AI_EDITED, heavy=True)),
-    (r"remini", Program("Remini", Claim.AI_EDITED, heavy=True)),
-    (r"(?:adobe )?photoshop lightroom|lightroom", Program("Lightroom", Claim.EDITED)),
-    (r"(?:adobe )?photoshop camera raw", Program("Camera Raw", Claim.EDITED)),
-    (r"(?:adobe )?photoshop", Program("Photoshop", Claim.EDITED, heavy=True)),
-    (r"gimp", Program("GIMP", Claim.EDITED, heavy=True)),
-    (r"affinity photo", Program("Affinity Photo", Claim.EDITED, heavy=True)),
-    (r"pixelmator", Program("Pixelmator", Claim.EDITED, heavy=True)),
-    (r"picsart", Program("Picsart", Claim.EDITED, heavy=True)),
-    (r"facetune\d?", Program("Facetune", Claim.EDITED, heavy=True)),
-    (r"meitu|beautyplus|b612|faceu", Program("beauty editor", Claim.EDITED, heavy=True)),
-    (r"canva", Program("Canva", Claim.EDITED, heavy=True)),
-    (r"luminar", Program("Luminar", Claim.EDITED, heavy=True)),
-    (r"topaz", Program("Topaz", Claim.EDITED, heavy=True)),
-    (
-        r"paint\.net|paintshop pro|paint shop pro|photopea|fotor|pixlr",
-        Program("image editor", Claim.EDITED, heavy=True),
-    ),
-    (r"snapseed", Program("Snapseed", Claim.EDITED)),
-    (r"vsco", Program("VSCO", Claim.EDITED)),
-    (r"capture one", Program("Capture One", Claim.EDITED)),
-    (r"darktable|rawtherapee|dxo photolab|on1 photo raw", Program("raw developer", Claim.EDITED)),
-    (
-        r"krita|procreate|clip studio|paint tool sai|medibang|ibispaint",
-        Program("painting program", Claim.DIGITAL_ART),
-    ),
-    (
-        r"blender|cinema 4d|unreal engine|unity 3d|daz studio",
-        Program("renderer", Claim.DIGITAL_ART),
-    ),
-    (r"(?:adobe )?illustrator|inkscape|coreldraw", Program("drawing program", Claim.DIGITAL_ART)),
-    (
-        r"screenshot|greenshot|sharex|snagit|snipping tool",
-        Program("screen capture", Claim.DIGITAL_ART),
-    ),
-)
+class Table(Record):
+    """The data file. phrases: whole credit lines, with the program's name and its kind."""
 
-_PATTERNS = tuple(
-    (re.compile(rf"(?<![a-z0-9])(?:{words})(?![a-z])", re.IGNORECASE), program)
-    for words, program in _KNOWN
-)
+    vendors: tuple[str, ...]
+    qualifiers: frozenset[str]
+    phrases: dict[str, tuple[str, Kind]]
+    programs: tuple[Program, ...]
+
+
+@lru_cache(maxsize=1)
+def table() -> Table:
+    """The packaged data file."""
+    return Table.model_validate_json(_DATA.read_bytes())
 
 
 def known(text: str) -> Program | None:
-    """The program named in ``text``, a field for the file's maker; None if unknown."""
-    head = text[:300].replace("_", " ")
-    return next((program for pattern, program in _PATTERNS if pattern.search(head)), None)
+    """The program named in ``text``, a field for the file's maker; None if unknown.
+
+    Of several the one with the longest spelling counts. A name of the table is always known.
+    """
+    field = _tokens(text)
+    if not field:
+        return None
+    starts = _starts(field)
+    best: tuple[int, Program] | None = None
+    for words, program in _all():
+        if words[0] in field and len(words) > (best[0] if best else 0):
+            best = (len(words), program) if _fits(words, program, field, starts) else best
+    return best[1] if best else _by_name().get(text)
+
+
+def phrase(text: str) -> Program | None:
+    """The program that a credit line names by a set phrase, which must be the whole line."""
+    found = table().phrases.get(" ".join(_tokens(text)))
+    return Program(name=found[0], kind=found[1]) if found else None
+
+
+def _fits(words: Tokens, program: Program, field: Tokens, starts: frozenset[int]) -> bool:
+    size = len(words)
+    if program.match == "anywhere":
+        return any(field[at : at + size] == words for at in range(len(field) - size + 1))
+    for at in starts:
+        if field[at : at + size] != words:
+            continue
+        rest = field[at + size :]
+        if program.match == "start" or all(
+            token.isdigit() or len(token) == 1 or token in table().qualifiers for token in rest
+        ):
+            return True
+    return False
+
+
+def _starts(field: Tokens) -> frozenset[int]:
+    """Where a name may begin: at the start, or after a vendor's."""
+    after = (len(v) for v in _vendors() if field[: len(v)] == v)
+    return frozenset((0, *after))
+
+
+@lru_cache(maxsize=1)
+def _vendors() -> tuple[Tokens, ...]:
+    return tuple(_tokens(vendor) for vendor in table().vendors)
+
+
+@lru_cache(maxsize=1)
+def _all() -> tuple[tuple[Tokens, Program], ...]:
+    return tuple((_tokens(words), p) for p in table().programs for words in p.words)
+
+
+@lru_cache(maxsize=1)
+def _by_name() -> dict[str, Program]:
+    return {program.name: program for program in reversed(table().programs)}
+
+
+def _tokens(text: str) -> Tokens:
+    return tuple(_TOKEN.findall(text[:_LONGEST_FIELD].casefold()))

@@ -1,7 +1,8 @@
 """XMP: digital source type, creator tool, editing history, and generators' own fields.
 
 Read by the standard library's expat with document types and entities refused, so that no packet can
-expand (the same defence as defusedxml's); depth and size are bounded.
+expand (the same defence as defusedxml's); depth and size are bounded. A damaged packet is read on
+after the fault by `xmp_damaged`, and leaves a note.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from collections.abc import Iterator
 from xml.parsers import expat
 
 from authentiscan.images.walk import Text
-from authentiscan.provenance import programs, sources
+from authentiscan.provenance import programs, sources, xmp_damaged
 from authentiscan.provenance.records import Claim, Finding, State, shorten
 
 MAX_DEPTH = 64
@@ -30,6 +31,7 @@ _PREFIXES = {
 }
 
 Values = dict[str, list[str]]
+_SPACES = {prefix: space for space, prefix in _PREFIXES.items()} | {"rdf": _RDF}
 
 
 class _RefusedError(ValueError):
@@ -47,7 +49,7 @@ class _Reader:
 
     def start(self, name: str, attributes: dict[str, str]) -> None:
         if len(self._path) >= MAX_DEPTH:
-            raise _RefusedError(f"nested deeper than {MAX_DEPTH}")
+            raise _RefusedError(f"elements nested deeper than {MAX_DEPTH}")
         self._path.append(_short(name))
         self._text = []
         for key, value in attributes.items():
@@ -85,26 +87,42 @@ def _short(name: str) -> str:
     return f"{_PREFIXES.get(space, space)}:{local}"
 
 
-def parse(packet: bytes) -> Values:
-    """All properties of an XMP packet. Raises ValueError where it is broken or refused."""
+def read(packet: bytes) -> tuple[Values, str | None]:
+    """All properties of an XMP packet, and what was wrong with it; never raises on its content."""
+    text = xmp_damaged.decode(packet).strip("\ufeff\0 \r\n\t")
+    if not text:
+        return {}, None
     reader = _Reader()
-    parser = expat.ParserCreate(namespace_separator=" ")
+    try:
+        if "\ufffd" in text and "\ufffd".encode() not in packet:
+            raise _RefusedError("bytes that are no text")
+        _parse(text, reader)
+    except (expat.ExpatError, _RefusedError) as error:
+        fault = f"XMP is damaged or odd ({error}); what could be read of it was"
+    else:
+        return reader.values, None
+    reader = _Reader()
+    try:
+        xmp_damaged.walk(text, _SPACES, reader)
+    except _RefusedError as error:
+        fault += f", up to where it has {error}"
+    return reader.values, fault
+
+
+def _parse(text: str, reader: _Reader) -> None:
+    """Read well-formed XML. Raises ExpatError or _RefusedError."""
+    parser = expat.ParserCreate("utf-8", namespace_separator=" ")
     parser.buffer_text = True
 
     def refuse(*_: object) -> None:
-        raise _RefusedError("declares a document type or an entity")
+        raise _RefusedError("a document type or an entity")
 
     parser.StartDoctypeDeclHandler = refuse
     parser.EntityDeclHandler = refuse
     parser.StartElementHandler = reader.start
     parser.EndElementHandler = reader.end
     parser.CharacterDataHandler = reader.data
-    try:
-        parser.Parse(packet.strip(b"\0 \r\n\t\xef\xbb\xbf"), True)
-    except expat.ExpatError as error:
-        if not reader.values:
-            raise ValueError(f"XMP is no readable XML ({error})") from error
-    return reader.values
+    parser.Parse(text.encode("utf-8", errors="replace"), True)
 
 
 def findings(values: Values) -> list[Finding]:
@@ -152,12 +170,24 @@ def _source_types(values: Values) -> Iterator[Finding]:
             )
 
 
+# Fields that name the program; and credit lines, where only a set phrase says anything.
+_WRITERS = ("xmp:CreatorTool", "stEvt:softwareAgent", "tiff:Software", "exif:Software")
+_CREDITS = (
+    "photoshop:Credit",
+    "photoshop:Source",
+    "dc:creator",
+    "dc:rights",
+    "photoshop:CreditLine",
+)
+
+
 def _programs(values: Values) -> Iterator[Finding]:
     seen: set[str] = set()
-    for name in ("xmp:CreatorTool", "photoshop:Credit", "stEvt:softwareAgent", "tiff:Software"):
+    for name in (*_WRITERS, *_CREDITS):
+        look_up = programs.known if name in _WRITERS else programs.phrase
         for value in values.get(name, [])[:64]:
-            program = programs.known(value)
-            if program is None or program.name in seen:
+            program = look_up(value)
+            if program is None or program.claim is Claim.NONE or program.name in seen:
                 continue
             seen.add(program.name)
             yield Finding(
