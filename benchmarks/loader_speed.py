@@ -30,17 +30,19 @@ import torch
 
 from authentiscan.training.engine import Engine
 from authentiscan.training.loaders import Batch
-from authentiscan.training.parts import with_data
+from authentiscan.training.machine import Machine, open_fabric
 from authentiscan.training.recipe import Recipe
+from authentiscan.training.recipe_data import with_data
 from authentiscan.training.recipe_file import load_recipe
-from authentiscan.training.run import Machine, Quiet, _engine, _fabric  # as `train` sets them up
+from authentiscan.training.reporter import Quiet
+from authentiscan.training.run import _engine  # as `train` sets it up
 
 
 class Training:
     """The engine of a recipe, and steps of it on any batches."""
 
     def __init__(self, recipe: Recipe, folder: Path) -> None:
-        fabric = _fabric(recipe, Machine(device="cpu"), Quiet())
+        fabric = open_fabric(recipe, Machine(device="cpu"), Quiet())
         self.engine: Engine = _engine(recipe, folder, fabric, Quiet(), 1)[0]
         self.phase = self.engine._start_phase()
         self.phase.layers.train_mode()

@@ -21,9 +21,11 @@ import torch
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from authentiscan.training.loaders import Batch
-from authentiscan.training.parts import with_data
+from authentiscan.training.machine import Machine, open_fabric
+from authentiscan.training.recipe_data import with_data
 from authentiscan.training.recipe_file import load_recipe
-from authentiscan.training.run import Machine, Quiet, _engine, _fabric  # as `train` sets them up
+from authentiscan.training.reporter import Quiet
+from authentiscan.training.run import _engine  # as `train` sets it up
 
 
 def timed(step: Callable[[Batch], None], batches: list[Batch]) -> float:
@@ -44,7 +46,7 @@ def main() -> None:
     given = parser.parse_args()
     recipe = with_data(load_recipe(given.recipe, [*given.changes, "workers=0"]), given.data)
     with tempfile.TemporaryDirectory() as folder:
-        fabric = _fabric(recipe, Machine(device="cpu"), Quiet())
+        fabric = open_fabric(recipe, Machine(device="cpu"), Quiet())
         engine = _engine(recipe, Path(folder), fabric, Quiet(), 1)[0]
         batches = [batch for _, batch in zip(range(given.steps), engine._loader, strict=False)]
         phase = engine._start_phase()

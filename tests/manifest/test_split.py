@@ -16,7 +16,9 @@ from authentiscan.manifest.split import (
     assign_splits,
     check_fractions,
     deal,
+    held_codes,
     join_duplicates,
+    join_splits,
     name_hash,
     parse_hold_outs,
 )
@@ -185,3 +187,48 @@ def test_own_split_with_val_is_left_alone_and_the_rest_follows_its_group() -> No
 def test_wrong_fractions_are_refused(fractions: tuple[float, ...]) -> None:
     with pytest.raises(UsageError, match="sum to 1"):
         check_fractions(fractions)
+
+
+def tied(groups: list[str], hashes: list[str | None]) -> Manifest:
+    n = len(groups)
+    columns = {
+        "path": [f"{i}" for i in range(n)],
+        "label": [0] * n,
+        "generator": ["camera"] * n,
+        "dataset": ["d"] * n,
+        "group": groups,
+        "sha256": pa.array(hashes, pa.string()),
+    }
+    return Manifest(pa.table(columns))
+
+
+def test_groups_and_images_join_the_foremost_split() -> None:
+    manifest = tied(["a", "a", "b", "c", "c"], ["1", "2", "2", "3", None])
+    nobody = np.zeros(5, dtype=bool)
+    codes, torn = join_splits(manifest, np.asarray([0, 0, 2, 0, 1], np.int8), nobody)
+    assert codes.tolist() == [2, 2, 2, 1, 1]  # a and b by their equal image, c by its group
+    assert not torn.any()
+
+
+def test_rows_follow_the_settled_ones_or_fit_nowhere() -> None:
+    manifest = tied(["a", "a", "b", "x", "b"], ["1", "2", "3", "9", "9"])
+    settled = np.asarray([True, False, True, False, False])
+    codes, torn = join_splits(manifest, np.asarray([0, 2, 2, 0, 0], np.int8), settled)
+    assert codes[:3].tolist() == [0, 0, 2]  # settled rows stay, whatever new ones say
+    assert codes[3:].tolist() == [2, 2]
+    assert not torn.any()
+    between = tied(["a", "b", "a"], ["1", "2", "2"])
+    _, torn = join_splits(between, np.asarray([0, 2, 0], np.int8), np.asarray([True, True, False]))
+    assert torn.tolist() == [False, False, True]
+
+
+def test_hold_outs_are_for_some_rows_only() -> None:
+    manifest = tied(["a", "b", "a"], [None] * 3)
+    rule = [HoldOut("group", "a")]
+    assert held_codes(manifest, rule).tolist() == [2, -1, 2]
+    some = np.asarray([True, True, False])
+    assert held_codes(manifest, rule, some).tolist() == [2, -1, -1]
+    both = [HoldOut("group", "a"), HoldOut("group", "a", "val")]
+    assert held_codes(manifest, both).tolist() == [2, -1, 2]
+    with pytest.raises(UsageError, match="matches no image"):
+        held_codes(manifest, rule, ~some & np.asarray([True, True, False]))

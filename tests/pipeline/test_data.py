@@ -13,7 +13,7 @@ from authentiscan.core.errors import TrainingError
 from authentiscan.manifest.table import Manifest
 from authentiscan.pipeline.config import PipelineConfig
 from authentiscan.pipeline.data import DataPart, prepare, prepared
-from authentiscan.training.run import Quiet
+from authentiscan.training.reporter import Quiet
 
 MakeConfig = Callable[..., PipelineConfig]
 

@@ -18,7 +18,8 @@ from authentiscan.pipeline.config import PipelineConfig, load_config
 from authentiscan.pipeline.data import prepare
 from authentiscan.pipeline.estimate import estimate
 from authentiscan.pipeline.run import run, steps_of
-from authentiscan.training.run import Machine, Quiet
+from authentiscan.training.machine import Machine
+from authentiscan.training.reporter import Quiet
 from authentiscan.training.runs import find_runs
 
 MakeConfig = Callable[..., PipelineConfig]

@@ -18,8 +18,9 @@ from authentiscan.pipeline.run import run, steps_of
 from authentiscan.pipeline.steps import DONE, CrossStep, GradcamStep, Step, TrainingStep
 from authentiscan.training.attempt import attempt
 from authentiscan.training.leavings import write_json, write_text
+from authentiscan.training.machine import Machine
 from authentiscan.training.recipe_file import dump_recipe
-from authentiscan.training.run import Machine, Quiet
+from authentiscan.training.reporter import Quiet
 
 MakeConfig = Callable[..., PipelineConfig]
 MACHINE = Machine(device="cpu")

@@ -6,8 +6,9 @@ import sys
 
 import torch
 
+from authentiscan.training.machine import Machine
 from authentiscan.training.recipe_file import load_recipe
-from authentiscan.training.run import Machine, train
+from authentiscan.training.run import train
 
 if __name__ == "__main__":
     torch.set_num_threads(1)

@@ -21,7 +21,8 @@ from authentiscan.inference import load_detector
 from authentiscan.manifest.table import Manifest
 from authentiscan.training.layers import check_channels_last, kept_statistics
 from authentiscan.training.recipe import Recipe
-from authentiscan.training.run import Quiet, Result, train
+from authentiscan.training.reporter import Quiet
+from authentiscan.training.run import Result, train
 from authentiscan.training.state import load_checkpoint
 
 MakeRecipe = Callable[..., Recipe]

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from authentiscan.pipeline.config import PipelineConfig
     from authentiscan.pipeline.estimate import Planned
     from authentiscan.pipeline.summary import Summary
-    from authentiscan.training.run import Machine
+    from authentiscan.training.machine import Machine
 
 _NEEDED = (
     "torch", "timm", "lightning", "yaml", "pyarrow", "safetensors", "onnxscript", "matplotlib",
@@ -82,7 +82,7 @@ def pipeline(
         if find_spec(name) is None:
             raise MissingExtraError("the pipeline", "train")
     from authentiscan.pipeline.config import EXAMPLE, load_config
-    from authentiscan.training.run import Machine
+    from authentiscan.training.machine import Machine
 
     if example:
         typer.echo(EXAMPLE.read_text(encoding="utf-8"), nl=False)

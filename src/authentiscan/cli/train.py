@@ -133,7 +133,8 @@ def train(  # noqa: PLR0917 - a command's options
     for name in _NEEDED:
         if find_spec(name) is None:
             raise MissingExtraError("training", "train")
-    from authentiscan.training.run import Machine, plan, resume_run
+    from authentiscan.training.machine import Machine
+    from authentiscan.training.run import plan, resume_run
     from authentiscan.training.run import train as run_training
 
     machine = Machine(device=device, devices=devices, nodes=nodes, readers=workers)
@@ -217,7 +218,7 @@ def _at_most(recipe: Recipe, epochs: int | None) -> Recipe:
 
 
 def _recipe(name: str | None, data: list[str], changes: list[str]) -> Recipe:
-    from authentiscan.training.parts import with_data
+    from authentiscan.training.recipe_data import with_data
     from authentiscan.training.recipe_file import load_recipe, shipped
 
     if name is None:

@@ -309,7 +309,7 @@ def assign_splits(
         strata=_codes([f"{d}\x1f{g}\x1f{y}" for d, g, y in strata]),
         datasets=_codes(datasets),
         own=np.array([split_code(s) for s in manifest.column("split")], dtype=np.int8),
-        held=_held(manifest, hold_out),
+        held=held_codes(manifest, hold_out),
     )
     code = assign(rows, shares, seed, own_split=own_split)
     split = manifest.with_column("split", [SPLITS[c] for c in code.tolist()])
@@ -335,15 +335,62 @@ def no_match(rule: HoldOut, columns: Iterable[str], values: Iterable[object]) ->
     )
 
 
-def _held(manifest: Manifest, hold_out: Sequence[HoldOut]) -> Codes:
+def held_codes(
+    manifest: Manifest, hold_out: Sequence[HoldOut], among: NDArray[np.bool_] | None = None
+) -> Codes:
+    """The split (1 val, 2 test) that each row is held out for, -1 where for none.
+
+    among: rows (N,) that the rules are for; by default all. Raises UsageError for a rule that
+    matches none of them.
+    """
     held = np.full(len(manifest), UNKNOWN, dtype=np.int8)
     for rule in hold_out:
         values = manifest.column(rule.column)
         match = np.array([str(v) == rule.value for v in values], dtype=bool)
+        match &= True if among is None else among
         if not match.any():
             raise no_match(rule, manifest.table.column_names, values)
         held[match] = np.maximum(held[match], split_code(rule.split))
     return held
+
+
+def join_splits(
+    manifest: Manifest, codes: Codes, settled: NDArray[np.bool_]
+) -> tuple[Codes, NDArray[np.bool_]]:
+    """One split for each group and each image: test before val before train.
+
+    codes: (N,) splits so far. settled: (N,) rows that others have to follow. Gives the splits, and
+    which rows the settled ones tie to several splits, so that they fit in none.
+    """
+    keys = [_keys(manifest.column(name)) for name in ("group", "sha256")]
+    codes = codes.copy()
+    codes[settled] = _latest([key[settled] for key in keys], codes[settled])
+    highest = _latest(keys, np.where(settled, codes, UNKNOWN).astype(np.int8))
+    lowest = -_latest(keys, np.where(settled, -codes, -len(SPLITS)).astype(np.int8))
+    tied = ~settled & (highest != UNKNOWN)
+    codes[tied] = highest[tied]
+    free = ~settled & ~tied
+    codes[free] = _latest([key[free] for key in keys], codes[free])
+    return codes, tied & (highest != lowest)
+
+
+def _latest(keys: Sequence[NDArray[np.int64]], codes: Codes) -> Codes:
+    """The highest code of all rows that a row is tied to by equal keys, directly or over others."""
+    lowest = -len(SPLITS) - 1
+    before = np.full_like(codes, lowest)
+    while not np.array_equal(before, codes):
+        before = codes.copy()
+        for key in keys:
+            latest = np.full(int(key.max(initial=-1)) + 1, lowest, dtype=np.int8)
+            np.maximum.at(latest, key, codes)
+            codes = latest[key]
+    return codes
+
+
+def _keys(values: Sequence[str | None]) -> NDArray[np.int64]:
+    """Equal numbers for equal values; a number of its own for each None."""
+    texts = [f"#{i}" if value is None else f"={value}" for i, value in enumerate(values)]
+    return np.unique(np.asarray(texts), return_inverse=True)[1].astype(np.int64)
 
 
 def _hashes(names: Sequence[str]) -> U64:

@@ -16,10 +16,10 @@ from pathlib import Path
 from authentiscan.core.errors import TrainingError
 from authentiscan.manifest.table import SPLITS, Manifest
 from authentiscan.pipeline.config import PipelineConfig
-from authentiscan.training.feeding import Reporter
 from authentiscan.training.leavings import write_json
 from authentiscan.training.parts import SOURCE, gather
 from authentiscan.training.recipe import DataSource, Recipe
+from authentiscan.training.reporter import Reporter
 
 FORMAT = 1
 """Raised when other code would make other manifests of the same files."""

@@ -20,7 +20,7 @@ from authentiscan.inference.export import save_bundle
 from authentiscan.manifest.table import Manifest
 from authentiscan.pipeline.data import DataPart
 from authentiscan.pipeline.steps import CrossStep, GradcamStep, State, Step, TrainingStep
-from authentiscan.training.feeding import Reporter
+from authentiscan.training.reporter import Reporter
 from authentiscan.training.run import plan
 from authentiscan.training.runs import read_run
 

@@ -22,9 +22,9 @@ from authentiscan.pipeline.steps import CrossStep, GradcamStep, Step, TrainingSt
 from authentiscan.pipeline.summary import Summary, summarise
 from authentiscan.pipeline.summary_page import write_summary
 from authentiscan.training.attempt import attempt
-from authentiscan.training.feeding import Reporter
+from authentiscan.training.machine import Machine
 from authentiscan.training.recipe import Recipe
-from authentiscan.training.run import Machine, Quiet
+from authentiscan.training.reporter import Quiet, Reporter
 from authentiscan.training.settings_file import dump_settings
 
 PHASES = (1, 2, 3, 4)

@@ -19,10 +19,11 @@ from authentiscan.inference.bundle import SPEC_FILE, read_spec
 from authentiscan.manifest.table import Manifest
 from authentiscan.pipeline.config import CrossSettings, GradcamSettings
 from authentiscan.pipeline.data import DataPart
-from authentiscan.training.feeding import Reporter
 from authentiscan.training.leavings import write_json
+from authentiscan.training.machine import Machine
 from authentiscan.training.recipe import Recipe, recipe_sha256
-from authentiscan.training.run import BUNDLE, Machine, train
+from authentiscan.training.reporter import Reporter
+from authentiscan.training.run import BUNDLE, train
 from authentiscan.training.runs import read_run
 
 FORMAT = 1

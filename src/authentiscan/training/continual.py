@@ -26,7 +26,6 @@ from pydantic import ValidationError
 from authentiscan.core.errors import AuthentiscanError, TrainingError, UsageError
 from authentiscan.inference import NetworkSpec, find_bundle, read_spec
 from authentiscan.inference.bundle import Ancestor, Architecture
-from authentiscan.training.parts import manifest_sha256, with_data
 from authentiscan.training.recipe import (
     DataSource,
     EarlyStopping,
@@ -35,6 +34,7 @@ from authentiscan.training.recipe import (
     Recipe,
     Start,
 )
+from authentiscan.training.recipe_data import manifest_sha256, with_data
 from authentiscan.training.recipe_file import dump_recipe, load_recipe, parse_recipe
 
 if TYPE_CHECKING:

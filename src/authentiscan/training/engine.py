@@ -26,7 +26,6 @@ from authentiscan.core.errors import TrainingError
 from authentiscan.models.base import ImageClassifier
 from authentiscan.training.feeding import (
     Feeder,
-    Reporter,
     TrainingData,
     note_failures,
     validate,
@@ -44,6 +43,7 @@ from authentiscan.training.layers import (
 from authentiscan.training.leavings import write_history
 from authentiscan.training.loaders import Batch
 from authentiscan.training.recipe import Recipe, recipe_sha256
+from authentiscan.training.reporter import Reporter
 from authentiscan.training.sampling import EpochBatches
 from authentiscan.training.state import (
     BEST,

@@ -23,22 +23,6 @@ from authentiscan.training.recipe import Recipe
 from authentiscan.training.sampling import EpochPlan
 
 
-class Reporter(Protocol):
-    """Where progress is shown; called on the first process only."""
-
-    def say(self, text: str) -> None:
-        """One line for the user."""
-        ...
-
-    def start(self, title: str, total: int, done: int = 0) -> None:
-        """A stretch of ``total`` steps begins, ``done`` of them already behind."""
-        ...
-
-    def step(self, text: str = "") -> None:
-        """One step is done."""
-        ...
-
-
 class Rows(Protocol):
     """A torch data set over a manifest: `TrainingImages`, `ValidationImages` or their features."""
 

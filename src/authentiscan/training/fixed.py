@@ -20,8 +20,9 @@ from torch.utils.data import DataLoader, Dataset
 from authentiscan.core.errors import UsageError
 from authentiscan.manifest.table import Manifest
 from authentiscan.models.base import ImageClassifier
-from authentiscan.training.feeding import Feeder, Reporter, Rows, TrainingData
+from authentiscan.training.feeding import Feeder, Rows, TrainingData
 from authentiscan.training.loaders import Batch, Draw, Sample
+from authentiscan.training.reporter import Reporter
 
 
 class Features(NamedTuple):

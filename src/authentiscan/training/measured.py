@@ -31,8 +31,8 @@ from authentiscan.metrics.bootstrap import Estimate, estimates
 from authentiscan.metrics.ranking import METRICS
 from authentiscan.metrics.thresholds import verdicts
 from authentiscan.report import plots
-from authentiscan.training.feeding import Reporter
 from authentiscan.training.recipe import Recipe
+from authentiscan.training.reporter import Reporter
 from authentiscan.training.state import Progress as TrainingProgress
 
 CUT = 0.5

@@ -1,4 +1,4 @@
-"""From a recipe's data sets to one table with splits, and what to remember of it."""
+"""Which images play which role in a run: learned from, chosen by, tested on."""
 
 from __future__ import annotations
 
@@ -12,12 +12,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from authentiscan.core.errors import ManifestError, TrainingError, UsageError
-from authentiscan.datasets.organize import organize
+from authentiscan.core.errors import TrainingError
 from authentiscan.inference.bundle import DataUse
-from authentiscan.manifest.split import assign_splits, no_match, parse_hold_outs, split_code
-from authentiscan.manifest.table import REQUIRED, SPLITS, Manifest
+from authentiscan.manifest.split import (
+    Codes,
+    held_codes,
+    join_splits,
+    parse_hold_outs,
+    split_code,
+)
+from authentiscan.manifest.table import SPLITS, Manifest
 from authentiscan.training.recipe import DataSource, Recipe
+from authentiscan.training.recipe_data import check_paths, read_source
 
 _LOG = logging.getLogger(__name__)
 
@@ -60,30 +66,6 @@ class Parts:
         return rows
 
 
-def with_data(recipe: Recipe, given: Sequence[str]) -> Recipe:
-    """``recipe`` with data given on the command line: ``PATH`` for its only data set, or
-    ``NAME=PATH``.
-
-    Raises UsageError where a name is unknown or a path alone could mean several data sets.
-    """
-    sources = {source.name: source for source in recipe.data}
-    for text in given:
-        name, equals, path = text.partition("=")
-        if not equals or Path(text).exists():
-            if len(sources) > 1:
-                raise UsageError(
-                    f"--data {text}: the recipe {recipe.name!r} has {len(sources)} data sets; "
-                    f"say which one as NAME={text} with NAME one of {', '.join(sources)}"
-                )
-            name, path = next(iter(sources)), text
-        if name not in sources:
-            raise UsageError(
-                f"--data {text}: no data set {name!r} in the recipe; it has {', '.join(sources)}"
-            )
-        sources[name] = sources[name].model_copy(update={"path": path})
-    return recipe.model_copy(update={"data": tuple(sources.values())})
-
-
 def gather(recipe: Recipe, folder: Path, *, processes: int = 1) -> Parts:
     """Read all data sets of a recipe into one table in which every row has a split.
 
@@ -92,7 +74,7 @@ def gather(recipe: Recipe, folder: Path, *, processes: int = 1) -> Parts:
     train. Raises TrainingError where data are missing or a part lacks a class.
     """
     check_paths(recipe)
-    loaded = [(source, _read(source, recipe, folder, processes)) for source in recipe.data]
+    loaded = [(source, read_source(source, recipe, folder, processes)) for source in recipe.data]
     whole = _joined([(source.name, manifest) for source, manifest in loaded])
     whole = _only_watched(_one_split_each(_newly_added(whole, recipe), recipe), recipe)
     parts = {name: whole.where(split=name) for name in ("train", "val", "test")}
@@ -106,92 +88,6 @@ def gather(recipe: Recipe, folder: Path, *, processes: int = 1) -> Parts:
             )
     used = tuple(_use(source.name, manifest, whole) for source, manifest in loaded)
     return Parts(**parts, used=used)
-
-
-def check_paths(recipe: Recipe) -> None:
-    """Raise TrainingError where the recipe does not say where data lie, or they are not there."""
-    lacking = [source.name for source in recipe.data if source.path is None]
-    if lacking:
-        example = f"{lacking[0]}=" if len(recipe.data) > 1 else ""
-        raise TrainingError(
-            f"the recipe {recipe.name!r} does not say where {', '.join(lacking)} "
-            f"{'lies' if len(lacking) == 1 else 'lie'}; add --data {example}PATH (a folder with "
-            "real/ and fake/, a Parquet table or a manifest)"
-        )
-    for source in recipe.data:
-        if not Path(str(source.path)).expanduser().exists():
-            raise TrainingError(f"data set {source.name!r}: there is no {source.path}")
-
-
-def _read(source: DataSource, recipe: Recipe, folder: Path, processes: int) -> Manifest:
-    """A manifest as it is; anything else as the catalog reads it; every row with a split."""
-    assert source.path is not None
-    path = Path(source.path).expanduser()
-    manifest = _as_manifest(path)
-    if manifest is None:
-        made = folder / "manifests" / f"{source.name}.parquet"
-        if not made.is_file():
-            _organize(source, path, made, recipe, processes)
-        manifest = Manifest.read(made)
-        manifest = manifest.where(**source.where) if source.where else manifest
-    else:
-        manifest = _with_splits(manifest, source, recipe)
-    if not len(manifest):
-        raise TrainingError(f"data set {source.name!r}: no rows in {path} match {source.where}")
-    return manifest
-
-
-def _with_splits(manifest: Manifest, source: DataSource, recipe: Recipe) -> Manifest:
-    plan = source.split or recipe.split
-    if plan.resplit or not all(manifest.column("split")):
-        manifest = assign_splits(
-            manifest, plan.fractions, seed=plan.seed, own_split=not plan.resplit
-        )
-    return manifest.where(**source.where) if source.where else manifest
-
-
-def manifest_sha256(source: DataSource, recipe: Recipe) -> str | None:
-    """Hash of the manifest at ``source.path`` as a run reads it; None for other data."""
-    manifest = _as_manifest(Path(str(source.path)).expanduser())
-    return None if manifest is None else _with_splits(manifest, source, recipe).sha256()
-
-
-def _organize(source: DataSource, path: Path, made: Path, recipe: Recipe, processes: int) -> None:
-    """Make a manifest of what lies at ``path``; too many unreadable images raise TrainingError."""
-    made.parent.mkdir(parents=True, exist_ok=True)
-    plan = source.split or recipe.split
-    found = organize(
-        [path],
-        made,
-        fractions=plan.fractions,
-        seed=plan.seed,
-        own_split=not plan.resplit,
-        processes=processes,
-    )
-    if not found.failed:
-        return
-    text = f"{found.failed} of {found.rows + found.failed} images of {path} cannot be read"
-    if found.failed > recipe.max_unreadable * (found.rows + found.failed):
-        listing = found.failures.read_text(encoding="utf-8") if found.failures else ""
-        first = "\n".join(f"  {line}" for line in listing.splitlines()[:5])
-        made.unlink()
-        raise TrainingError(
-            f"{text}, more than max_unreadable={recipe.max_unreadable:g} allows:\n{first}"
-        )
-    _LOG.warning("%s and are left out; they are listed in %s", text, found.failures)
-
-
-def _as_manifest(path: Path) -> Manifest | None:
-    if path.suffix != ".parquet" or not path.is_file():
-        return None
-    import pyarrow.parquet as pq
-
-    try:
-        names = set(pq.read_schema(path).names)
-    except Exception as error:
-        raise ManifestError(f"{path} is no readable Parquet table: {error}") from error
-    is_manifest = set(REQUIRED) <= names and "path" in names
-    return Manifest.read(path) if is_manifest else None
 
 
 def _joined(manifests: Sequence[tuple[str, Manifest]]) -> Manifest:
@@ -232,18 +128,9 @@ def _one_split_each(whole: Manifest, recipe: Recipe) -> Manifest:
     Rows that the detector of ``recipe.start`` knows are settled first, as when it learned; others
     with the same group or image follow them, or are left out where they would be in two splits.
     """
-    codes = np.asarray([split_code(name) for name in whole.column("split")], dtype=np.int8)
-    stated = codes.copy()
-    _hold_out(whole, codes, recipe)
-    keys = [_keys(whole.column(name)) for name in ("group", "sha256")]
+    stated = np.asarray([split_code(name) for name in whole.column("split")], dtype=np.int8)
     known = _of(whole, [source for source in recipe.data if source.known])
-    codes[known] = _latest([key[known] for key in keys], codes[known])
-    highest = _latest(keys, np.where(known, codes, -1).astype(np.int8))
-    lowest = -_latest(keys, np.where(known, -codes, -len(SPLITS)).astype(np.int8))
-    tied = ~known & (highest >= 0)
-    codes[tied] = highest[tied]
-    codes[~known & ~tied] = _latest([key[~known & ~tied] for key in keys], codes[~known & ~tied])
-    torn = tied & (highest != lowest)
+    codes, torn = join_splits(whole, np.maximum(stated, _held_out(whole, recipe)), known)
     moved = int(np.count_nonzero((codes != stated) & ~torn))
     if moved:
         _LOG.warning("%d images moved to another split: held out, or their group is there", moved)
@@ -253,34 +140,19 @@ def _one_split_each(whole: Manifest, recipe: Recipe) -> Manifest:
     return placed.take(np.flatnonzero(~torn)) if torn.any() else placed
 
 
-def _hold_out(whole: Manifest, codes: NDArray[np.int8], recipe: Recipe) -> None:
-    """Send to test what the split plans hold out, each among the data sets that go by it."""
+def _held_out(whole: Manifest, recipe: Recipe) -> Codes:
+    """What the split plans hold out, each among the data sets that go by it."""
+    held = np.full(len(whole), -1, dtype=np.int8)
     for plan in dict.fromkeys(source.split or recipe.split for source in recipe.data):
         mine = _of(whole, [s for s in recipe.data if (s.split or recipe.split) == plan])
-        for rule in parse_hold_outs(plan.hold_out):
-            values = whole.column(rule.column)
-            match = mine & np.asarray([str(value) == rule.value for value in values], dtype=bool)
-            if not match.any():
-                raise no_match(rule, whole.table.column_names, values)
-            codes[match] = np.maximum(codes[match], split_code(rule.split))
+        held = np.maximum(held, held_codes(whole, parse_hold_outs(plan.hold_out), mine))
+    return held
 
 
 def _of(whole: Manifest, sources: Sequence[DataSource]) -> NDArray[np.bool_]:
     """Which rows are of these data sets."""
     names = {source.name for source in sources}
     return np.asarray([name in names for name in whole.column(SOURCE)], dtype=bool)
-
-
-def _latest(keys: Sequence[NDArray[np.int64]], codes: NDArray[np.int8]) -> NDArray[np.int8]:
-    """The highest code of all rows that a row is tied to by equal keys, directly or over others."""
-    before = np.full_like(codes, -len(SPLITS) - 1)
-    while not np.array_equal(before, codes):
-        before = codes.copy()
-        for key in keys:
-            latest = np.full(int(key.max(initial=-1)) + 1, -len(SPLITS) - 1, dtype=np.int8)
-            np.maximum.at(latest, key, codes)
-            codes = latest[key]
-    return codes
 
 
 def _only_watched(whole: Manifest, recipe: Recipe) -> Manifest:
@@ -292,12 +164,6 @@ def _only_watched(whole: Manifest, recipe: Recipe) -> Manifest:
     kept = np.flatnonzero(~(watched & (splits == "train")))
     splits[watched] = "test"
     return whole.with_column("split", splits.tolist()).take(kept)
-
-
-def _keys(values: Sequence[Any]) -> NDArray[np.int64]:
-    """Equal numbers for equal values; a number of its own for each None."""
-    texts = [f"#{i}" if value is None else f"={value}" for i, value in enumerate(values)]
-    return np.unique(np.asarray(texts), return_inverse=True)[1].astype(np.int64)
 
 
 def _use(name: str, manifest: Manifest, whole: Manifest) -> DataUse:

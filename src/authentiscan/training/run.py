@@ -15,8 +15,6 @@ RUN/bundle/             what `authentiscan scan --model` takes
 
 from __future__ import annotations
 
-import logging
-import os
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -26,7 +24,6 @@ from typing import Any
 
 import torch
 from lightning.fabric import Fabric
-from torch.distributed import is_torchelastic_launched
 
 from authentiscan import models
 from authentiscan.core.errors import TrainingError
@@ -40,7 +37,7 @@ from authentiscan.training.before_after import Change, measure_changes, summary,
 from authentiscan.training.continual import start_model
 from authentiscan.training.deploy import deploy
 from authentiscan.training.engine import Engine
-from authentiscan.training.feeding import Feeder, Reporter, TrainingData
+from authentiscan.training.feeding import Feeder, TrainingData
 from authentiscan.training.fixed import head_only
 from authentiscan.training.leavings import (
     draw_phase_curves,
@@ -49,44 +46,18 @@ from authentiscan.training.leavings import (
     write_json,
 )
 from authentiscan.training.loaders import Collate, TrainingImages, ValidationImages
+from authentiscan.training.machine import THIS_ONE, Machine, is_first_process, open_fabric
 from authentiscan.training.measured import measure_test, metrics_text, write_part
-from authentiscan.training.parts import SOURCE, Parts, check_paths, gather
+from authentiscan.training.parts import SOURCE, Parts, gather
 from authentiscan.training.recipe import Recipe
+from authentiscan.training.recipe_data import check_paths
 from authentiscan.training.recipe_file import dump_recipe, load_recipe
+from authentiscan.training.reporter import Quiet, Reporter, notices
 from authentiscan.training.sampling import EpochPlan
 from authentiscan.training.state import Progress
 
 RECIPE_FILE = "recipe.yaml"
 BUNDLE = "bundle"
-
-
-@dataclass(frozen=True)
-class Machine:
-    """Where to train.
-
-    device: ``auto``, ``cpu``, ``cuda`` or ``mps``. devices: training processes on each of ``nodes``
-    machines; both are torchrun's where it started this process. readers: processes that read the
-    facts of data that are no manifest yet; above 1 a script needs the usual ``if __name__ ==
-    "__main__":``.
-    """
-
-    device: str = "auto"
-    devices: int = 1
-    nodes: int = 1
-    readers: int = 1
-
-
-class Quiet:
-    """A reporter that shows nothing."""
-
-    def say(self, text: str) -> None:
-        """Say nothing."""
-
-    def start(self, title: str, total: int, done: int = 0) -> None:
-        """Show nothing."""
-
-    def step(self, text: str = "") -> None:
-        """Show nothing."""
 
 
 @dataclass(frozen=True)
@@ -112,7 +83,7 @@ def train(
     *,
     output: Path | str | None = None,
     resume: bool = False,
-    machine: Machine = Machine(),
+    machine: Machine = THIS_ONE,
     reporter: Reporter | None = None,
     stop: Callable[[Progress], bool] | None = None,
     bundle: bool = True,
@@ -131,8 +102,8 @@ def train(
     reporter = reporter or Quiet()
     recipe = _with_absolute_paths(recipe)
     check_paths(recipe)
-    chosen = _run_folder(recipe, output, resume=resume) if _is_first_process() else None
-    fabric = _fabric(recipe, machine, reporter)
+    chosen = _run_folder(recipe, output, resume=resume) if is_first_process() else None
+    fabric = open_fabric(recipe, machine, reporter)
     folder = Path(fabric.broadcast(str(chosen)))  # its name holds a time: one process decides
     with attempt(folder, leads=fabric.is_global_zero):
         return _train(recipe, folder, fabric, machine, reporter, stop, resume=resume, bundle=bundle)
@@ -159,7 +130,7 @@ def _train(  # noqa: PLR0917 - `train`'s own
     if resume and engine.resume():
         at = engine.progress
         reporter.say(f"going on after {at.total_epochs} epochs and {at.step} steps of the next")
-    with _notices(reporter):
+    with notices(reporter):
         progress = engine.fit(stop)
     if not progress.finished or not bundle:
         return Result(folder, progress, None)
@@ -205,10 +176,10 @@ class Plan:
         return self.seconds_per_step * self.steps_per_epoch * self.epochs
 
 
-def plan(recipe: Recipe, *, machine: Machine = Machine(), reporter: Reporter | None = None) -> Plan:
+def plan(recipe: Recipe, *, machine: Machine = THIS_ONE, reporter: Reporter | None = None) -> Plan:
     """Read the data, build the model and time a few steps; nothing is written."""
     reporter = reporter or Quiet()
-    fabric = _fabric(recipe, replace(machine, devices=1, nodes=1), reporter)
+    fabric = open_fabric(recipe, replace(machine, devices=1, nodes=1), reporter)
     with tempfile.TemporaryDirectory(prefix="authentiscan-plan-") as scratch:
         engine, parts, _ = _engine(recipe, Path(scratch), fabric, reporter, machine.readers)
         drawn = engine.data.plan
@@ -242,11 +213,6 @@ def _run_folder(recipe: Recipe, output: Path | str | None, *, resume: bool) -> P
     return folder
 
 
-def _is_first_process() -> bool:
-    """Whether this process decides for all; known before the others are there."""
-    return os.environ.get("RANK") in (None, "0") and os.environ.get("LOCAL_RANK") in (None, "0")
-
-
 def _with_absolute_paths(recipe: Recipe) -> Recipe:
     """So that the recipe left in the run's folder works from any folder."""
     sources = tuple(
@@ -258,49 +224,14 @@ def _with_absolute_paths(recipe: Recipe) -> Recipe:
     return recipe.model_copy(update={"data": sources})
 
 
-def _fabric(recipe: Recipe, machine: Machine, reporter: Reporter) -> Fabric:
-    accelerator = machine.device.split(":")[0]
-    if accelerator == "cuda" and not torch.cuda.is_available():
-        raise TrainingError("device cuda was asked for, but torch finds no CUDA device here")
-    if accelerator == "auto":
-        accelerator = "cuda" if torch.cuda.is_available() else "cpu"
-    precision = recipe.precision
-    if precision == "fp16" and accelerator == "cpu":
-        reporter.say(
-            "note: float16 is not available on a CPU; using bfloat16 instead (precision=fp32 is "
-            "faster on processors without bfloat16 arithmetic)"
-        )
-        precision = "bf16"
-    names: dict[str, Any] = {"fp32": "32-true", "bf16": "bf16-mixed", "fp16": "16-mixed"}
-    _calm_lightning()
-    devices, nodes = _processes(machine)
-    fabric = Fabric(
-        accelerator=accelerator,
-        devices=devices,
-        num_nodes=nodes,
-        strategy="ddp" if devices * nodes > 1 else "auto",
-        precision=names[precision],
-    )
-    fabric.launch()
-    return fabric
-
-
-def _processes(machine: Machine) -> tuple[int, int]:
-    """Training processes on each machine, and machines."""
-    if not is_torchelastic_launched():
-        return machine.devices, machine.nodes
-    each = int(os.environ["LOCAL_WORLD_SIZE"])
-    return each, int(os.environ["WORLD_SIZE"]) // each
-
-
 def _engine(
     recipe: Recipe, folder: Path, fabric: Fabric, reporter: Reporter, readers: int
 ) -> tuple[Engine, Parts, ImageClassifier]:
     """The engine, the data, and the whole model, whose head alone the engine may hold."""
-    with _notices(reporter), fabric.rank_zero_first():
+    with notices(reporter), fabric.rank_zero_first():
         parts = gather(recipe, folder, processes=readers)
     torch.manual_seed(recipe.seed)  # first weights
-    with _notices(reporter):
+    with notices(reporter):
         model = _model(recipe)
     history = observe_history(parts.train, sample=1000, seed=recipe.seed)
     shared: dict[str, Any] = {"seed": recipe.seed, "history": history}
@@ -378,32 +309,3 @@ def _beside_parent(recipe: Recipe, parts: Parts, result: Result, reporter: Repor
         result.bundle, metrics=spec.metrics.with_part("before_and_after", summary(changes))
     )
     return replace(result, spec=spec, changes=tuple(changes))
-
-
-class _notices:  # noqa: N801 - reads as a statement
-    """Warnings of the package (no ImageNet weights, ...) reach the reporter while this holds."""
-
-    def __init__(self, reporter: Reporter) -> None:
-        self._handler = _ToReporter(reporter)
-        self._logger = logging.getLogger("authentiscan")
-
-    def __enter__(self) -> None:
-        self._logger.addHandler(self._handler)
-
-    def __exit__(self, *_: object) -> None:
-        self._logger.removeHandler(self._handler)
-
-
-class _ToReporter(logging.Handler):
-    def __init__(self, reporter: Reporter) -> None:
-        super().__init__(logging.WARNING)
-        self._reporter = reporter
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self._reporter.say(f"note: {record.getMessage()}")
-
-
-def _calm_lightning() -> None:
-    """Lightning tells at length which hardware it did not use; errors still come through."""
-    for name in ("lightning", "lightning.fabric", "lightning.pytorch"):
-        logging.getLogger(name).setLevel(logging.ERROR)
