@@ -15,7 +15,7 @@ from authentiscan.core.types import DecodedImage, ImageFacts
 from authentiscan.explain import explain, heatmap
 from authentiscan.explain.base import Heatmap, enlarge, stitch
 from authentiscan.images.preprocess import Preprocess
-from authentiscan.inference import Detector, Network, Term, load_detector
+from authentiscan.inference import Detector, Network, WeightedNetwork, load_detector
 from authentiscan.models import create, names
 
 
@@ -24,7 +24,7 @@ def detector(tiny_bundle: Path) -> Detector:
     made = load_detector(tiny_bundle, threads=1)
     everywhere = Preprocess(size=64, max_crops=64)
     spec = made.spec.model_copy(update={"preprocess": everywhere})
-    return Detector(spec, [Term(1.0, Network(spec, made.network.backend))])
+    return Detector(spec, [WeightedNetwork(1.0, Network(spec, made.network.backend))])
 
 
 @pytest.fixture(scope="module")

@@ -76,13 +76,13 @@ def test_the_map_is_the_weighted_sum_of_the_members_maps(pair, photos):
     detector = load_detector(pair, threads=1)
     image = photos["coffee"]
     total, first = np.zeros(image.shape[:2]), 0
-    for term in detector.terms:
-        crops, boxes = term.network.preprocess.crops(image)
-        _, maps = term.network.explain_crops(crops, "generated")
+    for weighted in detector.networks:
+        crops, boxes = weighted.network.preprocess.crops(image)
+        _, maps = weighted.network.explain_crops(crops, "generated")
         cells = maps[0].size
         first = first or cells
-        raw, _ = stitch(maps, boxes, term.network.preprocess, *image.shape[:2])
-        total += term.weight * cells / first * raw
+        raw, _ = stitch(maps, boxes, weighted.network.preprocess, *image.shape[:2])
+        total += weighted.weight * cells / first * raw
     found = explain(detector, image)
     np.testing.assert_allclose(found.raw, total, rtol=1e-4, atol=1e-6)
     assert found.prediction == detector.predict(image)
@@ -105,7 +105,7 @@ def test_an_ensemble_may_be_a_member(pair, tiny_bundle, tmp_path, photos):
     save_ensemble([(pair, 0.25), (tiny_bundle, 1.0)], nested, name="nested")
     image = photos["rocket"]
     detector = load_detector(nested, threads=1)
-    assert [term.weight for term in detector.terms] == [0.125, 0.5, 1.0]
+    assert [weighted.weight for weighted in detector.networks] == [0.125, 0.5, 1.0]
     expected = 0.25 * load_detector(pair).logits([image]) + load_detector(tiny_bundle).logits(
         [image]
     )

@@ -163,7 +163,11 @@ def detector(model: str | None) -> list[Check]:
     def checksum() -> str:
         folder = find_bundle(model)
         spec = read_spec(folder, verify=True)
-        files = [place / name for _, place, network in spec.terms(folder) for name in network.files]
+        files = [
+            place / name
+            for _, place, network in spec.placed_networks(folder)
+            for name in network.files
+        ]
         size = sum(file.stat().st_size for file in files)
         return f"{spec.name} {spec.version}, {len(files)} files, {size / 1e6:.1f} MB"
 

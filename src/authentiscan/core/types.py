@@ -45,7 +45,7 @@ class Box:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Reading:
+class CropLogits:
     """What one network says of the crops of one image.
 
     logits: (N,) float32, uncalibrated, positive for generated. boxes: where the crops were taken.

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from authentiscan.core.types import Box, DecodedImage, Prediction, Reading, RGBImage
+from authentiscan.core.types import Box, CropLogits, DecodedImage, Prediction, RGBImage
 from authentiscan.images.preprocess import Preprocess, Tensor
 
 Target: TypeAlias = Literal["generated", "real"]
@@ -35,7 +35,7 @@ class ExplainedNetwork(Protocol):
         ...
 
 
-class ExplainedTerm(Protocol):
+class ExplainedWeighted(Protocol):
     """A network of a detector and the factor, at least 0, on its pooled logit."""
 
     @property
@@ -61,12 +61,12 @@ class Explainable(Predicts, Protocol):
     """A detector as explanations see it; `authentiscan.inference.Detector` is one."""
 
     @property
-    def terms(self) -> Sequence[ExplainedTerm]:
+    def networks(self) -> Sequence[ExplainedWeighted]:
         """The networks whose weighted logits add up to the detector's."""
         ...
 
-    def prediction(self, readings: Sequence[Reading], /) -> Prediction:
-        """What readings of one image, one a term, say of it."""
+    def prediction(self, crop_logits: Sequence[CropLogits], /) -> Prediction:
+        """The prediction from the crop logits of one image, one a network."""
         ...
 
 

@@ -17,7 +17,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from authentiscan.core.types import DecodedImage, Reading, RGBImage
+from authentiscan.core.types import CropLogits, DecodedImage, RGBImage
 from authentiscan.explain.base import (
     Explainable,
     ExplainedNetwork,
@@ -51,19 +51,19 @@ def explain(
     pixels = pixels_of(image)
     total = np.zeros(pixels.shape[:2], np.float32)
     covered = np.zeros(pixels.shape[:2], np.bool_)
-    readings: list[Reading] = []
+    crop_logits: list[CropLogits] = []
     first_cells = 0
-    for term in detector.terms:
-        preprocess = term.network.preprocess
+    for weighted in detector.networks:
+        preprocess = weighted.network.preprocess
         crops, boxes = preprocess.crops(pixels)
-        logits, maps = method(term.network, crops, target)
+        logits, maps = method(weighted.network, crops, target)
         raw, seen = stitch(maps, boxes, preprocess, *pixels.shape[:2])
         cells = maps.shape[1] * maps.shape[2]
         first_cells = first_cells or cells
-        total += np.float32(term.weight * cells / first_cells) * raw
+        total += np.float32(weighted.weight * cells / first_cells) * raw
         covered |= seen
-        readings.append(Reading(logits, tuple(boxes)))
-    prediction = detector.prediction(readings)
+        crop_logits.append(CropLogits(logits, tuple(boxes)))
+    prediction = detector.prediction(crop_logits)
     return Heatmap(total, covered, prediction.score, target, prediction)
 
 

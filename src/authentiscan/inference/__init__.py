@@ -11,7 +11,7 @@ from authentiscan.inference.detector import (
     Backend,
     Detector,
     Network,
-    Term,
+    WeightedNetwork,
     load_detector,
 )
 from authentiscan.inference.find import default_bundle, find_bundle
@@ -24,7 +24,7 @@ __all__ = [
     "EnsembleSpec",
     "Network",
     "NetworkSpec",
-    "Term",
+    "WeightedNetwork",
     "default_bundle",
     "find_bundle",
     "load_detector",

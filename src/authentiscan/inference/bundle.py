@@ -126,7 +126,7 @@ class DetectorSpec(Record):
         return ranges
 
     @abstractmethod
-    def terms(self, folder: Path = Path()) -> Iterator[PlacedTerm]:
+    def placed_networks(self, folder: Path = Path()) -> Iterator[PlacedNetwork]:
         """The networks of the detector in ``folder``: its logit is the sum of weight times pooled
         logit.
         """
@@ -143,8 +143,8 @@ class DetectorSpec(Record):
 
     @property
     def networks(self) -> tuple[NetworkSpec, ...]:
-        """The networks, in the order of `terms`."""
-        return tuple(term.spec for term in self.terms())
+        """The networks, in the order of `placed_networks`."""
+        return tuple(weighted.spec for weighted in self.placed_networks())
 
     @property
     def parameters(self) -> int:
@@ -169,9 +169,9 @@ class NetworkSpec(DetectorSpec):
     architecture: Architecture
     preprocess: Preprocess
 
-    def terms(self, folder: Path = Path()) -> Iterator[PlacedTerm]:
+    def placed_networks(self, folder: Path = Path()) -> Iterator[PlacedNetwork]:
         """Itself, with weight 1."""
-        yield PlacedTerm(1.0, folder, self)
+        yield PlacedNetwork(1.0, folder, self)
 
     @property
     def architecture_name(self) -> str:
@@ -219,11 +219,11 @@ class EnsembleSpec(DetectorSpec):
     kind: Literal["ensemble"] = "ensemble"
     members: tuple[Member, ...] = Field(min_length=1)
 
-    def terms(self, folder: Path = Path()) -> Iterator[PlacedTerm]:
+    def placed_networks(self, folder: Path = Path()) -> Iterator[PlacedNetwork]:
         """The networks of all members, however deep, with their weights multiplied."""
         for member in self.members:
-            for term in member.spec.terms(folder / member.folder):
-                yield term._replace(weight=member.weight * term.weight)
+            for weighted in member.spec.placed_networks(folder / member.folder):
+                yield weighted._replace(weight=member.weight * weighted.weight)
 
     @property
     def architecture_name(self) -> str:
@@ -239,7 +239,7 @@ class EnsembleSpec(DetectorSpec):
     @property
     def identity(self) -> str | None:
         """Hash of all networks and their weights."""
-        found = [(term.weight, term.spec.identity) for term in self.terms()]
+        found = [(weighted.weight, weighted.spec.identity) for weighted in self.placed_networks()]
         return hashlib.sha256(repr(found).encode()).hexdigest()
 
     @property
@@ -248,7 +248,7 @@ class EnsembleSpec(DetectorSpec):
         return tuple(f"{member.folder}/{SPEC_FILE}" for member in self.members)
 
 
-class PlacedTerm(NamedTuple):
+class PlacedNetwork(NamedTuple):
     """A network of a detector, the factor on its pooled logit, and where its files lie."""
 
     weight: float

@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from authentiscan.core.errors import UsageError
 from authentiscan.core.types import (
     Box,
+    CropLogits,
     CropScore,
     Prediction,
-    Reading,
     Verdict,
 )
 from authentiscan.images.inputs import ImageInput, load_image
@@ -60,13 +60,13 @@ class Network:
         """How images become crops."""
         return self.spec.preprocess
 
-    def read(self, cropped: Sequence[Cropped]) -> list[Reading]:
+    def read(self, cropped: Sequence[Cropped]) -> list[CropLogits]:
         """What the network says of images whose crops were taken; they share batches."""
         logits = self.logits(np.concatenate([crops for crops, _ in cropped]))
         ends = np.cumsum([len(boxes) for _, boxes in cropped])
         parts = np.split(logits, ends[:-1])
         return [
-            Reading(part, tuple(boxes)) for part, (_, boxes) in zip(parts, cropped, strict=True)
+            CropLogits(part, tuple(boxes)) for part, (_, boxes) in zip(parts, cropped, strict=True)
         ]
 
     def logits(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -96,7 +96,7 @@ class Network:
 
 
 @dataclass(frozen=True, slots=True)
-class Term:
+class WeightedNetwork:
     """A network of a detector and the factor on its pooled logit."""
 
     weight: float
@@ -106,13 +106,13 @@ class Term:
 class Detector:
     """Scores images as one bundle says: its networks' pooled logits, weighted, added, calibrated.
 
-    A single network is the sum of one term; an ensemble has several, each with its own crops. Use
-    `load_detector`. Thread-safe on the ONNX backend.
+    An ensemble has several networks, each with its own crops. Use `load_detector`. Thread-safe on
+    the ONNX backend.
     """
 
-    def __init__(self, spec: DetectorSpec, terms: Sequence[Term]) -> None:
+    def __init__(self, spec: DetectorSpec, networks: Sequence[WeightedNetwork]) -> None:
         self.spec = spec
-        self.terms = tuple(terms)
+        self.networks = tuple(networks)
 
     def __repr__(self) -> str:
         rule = self.spec.decision
@@ -125,12 +125,12 @@ class Detector:
     @property
     def network(self) -> Network:
         """The only network; UsageError where there are several."""
-        if len(self.terms) != 1:
+        if len(self.networks) != 1:
             raise UsageError(
-                f"{self.spec.name!r} is an ensemble of {len(self.terms)} networks, and this works "
-                "on one: name the bundle of a member, in its folder members/"
+                f"{self.spec.name!r} is an ensemble of {len(self.networks)} networks, and this "
+                "works on one: name the bundle of a member, in its folder members/"
             )
-        return self.terms[0].network
+        return self.networks[0].network
 
     def predict(self, source: ImageInput) -> Prediction:
         """Score one image; decoding errors of a path or of bytes are raised as `DecodeError`."""
@@ -146,47 +146,50 @@ class Detector:
 
     def logits(self, sources: Iterable[ImageInput]) -> NDArray[np.float64]:
         """Uncalibrated logit (N,) of each image, positive for generated."""
-        return np.asarray([self.pooled(readings) for readings in self.read_many(sources)])
+        return np.asarray([self.pooled(crop_logits) for crop_logits in self.read_many(sources)])
 
-    def read_many(self, sources: Iterable[ImageInput]) -> Iterator[tuple[Reading, ...]]:
-        """What each network says of each image, in the order of ``terms``; lazily, in batches."""
+    def read_many(self, sources: Iterable[ImageInput]) -> Iterator[tuple[CropLogits, ...]]:
+        """What each network says of each image, as ``networks``; lazily, in batches."""
         waiting: list[list[Cropped]] = []
         held = 0
         for source in sources:
             pixels = load_image(source)[0].pixels
-            waiting.append([term.network.preprocess.crops(pixels) for term in self.terms])
+            waiting.append(
+                [weighted.network.preprocess.crops(pixels) for weighted in self.networks]
+            )
             held += max(len(boxes) for _, boxes in waiting[-1])
-            if held >= min(term.network.batch for term in self.terms):
+            if held >= min(weighted.network.batch for weighted in self.networks):
                 yield from self._read(waiting)
                 waiting, held = [], 0
         if waiting:
             yield from self._read(waiting)
 
-    def _read(self, waiting: list[list[Cropped]]) -> Iterator[tuple[Reading, ...]]:
+    def _read(self, waiting: list[list[Cropped]]) -> Iterator[tuple[CropLogits, ...]]:
         by_network = zip(*waiting, strict=True)
         found = [
-            term.network.read(cropped) for term, cropped in zip(self.terms, by_network, strict=True)
+            weighted.network.read(cropped)
+            for weighted, cropped in zip(self.networks, by_network, strict=True)
         ]
         return zip(*found, strict=True)
 
-    def pooled(self, readings: Sequence[Reading]) -> float:
-        """The uncalibrated logit of an image from its readings, one a term."""
-        pairs = zip(self.terms, readings, strict=True)
+    def pooled(self, crop_logits: Sequence[CropLogits]) -> float:
+        """The uncalibrated logit of an image from the logits of its crops, one a network."""
+        pairs = zip(self.networks, crop_logits, strict=True)
         return float(sum(t.weight * t.network.preprocess.pool(r.logits) for t, r in pairs))
 
-    def prediction(self, readings: Sequence[Reading]) -> Prediction:
-        """What the readings of one image, one a term, say of it: pooled, summed and calibrated.
+    def prediction(self, crop_logits: Sequence[CropLogits]) -> Prediction:
+        """The crop logits of one image, one a network: pooled, summed and calibrated.
 
         A crop's own score is by the calibration of the network that read it.
         """
-        logit = self.pooled(readings)
+        logit = self.pooled(crop_logits)
         return Prediction(
             score=self.score(logit),
             raw_score=sigmoid(logit),
             crops=tuple(
-                CropScore(box, term.network.spec.calibration(float(value)))
-                for term, reading in zip(self.terms, readings, strict=True)
-                for box, value in zip(reading.boxes, reading.logits, strict=True)
+                CropScore(box, weighted.network.spec.calibration(float(value)))
+                for weighted, read in zip(self.networks, crop_logits, strict=True)
+                for box, value in zip(read.boxes, read.logits, strict=True)
             ),
         )
 
@@ -222,11 +225,11 @@ def load_detector(
     if threads is not None and threads < 1:
         raise UsageError(f"threads is {threads}; it must be at least 1")
     spec = read_spec(folder, verify=verify)
-    terms = [
-        Term(weight, Network(one, _backend(backend, place, one, threads), batch=batch))
-        for weight, place, one in spec.terms(folder)
+    networks = [
+        WeightedNetwork(weight, Network(one, _backend(backend, place, one, threads), batch=batch))
+        for weight, place, one in spec.placed_networks(folder)
     ]
-    return Detector(spec, terms)
+    return Detector(spec, networks)
 
 
 def _backend(name: str, folder: Path, spec: NetworkSpec, threads: int | None) -> Backend:
