@@ -147,7 +147,7 @@ def _broken() -> list[bytes]:
 
 
 JARGON = re.compile(
-    r"\b0x[0-9a-f]{4,}|object at|Error\b|Exception|Traceback|b'|NoneType|\bunpack\b"
+    r"\b0x[0-9a-f]{4,}|\bobject\b|\bdriver\b|Error\b|Exception|Traceback|b'|NoneType|\bunpack\b"
 )
 
 

@@ -78,6 +78,9 @@ def decode(source: Source, *, limits: Limits = DEFAULT_LIMITS) -> DecodedImage:
     found = walk(data)
     if found.refusal is not None:
         raise found.refusal
+    for block in found.blocks:
+        if block.packed and found.metadata <= limits.metadata:
+            found.metadata += unpacked_size(block.content, limits.metadata - found.metadata + 1)
     _check(found, limits)
     try:
         return _decode_fast(data, found) or _decode_with_pillow(data, found, limits)
@@ -197,11 +200,7 @@ def _check(found: Walk, limits: Limits) -> None:
             f"{found.width}x{found.height} is {pixels:,} pixels; at most {limits.pixels:,} are "
             f"allowed{way if pixels <= _POSSIBLE else ''}"
         )
-    size = found.metadata
-    for block in found.blocks:
-        if block.packed and size <= limits.metadata:
-            size += unpacked_size(block.content, limits.metadata - size + 1)
-    if size > limits.metadata:
+    if found.metadata > limits.metadata:
         raise ImageLimitError(f"metadata of more than {limits.metadata:,} bytes")
     if found.frames > limits.frames:
         raise ImageLimitError(f"more than {limits.frames:,} frames")

@@ -74,8 +74,7 @@ def failure(walked: Walk, error: Exception, *, variant: bool) -> DecodeError:
     """The error to tell of: a variant that is not supported, else a file that is broken."""
     if variant:
         return UnsupportedFormatError(
-            f"{walked.variant}: this variant is not supported, or its header is broken; "
-            "save it as an 8-bit PNG or TIFF"
+            f"{walked.variant}: this variant is not supported; save it as an 8-bit PNG or TIFF"
         )
     broken = "truncated or broken"
     if walked.format in ("AVIF", "HEIF"):
@@ -93,7 +92,7 @@ _OF_PROGRAMS = (
     UnicodeError,
     struct.error,
 )
-_ADDRESS = re.compile(r"<[^>]* at 0x[0-9a-f]+>|0x[0-9a-f]{6,}")
+_OF_NO_USE = re.compile(r"<[^>]* at 0x[0-9a-f]+>|\b0x[0-9a-f]{6,}|\bobject\b|\bdriver\b")
 _BYTES = re.compile(r"\bb'([^']*)'")
 
 
@@ -102,7 +101,7 @@ def _reason(error: Exception) -> str:
     if isinstance(error, _OF_PROGRAMS) or isinstance(error.__cause__, _OF_PROGRAMS):
         return ""
     text = str(error)
-    return "" if _ADDRESS.search(text) else _BYTES.sub(r"\1", text)
+    return "" if _OF_NO_USE.search(text) else _BYTES.sub(r"\1", text)
 
 
 def _content(walked: Walk) -> bytes:

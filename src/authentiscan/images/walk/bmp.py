@@ -10,6 +10,7 @@ HEADERS = frozenset({12, 16, 40, 52, 56, 64, 108, 124})
 
 _CODINGS = {0: "uncompressed", 1: "run-length coded", 2: "run-length coded", 3: "bit fields"}
 _CODINGS |= {4: "JPEG inside", 5: "PNG inside", 6: "bit fields"}
+_DEPTHS = frozenset({0, 1, 2, 4, 8, 16, 24, 32, 64})
 _LARGEST_RUN_LENGTH = 10_000_000
 
 
@@ -23,7 +24,8 @@ def walk(into: Walk) -> None:
         into.width, into.height = (abs(_signed(data, at)) for at in (18, 22))
         depth = number(data, 28, 2, "little")
         coding = number(data, 30, 4, "little") if header > 16 else 0
-    into.variant = f"BMP of {depth} bits a pixel, {_CODINGS.get(coding, f'coding {coding}')}"
+    if coding in _CODINGS and depth in _DEPTHS:
+        into.variant = f"BMP of {depth} bits a pixel, {_CODINGS[coding]}"
     if coding in (1, 2) and into.width * into.height > _LARGEST_RUN_LENGTH:
         raise ImageLimitError(
             f"run-length coded BMP of {into.width}x{into.height} pixels; "

@@ -63,7 +63,7 @@ class Walk:
     refusal: why no decoder may see the file; None where one may.
     pixels: what a decoder needs, where that is less than the whole file (PNG).
     apple: a PNG in Apple's own variant (CgBI).
-    variant: how pixels are stored, in words; where a decoder fails it may be the reason.
+    variant: how pixels are stored, in words, where that is valid but not every decoder reads it.
     """
 
     format: str

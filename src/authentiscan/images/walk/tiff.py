@@ -228,30 +228,26 @@ def _raw(value: dict[int, int], first: dict[int, Tag]) -> str | None:
 
 
 _COLOURS = {0: "grey", 1: "grey", 2: "RGB", 3: "palette", 5: "CMYK", 6: "YCbCr", 8: "Lab"}
-_COLOURS |= {9: "Lab", 10: "Lab", 32844: "LogL", 32845: "LogLuv"}
-_NUMBERS = {2: "signed ", 3: "floating-point ", 5: "complex ", 6: "complex "}
-_COMPRESSIONS = {
-    1: "uncompressed",
-    5: "LZW",
-    6: "old JPEG",
-    7: "JPEG",
-    8: "Deflate",
-    32773: "PackBits",
-}
-_COMPRESSIONS |= {34887: "LERC", 34925: "LZMA", 50000: "Zstandard", 50001: "WebP", 50002: "JPEG XL"}
+_RARE_COLOURS = {9: "Lab", 10: "Lab", 32844: "LogL", 32845: "LogLuv"}
+_RARE_NUMBERS = {2: "signed ", 3: "floating-point ", 5: "complex ", 6: "complex "}
+_RARE_CODINGS = {34887: "LERC", 34925: "LZMA", 50000: "Zstandard", 50001: "WebP", 50002: "JPEG XL"}
+_RARE_CODINGS |= {33003: "JPEG 2000", 33005: "JPEG 2000", 34712: "JPEG 2000", 52546: "JPEG XL"}
 
 
 def _variant(value: dict[int, int]) -> str:
-    """How pixels are stored, in words; empty where the tags make no sense."""
-    bits, samples = value.get(258, 1), value.get(277, 1)
-    sized = value.get(256, 0) and value.get(257, 0)
-    if not (sized and 0 < bits <= 64 and 0 < samples <= 8):
+    """How pixels are stored, in words, where that is valid but rare; empty for anything else."""
+    bits, samples, colour = value.get(258, 1), value.get(277, 1), value.get(262, 0)
+    if not (value.get(256) and value.get(257) and 0 < bits <= 64 and 0 < samples <= 8):
         return ""
-    colour = _COLOURS.get(value.get(262, 0), f"colour model {value.get(262)}")
-    coding = _COMPRESSIONS.get(value.get(259, 1), f"compression {value.get(259)}")
+    kind, coding = _RARE_NUMBERS.get(value.get(339, 1)), _RARE_CODINGS.get(value.get(259, 1))
+    named = _RARE_COLOURS.get(colour)
+    if not (kind or coding or named or bits not in (1, 8, 16) or (bits == 1 and samples > 1)):
+        return ""
+    if named is None and colour not in _COLOURS:
+        return ""
     planes = ", separate planes" if value.get(284) == 2 else ""
-    kind = _NUMBERS.get(value.get(339, 1), "")
-    return f"TIFF of {kind}{bits}-bit {colour}, {samples} samples a pixel{planes}, {coding}"
+    text = f"TIFF of {kind or ''}{bits}-bit {named or _COLOURS[colour]}"
+    return f"{text}, {samples} samples a pixel{planes}{f', {coding}' if coding else ''}"
 
 
 def orientation(exif: bytes | memoryview) -> int:
