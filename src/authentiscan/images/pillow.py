@@ -124,15 +124,24 @@ def _standard(walked: Walk) -> bytes:
             "Apple's PNG variant (CgBI) in other than 8-bit RGB: not supported; "
             "convert it with pngcrush -revert-iphone-optimizations"
         )
-    rows = walked.height * (1 + walked.width * (4 if header[9] == 6 else 3))
-    engine = zlib.decompressobj(-zlib.MAX_WBITS)
     # Interlaced rows come in seven passes, each with filter bytes of its own.
-    limit, out = rows + 7 * walked.height + 64, bytearray()
-    for chunk in walked.pixels:
-        if bytes(chunk[4:8]) == b"IDAT" and len(out) < limit:
-            out += engine.decompress(chunk[8 : 8 + len(chunk) - 12], limit - len(out))
-    content = [png.SIGNATURE, _chunk(b"IHDR", header), _chunk(b"IDAT", zlib.compress(out, 0))]
+    most = walked.height * (8 + walked.width * (4 if header[9] == 6 else 3)) + 64
+    parts = [chunk[8:-4] for chunk in walked.pixels if bytes(chunk[4:8]) == b"IDAT"]
+    wrapped = b"".join([b"\x78\x01", *parts, struct.pack(">I", _checksum(parts, most))])
+    content = [png.SIGNATURE, _chunk(b"IHDR", header), _chunk(b"IDAT", wrapped)]
     return b"".join([*content, _chunk(b"IEND", b"")])
+
+
+def _checksum(parts: list[memoryview], most: int) -> int:
+    """Adler-32 of what bare deflate data unpacks to; a megabyte is held, ``most`` is unpacked."""
+    engine, check = zlib.decompressobj(-zlib.MAX_WBITS), 1
+    for part in parts:
+        packed: bytes | memoryview = part
+        while packed and most > 0:
+            out = engine.decompress(packed, 2**20)
+            packed, most = engine.unconsumed_tail, most - len(out)
+            check = zlib.adler32(out, check)
+    return zlib.adler32(engine.flush(), check) if most > 0 else check
 
 
 def _chunk(name: bytes, body: bytes) -> bytes:
