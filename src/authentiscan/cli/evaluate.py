@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from enum import StrEnum
+from json import dumps
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -19,12 +20,16 @@ from authentiscan.cli.options import (
     Rounds,
     Seed,
     TestSplit,
+    TrustListOption,
     Workers,
 )
 from authentiscan.cli.screen import note, print_table, progress, warn
 
 if TYPE_CHECKING:
     from authentiscan.evaluation.records import Evaluation
+    from authentiscan.evaluation.whole_verdict import WholeVerdict
+    from authentiscan.inference import Detector
+    from authentiscan.manifest.table import Manifest
 
 
 class Part(StrEnum):
@@ -73,6 +78,15 @@ def evaluate(
         bool,
         typer.Option("--record", help="Write the figures into detector.json and the model card."),
     ] = False,
+    whole_verdict: Annotated[
+        bool,
+        typer.Option(
+            "--whole-verdict",
+            help="Also judge every file as `scan` does, by pixels, provenance and rules, and count "
+            "the verdicts beside those of the pixels alone.",
+        ),
+    ] = False,
+    trust_list: TrustListOption = None,
     seed: Seed = 0,
     workers: Workers = CORES,
     as_json: AsJson = False,
@@ -121,12 +135,64 @@ def evaluate(
         from authentiscan.evaluation.recalibrate import record_evaluation
 
         record_evaluation(bundle, result.evaluation)
+    whole = None
+    if whole_verdict:
+        whole = _whole(
+            loaded,
+            images.manifest,
+            trust_list=trust_list,
+            rounds=bootstrap,
+            seed=seed,
+            workers=workers,
+        )
+    if output and whole:
+        from authentiscan.core.files import write_text
+
+        write_text(output / "whole_verdict.json", whole.model_dump_json(indent=2) + "\n")
     if as_json:
-        typer.echo(result.evaluation.model_dump_json(indent=2))
+        further = {"whole_verdict": whole.model_dump(mode="json")} if whole else {}
+        typer.echo(dumps({**result.evaluation.model_dump(mode="json"), **further}, indent=2))
     else:
         print_evaluation(result.evaluation, _parts(by))
+        if whole:
+            _print_whole(whole)
     if any(table.failed for table in result.tables.values()):
         raise typer.Exit(1)
+
+
+def _whole(
+    detector: Detector,
+    manifest: Manifest,
+    *,
+    trust_list: Path | None,
+    rounds: int,
+    seed: int,
+    workers: int,
+) -> WholeVerdict:
+    from authentiscan.evaluation.whole_verdict import measure
+    from authentiscan.provenance import TrustList
+
+    with progress("judging whole files") as update:
+        return measure(
+            manifest,
+            detector,
+            trust=TrustList.chosen(trust_list),
+            rounds=rounds,
+            seed=seed,
+            workers=workers,
+            progress=update,
+        )
+
+
+def _print_whole(found: WholeVerdict) -> None:
+    from authentiscan.evaluation.whole_verdict import table
+
+    print_table("Verdicts of whole files beside those of the pixels: %", *table(found))
+    states = ", ".join(f"{count} {state}" for state, count in sorted(found.c2pa.items()))
+    typer.echo(
+        f"{found.changed} verdicts differ; {found.failed} failed; C2PA: {states} "
+        f"(trust list: {found.trust_list})"
+    )
 
 
 def print_evaluation(evaluation: Evaluation, parts: Sequence[str] = ()) -> None:
