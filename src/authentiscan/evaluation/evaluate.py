@@ -32,8 +32,9 @@ from authentiscan.evaluation.records import (
 from authentiscan.evaluation.scores import ScoreTable
 from authentiscan.evaluation.slices import Measuring, Options, count_groups, no_intervals
 from authentiscan.evaluation.words import WORDS
-from authentiscan.inference.bundle import DetectorSpec
+from authentiscan.inference.bundle import DetectorSpec, read_spec
 from authentiscan.inference.detector import Detector
+from authentiscan.inference.find import default_bundle
 from authentiscan.manifest.table import Manifest
 from authentiscan.metrics import curves
 from authentiscan.metrics.bootstrap import (
@@ -300,9 +301,18 @@ def _warnings(
             "fewer than half of the generated images are photo-styled: part of the result may be "
             "content; read the slice style = photo"
         )
-    if spec is not None and "train" in set(table.column("split")):
+    if spec is not None and "train" in set(table.column("split")) and _may_have_seen(spec, table):
         found.append("the manifest holds rows of the split 'train': figures may be of seen images")
     return found
+
+
+def _may_have_seen(spec: DetectorSpec, table: ScoreTable) -> bool:
+    """Whether the detector can have learned from this manifest: the packaged one only from the
+    manifests that it names, a detector of one's own perhaps from a part of any.
+    """
+    if spec.sha256 != read_spec(default_bundle(), verify=False).sha256:
+        return True
+    return table.manifest_sha256 in {use.sha256 for use in spec.data}
 
 
 def detector_facts(scorer: Scorer, spec: DetectorSpec | None, options: Options) -> DetectorFacts:
@@ -316,6 +326,7 @@ def detector_facts(scorer: Scorer, spec: DetectorSpec | None, options: Options) 
         files=dict(spec.files) if spec else {},
         threshold=threshold,
         real_below=min(threshold, spec.decision.real_below) if spec else threshold,
+        limits=tuple(spec.limits) if spec else (),
     )
 
 

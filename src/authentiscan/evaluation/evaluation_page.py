@@ -76,6 +76,8 @@ def evaluation_page(
         ),
         sections=sections,
         warnings=e.warnings,
+        detector=e.detector.title,
+        limits=e.detector.limits,
         headline=[_headline(e.main, metric) for metric in _HEADLINE],
     )
 
@@ -289,7 +291,7 @@ def _thumbs(e: Evaluation, manifest: Manifest | None) -> list[Thumb]:
 def _identity(e: Evaluation) -> Table:
     decision = f"generated from {e.detector.threshold:.4f}, real below {e.detector.real_below:.4f}"
     rows = [
-        ["detector", f"{e.detector.name} {e.detector.version}".strip()],
+        ["detector", e.detector.title],
         ["weights and preprocessing, SHA-256", e.detector.identity or "unknown"],
         *([name, sha] for name, sha in e.detector.files.items()),
         ["decision", decision],

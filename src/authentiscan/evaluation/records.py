@@ -92,7 +92,7 @@ class Mistake(Record):
 
 
 class DetectorFacts(Record):
-    """Which detector was measured."""
+    """Which detector was measured, and what its bundle says it cannot do."""
 
     name: str
     version: str = ""
@@ -100,6 +100,12 @@ class DetectorFacts(Record):
     files: dict[str, str] = Field(default_factory=dict)
     threshold: float
     real_below: float
+    limits: tuple[str, ...] = ()
+
+    @property
+    def title(self) -> str:
+        """Name and version."""
+        return f"{self.name} {self.version}".strip()
 
 
 class DataFacts(Record):

@@ -42,6 +42,8 @@ def robustness_page(result: Robustness) -> Page:
             f"intervals, {s.rounds} bootstrap rounds by group."
         ),
         sections=robustness_sections(result),
+        detector=result.detector.title,
+        limits=result.detector.limits,
     )
 
 
