@@ -273,3 +273,16 @@ def test_every_pair_is_a_valid_chain() -> None:
     for condition in [*PAIRS, *(c for family in SWEEPS.values() for c in family)]:
         parse(condition.chain)
     assert len(PAIRS) == 56
+
+
+def test_the_packaged_detector_never_claims_to_have_seen_a_users_own_images(
+    image_manifest,
+) -> None:
+    rows = image_manifest.with_column("split", ["train"] * len(image_manifest))
+    detector = load_detector("default", threads=1)
+    e = evaluate(detector, rows, protocols=["raw"], options=QUICK).evaluation
+    assert not any("seen" in w for w in e.warnings)
+    assert e.detector.limits == tuple(detector.spec.limits)
+    page = evaluation_page(e)
+    assert page.limits == e.detector.limits
+    assert page.detector == e.detector.title

@@ -63,7 +63,15 @@ def _copies(report: Verification) -> Table:
 
 
 def _balance(report: Verification) -> Table:
-    rows = [[f"{b.part} {b.name}", str(b.real), str(b.generated), b.note] for b in report.balance]
+    rows = [
+        [
+            b.name if b.part == b.name else f"{b.part} {b.name}",
+            str(b.real),
+            str(b.generated),
+            b.note,
+        ]
+        for b in report.balance
+    ]
     return Table(["part", "real", "generated", ""], rows)
 
 
