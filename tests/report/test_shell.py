@@ -16,6 +16,7 @@ CARDS: dict[str, Any] = {
     "total": 2,
     "counts": [("real", 2)],
     "kinds": ("all", "real"),
+    "left_out": "3 files of other kinds",
     "colours": ["#000004", "#fcffa4"],
     "cards": ["<article>a</article>", "<article>b</article>"],
 }
@@ -70,6 +71,7 @@ def test_the_footer_says_who_when_how_and_what_it_cannot_do(
     assert re.search(r"Made \d{4}-\d\d-\d\d \d\d:\d\d UTC", page.text)
     assert "authentiscan scan 'my photos' -o p.html" in page.text
     assert "Detector: d 1." in page.text
+    assert "Of what was named, 3 files of other kinds." in page.text
     assert "Not for screenshots." in page.text
     assert "<b>Not</b> for faces." in page.text, "escaped, not obeyed"
 
