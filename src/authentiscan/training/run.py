@@ -27,7 +27,7 @@ from lightning.fabric import Fabric
 
 from authentiscan import models
 from authentiscan.core.errors import TrainingError
-from authentiscan.core.files import write_text
+from authentiscan.core.files import cannot_write, write_text
 from authentiscan.inference.bundle import DetectorSpec, read_spec
 from authentiscan.inference.update import update_spec
 from authentiscan.manifest.history import observe_history
@@ -209,7 +209,7 @@ def _run_folder(recipe: Recipe, output: Path | str | None, *, resume: bool) -> P
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise TrainingError(f"cannot make the run's folder {folder}: {error.strerror}") from error
+        raise cannot_write(folder, error) from error
     return folder
 
 

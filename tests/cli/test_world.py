@@ -1,0 +1,247 @@
+"""Every command of the program against the world: outputs that cannot be written, strange names.
+
+The commands are taken from the program itself, so that a new one is tried as well; one that writes
+must say here how it is called.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import typer
+from PIL import Image
+
+from authentiscan.cli import app
+from authentiscan.cli.guard import run
+from authentiscan.datasets.organize import organize
+
+NOWHERE = "/proc/nowhere/"
+STRANGE = b"caf\xe9 \x1b[31m \xc2\x9b2J.jpg".decode("utf-8", "surrogateescape")
+
+
+def leaves(command: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """Every command below ``command`` with the words that call it."""
+    if not hasattr(command, "commands"):
+        yield path, command
+        return
+    for name, inner in command.commands.items():
+        yield from leaves(inner, (*path, name))
+
+
+COMMANDS = dict(leaves(typer.main.get_command(app)))
+
+# What a command that writes needs before its output; {} is a folder with real/ and fake/.
+WRITERS: dict[str, list[str]] = {
+    "scan": ["{}", "-o", NOWHERE + "r.jsonl"],
+    "scan --": [
+        "{}",
+        "-o",
+        NOWHERE + "r.parquet",
+        "-o",
+        NOWHERE + "r.html",
+        "-o",
+        NOWHERE + "r.csv",
+    ],
+    "explain": ["{}/real/0.png", "-o", NOWHERE + "x.png"],
+    "explain --": ["{}/real/0.png", "{}/real/1.png", "-o", NOWHERE + "folder"],
+    "evaluate": ["default", "-d", "{}", "--bootstrap", "0", "-o", NOWHERE + "rep"],
+    "robustness": ["default", "-d", "{}", "--bootstrap", "0", "-o", NOWHERE + "rep"],
+    "compare": ["default", "default", "-d", "{}", "--bootstrap", "0", "-o", NOWHERE + "rep"],
+    "cross-evaluate": ["default", "-d", "{}", "--bootstrap", "0", "-o", NOWHERE + "rep"],
+    "calibrate": ["default", "-d", "{}", "--dry-run", "-o", NOWHERE + "rep"],
+    "explain-compare": ["-m", "default", "-d", "{}", "-o", NOWHERE + "rep"],
+    "train": ["cifake-cpu", "--data", "{}", "-o", NOWHERE + "run"],
+    "ensemble": ["default", "default", "-d", "{}", "-o", NOWHERE + "bundle"],
+    "export": ["default", "-o", NOWHERE + "x.onnx"],
+    "data organize": ["{}", "-o", NOWHERE + "m.parquet"],
+    "data select": ["{}/m.parquet", "-o", NOWHERE + "m.parquet"],
+    "data verify": ["{}", "--fix", NOWHERE + "m.parquet"],
+    "data verify --": ["{}", "-o", NOWHERE + "page.html"],
+    "data audit": ["{}", "--matched", NOWHERE + "m.parquet"],
+    "data audit --": ["{}", "-o", NOWHERE + "bars.png"],
+    "runs compare": ["{}/run", "{}/run", "-o", NOWHERE + "page.html"],
+}
+_OUTPUTS = {"--output", "--fix", "--matched"}
+_TAKING_NAMES = [
+    path
+    for path, command in COMMANDS.items()
+    if any(p.required or p.param_type_name == "argument" for p in command.params)
+]
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small data set, its manifest, and a file of a strange name."""
+    folder = tmp_path_factory.mktemp("world")
+    rng = np.random.default_rng(0)
+    for side in ("real", "fake"):
+        (folder / side).mkdir()
+        for number in range(3):
+            pixels = rng.integers(0, 255, (80, 96, 3), dtype=np.uint8)
+            Image.fromarray(pixels).save(folder / side / f"{number}.png")
+    organize([folder], folder / "m.parquet", processes=1)
+    shutil.copy(folder / "real" / "0.png", folder / STRANGE)
+    return folder
+
+
+@pytest.fixture
+def call(monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[int, str, str]]:
+    """Run the program in this process as `main` does; exit code, standard output and error."""
+    for name in ("FORCE_COLOR", "PY_COLORS", "GITHUB_ACTIONS", "COLUMNS"):
+        monkeypatch.delenv(name, raising=False)
+
+    def called(*arguments: str, out: io.RawIOBase | None = None) -> tuple[int, str, str]:
+        raw, err = out or io.BytesIO(), io.BytesIO()
+        monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(raw, encoding="ascii"))  # type: ignore[arg-type]
+        monkeypatch.setattr(sys, "stderr", io.TextIOWrapper(err, encoding="cp1252"))
+        code = run(lambda: app(list(arguments), prog_name="authentiscan"))
+        shown = raw.getvalue().decode() if isinstance(raw, io.BytesIO) else ""
+        return code, shown, err.getvalue().decode()
+
+    return called
+
+
+def test_every_command_that_writes_is_tried_below() -> None:
+    tried = {name.removesuffix(" --") for name in WRITERS}
+    writing = {
+        " ".join(path)
+        for path, command in COMMANDS.items()
+        if any(_OUTPUTS & set(p.opts) for p in command.params)
+    }
+    assert writing == tried
+
+
+@pytest.mark.parametrize("name", WRITERS)
+def test_a_place_that_cannot_be_written_is_told_before_the_work(
+    name: str, world: Path, call: Callable[..., tuple[int, str, str]], request: Any
+) -> None:
+    if name == "train":
+        pytest.importorskip("torch")
+    if name == "runs compare":
+        pytest.skip("needs two trained runs; see tests/training/test_runs.py")
+    arguments = [text.replace("{}", str(world)) for text in WRITERS[name]]
+    before = sorted(p.name for p in world.iterdir())
+    code, _, err = call(*name.removesuffix(" --").split(), *arguments)
+    assert code == 2, err
+    line = err.strip().splitlines()[-1]
+    assert line.startswith(f"error: cannot write {NOWHERE}"), err
+    assert "Traceback" not in err
+    assert sorted(p.name for p in world.iterdir()) == before
+
+
+@pytest.mark.parametrize("path", COMMANDS, ids=" ".join)
+def test_standard_output_that_is_full(
+    path: tuple[str, ...], call: Callable[..., tuple[int, str, str]]
+) -> None:
+    with open("/dev/full", "wb", buffering=0) as full:  # noqa: PTH123
+        code, _, err = call(*path, "--help", out=io.BufferedWriter(full))  # type: ignore[arg-type]
+    assert code == 2
+    assert err == (
+        "error: cannot write standard output: No space left on device; "
+        "make room or name another place\n"
+    )
+
+
+@pytest.mark.parametrize("path", _TAKING_NAMES, ids=" ".join)
+@pytest.mark.parametrize("there", [True, False])
+def test_a_name_that_is_no_utf8_and_drives_terminals(
+    path: tuple[str, ...],
+    there: bool,
+    world: Path,
+    call: Callable[..., tuple[int, str, str]],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    monkeypatch.chdir(world)
+    name = STRANGE if there else "no-" + STRANGE
+    arguments = list(path)
+    for parameter in COMMANDS[path].params:
+        if parameter.param_type_name == "argument":
+            arguments += [name] * (2 if parameter.nargs == -1 else 1)
+        elif _OUTPUTS & set(parameter.opts):
+            arguments += [parameter.opts[0], str(tmp_path / "out.parquet")] * parameter.required
+        elif parameter.required:
+            arguments += [parameter.opts[0], name]
+    code, out, err = call(*arguments)
+    assert code in {0, 1, 2}, err
+    for shown in (out, err):
+        assert "\x1b" not in shown
+        assert "\x9b" not in shown
+        assert "Traceback" not in shown
+
+
+# An output is never an input
+
+
+@pytest.mark.parametrize("same", ["itself", "link", "hard link"])
+@pytest.mark.parametrize(
+    "words",
+    [
+        "data organize {table} -o {out} -w 1",
+        "data verify {table} --fix {out}",
+        "data verify {table} -o {out_html}",
+        "data audit {table} --matched {out}",
+        "data select {table} --where label=1 -o {out}",
+        "data select {pointing} --where label=1 -o {out}",
+        "data verify {pointing} --fix {out}",
+        "data audit {pointing} --matched {out}",
+        "explain {image} -o {out_image}",
+        "explain {image} {other} -o {images}",
+    ],
+)
+def test_an_output_that_is_an_input_is_refused_and_untouched(
+    words: str, same: str, tmp_path: Path, call: Callable[..., tuple[int, str, str]]
+) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    rng = np.random.default_rng(1)
+    encoded = []
+    for number in range(6):
+        pixels = rng.integers(0, 255, (64, 64, 3), dtype=np.uint8)
+        place = tmp_path / "images" / f"{number}.png"
+        place.parent.mkdir(exist_ok=True)
+        Image.fromarray(pixels).save(place)
+        encoded.append(place.read_bytes())
+    table = tmp_path / "web.parquet"
+    pq.write_table(pa.table({"image": encoded, "label": [0, 1] * 3}), table)
+    if "{pointing}" in words:
+        made = call("data", "organize", str(table), "-o", str(tmp_path / "m.parquet"), "-w", "1")
+        assert made[0] == 0, made[2]
+    image = tmp_path / "images" / "0_explained.png"
+    image.write_bytes(encoded[0])
+    names = {
+        "table": table,
+        "pointing": tmp_path / "m.parquet",
+        "out": _called(table, tmp_path / "o.parquet", same),
+        "out_html": _called(table, tmp_path / "o.html", same if same != "itself" else "link"),
+        "image": tmp_path / "images" / "0.png" if "{images}" in words else image,
+        "other": image,
+        "out_image": _called(image, tmp_path / "o.png", same),
+        "images": tmp_path / "images",
+    }
+    before = table.read_bytes(), image.read_bytes()
+    code, _, err = call(*words.format(**names).split())
+    assert code == 2, err
+    assert "is also an input" in err
+    assert (table.read_bytes(), image.read_bytes()) == before
+    assert not [p for p in tmp_path.rglob("*") if p.name.endswith((".partial", ".lock"))]
+
+
+def _called(file: Path, other: Path, how: str) -> Path:
+    """Another name of ``file``."""
+    if how == "itself":
+        return file
+    if how == "link":
+        other.symlink_to(file)
+    else:
+        os.link(file, other)
+    return other
