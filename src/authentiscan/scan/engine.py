@@ -18,11 +18,11 @@ from PIL import Image
 
 from authentiscan.analysis import Report, analyze, open_image
 from authentiscan.core.errors import AuthentiscanError, UsageError
+from authentiscan.core.parallel import Room, in_threads
 from authentiscan.core.text import printable
 from authentiscan.core.types import RGBImage
 from authentiscan.images.decode import DEFAULT_LIMITS, Limits, encode
 from authentiscan.report.thumbnails import shrunk
-from authentiscan.scan.flow import Room, in_order
 from authentiscan.scan.items import Item
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ def scan(
         raise UsageError(f"workers is {threads}; it must be at least 1")
     work = partial(judge, detector=detector, options=options or Options())
     room = Room(threads * _AHEAD, _HELD_BYTES, _weight)
-    return in_order(items, work, threads, room)
+    return in_threads(items, work, threads, room)
 
 
 def _weight(item: Item) -> int:
