@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import sys
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -128,3 +129,20 @@ def test_compare_writes_its_folder(run, photos, tiny_bundle, tmp_path):
     assert "8 overlays" in out
     assert "tiny-bundle_2" in out
     assert (tmp_path / "out" / "mean_maps.png").is_file()
+
+
+def test_folders_and_archives_are_explained_into_a_folder(run, photo, tiny_bundle, tmp_path):
+    folder = tmp_path / "in"
+    (folder / "sub").mkdir(parents=True)
+    photo.rename(folder / "sub" / "photo")  # known by its first bytes
+    with zipfile.ZipFile(tmp_path / "x.zip", "w") as archive:
+        archive.write(folder / "sub" / "photo", "../photo.png")
+    arguments = ("explain", folder, tmp_path / "x.zip", "-m", tiny_bundle, "-o", tmp_path / "maps")
+    code, out, _ = run(*arguments, "--json")
+    assert code == 0
+    assert [json.loads(line)["path"].rpartition("/")[2] for line in out.splitlines()] == [
+        "photo",
+        "photo.png",
+    ]
+    found = sorted(path.name for path in (tmp_path / "maps").iterdir())
+    assert found == ["photo_explained.png", "photo_explained_2.png"]

@@ -222,3 +222,19 @@ def test_a_signal_that_the_parent_ignores_stays_ignored() -> None:
     process.send_signal(signal.SIGTERM)
     out, err = process.communicate(timeout=30)
     assert (process.returncode, out, err) == (143, "tidied\n", "ended by SIGTERM\n")
+
+
+def test_a_signal_that_a_library_takes_for_its_own_failure_is_still_a_signal(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def loading() -> None:
+        try:
+            signal.raise_signal(signal.SIGTERM)
+        except KeyboardInterrupt:
+            raise ImportError("initialization failed") from None
+
+    handler = signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    try:
+        assert ends(loading, capsys) == (143, "ended by SIGTERM\n")
+    finally:
+        signal.signal(signal.SIGTERM, handler)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,7 @@ from typer import Typer
 from typer.testing import CliRunner
 
 from authentiscan.cli.provenance import provenance
+from authentiscan.core.errors import UsageError
 
 app = Typer()
 app.command()(provenance)
@@ -71,3 +74,31 @@ def test_wrong_trust_list_is_one_line_on_stderr(picture: Path, tmp_path: Path) -
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert "holds no certificate" in done.stdout
+
+
+def test_folders_archives_lists_and_globs_are_read_as_scan_reads_them(
+    picture: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    picture.rename(folder / "a.png_large")
+    (folder / "notes.md").write_text("words")
+    (folder / os.fsdecode(b"caf\xe9.png")).symlink_to("/nowhere")
+    with zipfile.ZipFile(tmp_path / "x.zip", "w") as archive:
+        archive.write(folder / "a.png_large", "deep/b.png")
+    (tmp_path / "list.txt").write_text("in\nx.zip\n")
+    named = [str(tmp_path / "list.txt")]
+    for paths in (named, [str(folder), str(tmp_path / "x.zip")]):
+        result = runner.invoke(app, ["--json", *paths])
+        assert result.exit_code == 1
+        rows = [json.loads(line) for line in result.stdout.splitlines()]
+        assert [Path(row["path"]).name for row in rows] == ["a.png_large", r"caf\xe9.png", "b.png"]
+        assert [row.get("claim") for row in rows] == ["ai_generated", None, "ai_generated"]
+        assert "left out 1: a text file 1" in result.stderr
+
+
+def test_nothing_to_read_is_said(tmp_path: Path) -> None:
+    (tmp_path / "notes.md").write_text("words")
+    result = runner.invoke(app, [str(tmp_path)])
+    assert isinstance(result.exception, UsageError)
+    assert "left out 1: a text file 1" in str(result.exception)

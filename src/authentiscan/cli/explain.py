@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from itertools import count
-from pathlib import Path
+from itertools import chain, count, islice
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from authentiscan.cli import screen
 from authentiscan.cli.guard import claim
+from authentiscan.cli.inputs import Images, images
 from authentiscan.cli.options import (
     CORES,
     AsJson,
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from authentiscan.explain import Heatmap, Target
     from authentiscan.inference import Detector
     from authentiscan.provenance import TrustList
+    from authentiscan.scan import Item
 
 
 class MethodName(StrEnum):
@@ -84,7 +86,7 @@ class _Wishes:
 
 
 def explain(
-    images: Annotated[list[Path], typer.Argument(help="Images to explain.", metavar="IMAGE...")],
+    paths: Images,
     *,
     model: Model = None,
     method: Annotated[
@@ -137,7 +139,7 @@ def explain(
     Examples:
         authentiscan explain photo.jpg -o why.png
         authentiscan explain photo.jpg --view all --faithfulness -o why.png
-        authentiscan explain shots/*.png -o maps/
+        authentiscan explain shots/ more.zip -o maps/
 
     """
     from authentiscan.analysis import open_image
@@ -150,30 +152,32 @@ def explain(
     trust = TrustList.chosen(trust_list)
     chosen = [ViewName.OVERLAY] if view is None else view
     views = VIEWS if ViewName.ALL in chosen else tuple(dict.fromkeys(v.value for v in chosen))
-    if output is not None and _is_folder(output, len(images)):
-        claim(folders=[output])
-    else:
-        claim(output, inputs=images)
+    allowed = limits(max_pixels)
+    items = images(paths, allowed)
+    first = list(islice(items, 2))  # enough to know whether there are several
+    several = len(first) > 1
+    _claim(output, paths, several=several)
     wishes = _Wishes(method.value, target.value, views, opacity, colours.value)
     backend = "torch" if sanity or needs_torch(method.value) else "onnx"
     detector = load_detector(model, backend=backend, threads=workers)  # type: ignore[arg-type]
     measured, shown, failed = [], [], 0
     written: set[Path] = set()
-    for path in images:
+    for item in chain(first, items):
         try:
-            opened = open_image(path, limits=limits(max_pixels))
+            opened = open_image(item.source, name=item.name, limits=allowed)
             pixels = opened.image.pixels
             found = _explained(detector, pixels, wishes)
             report = _judged(detector, opened, found, trust)
         except DecodeError as error:
             failed += 1
-            _tell_error(path, error, as_json=as_json)
+            _tell_error(item.name, error, as_json=as_json)
             continue
         picture = None
         if output is not None or visualize:
             drawn = _drawn(detector, pixels, found, wishes, report)
             if output is not None:
-                picture = _saved(drawn, path, output, images, written)
+                place = _place(item, output, several=several, written=written)
+                picture = _saved(drawn, place, paths)
             if visualize:
                 _open(drawn)
         if sanity:
@@ -297,29 +301,40 @@ def _drawn(
     return figure(shown, title=title)
 
 
-def _is_folder(save: Path, images: int) -> bool:
-    return images > 1 or save.is_dir() or not save.suffix
+def _claim(output: Path | None, paths: Sequence[str], *, several: bool) -> None:
+    if output is not None and _is_folder(output, several=several):
+        claim(folders=[output])
+    else:
+        claim(output, inputs=paths)
 
 
-def _saved(
-    drawn: RGBImage, source: Path, save: Path, images: Sequence[Path], written: set[Path]
-) -> Path:
-    """Write the picture to ``save``, or into it where it is a folder; no picture twice."""
-    from authentiscan.core.errors import UsageError
-    from authentiscan.core.files import write_bytes
-    from authentiscan.images.decode import encode
+def _is_folder(save: Path, *, several: bool) -> bool:
+    return several or save.is_dir() or not save.suffix
 
-    if _is_folder(save, len(images)):
-        save = save / f"{source.stem}_explained.png"
-    formats = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
-    kind = formats.get(save.suffix.lower())
-    if kind is None:
-        raise UsageError(f"cannot write {save.name}: allowed endings are {', '.join(formats)}")
+
+def _place(item: Item, save: Path, *, several: bool, written: set[Path]) -> Path:
+    """Where the picture of an item goes: ``save``, or into it where it is a folder; none twice."""
+    if _is_folder(save, several=several):
+        name = PurePath(item.path or item.name.rpartition("::")[2].replace("\\", "/"))
+        save = save / f"{name.stem}_explained.png"
     stem, number = save.stem, 2
     while save in written:  # images of two folders may share a name
         save, number = save.with_stem(f"{stem}_{number}"), number + 1
     written.add(save)
-    write_bytes(save, encode(drawn, kind), inputs=images)
+    return save
+
+
+def _saved(drawn: RGBImage, save: Path, inputs: Sequence[str]) -> Path:
+    """Write the picture, never over an input."""
+    from authentiscan.core.errors import UsageError
+    from authentiscan.core.files import write_bytes
+    from authentiscan.images.decode import encode
+
+    formats = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
+    kind = formats.get(save.suffix.lower())
+    if kind is None:
+        raise UsageError(f"cannot write {save.name}: allowed endings are {', '.join(formats)}")
+    write_bytes(save, encode(drawn, kind), inputs=inputs)
     return save
 
 
@@ -363,14 +378,14 @@ def _tell(
         typer.echo(f"  {report.reason}")
 
 
-def _tell_error(path: Path, error: Exception, *, as_json: bool) -> None:
+def _tell_error(name: str, error: Exception, *, as_json: bool) -> None:
     if as_json:
         import json
 
-        row = {"path": str(path), "verdict": None, "score": None, "error": str(error)}
+        row = {"path": name, "verdict": None, "score": None, "error": str(error)}
         typer.echo(json.dumps(row))
     else:
-        screen.fail(f"{path}: {error}")
+        screen.fail(f"{name}: {error}")
 
 
 def _tell_faithfulness(measured: list[Any]) -> None:

@@ -75,7 +75,14 @@ def claim(
 def run(app: Callable[[], object]) -> int:
     """Run the command line; its exit code."""
     with _signals() as received, _streams():
-        code = _run(app)
+        try:
+            code = _run(app)
+        except Exception:
+            if not received:
+                raise
+            # A library that was being loaded took the signal for a failure of its own.
+            _say(f"ended by {signal.Signals(received[0]).name}")
+            code = 1
     return 128 + received[0] if received else code
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
+from authentiscan.cli.inputs import Images, images
 from authentiscan.cli.options import AsJson, TrustListOption
 
 if TYPE_CHECKING:
@@ -15,9 +15,7 @@ if TYPE_CHECKING:
 
 
 def provenance(
-    images: Annotated[
-        list[Path], typer.Argument(help="Image files; any format, also ones that cannot be shown.")
-    ],
+    paths: Images,
     as_json: AsJson = False,
     trust_list: TrustListOption = None,
 ) -> None:
@@ -27,42 +25,43 @@ def provenance(
     C2PA is one of: absent, trusted, untrusted (intact, but its signer is not on the trust list),
     invalid (changed after signing), unreadable, unchecked (it could not be checked here).
     All other metadata is unsigned: anyone can write, copy or remove it. A file without metadata
-    tells nothing. Nothing is fetched from the network.
+    tells nothing. A file that is named itself may be of any format, also one that cannot be shown.
+    Nothing is fetched from the network.
 
     Examples:
         authentiscan provenance picture.png
-        authentiscan provenance *.jpg --json > claims.jsonl
+        authentiscan provenance photos/ more.zip --json > claims.jsonl
         authentiscan provenance picture.png --trust-list C2PA-TRUST-LIST.pem
 
     """
     from authentiscan.core.errors import DecodeError
-    from authentiscan.images.decode import read_source
+    from authentiscan.images.decode import DEFAULT_LIMITS, read_source
     from authentiscan.provenance import TrustList, inspect
 
     trust = TrustList.chosen(trust_list)
     failed = False
-    for path in images:
+    for item in images(paths, DEFAULT_LIMITS):
         try:
-            found = inspect(read_source(path), trust)
+            found = inspect(read_source(item.source), trust)
         except DecodeError as error:
             failed = True
             if as_json:
-                typer.echo(json.dumps({"path": str(path), "error": str(error)}))
+                typer.echo(json.dumps({"path": item.name, "error": str(error)}))
             else:
-                typer.secho(f"{path}\n  error: {error}", fg=typer.colors.RED, err=True)
+                typer.secho(f"{item.name}\n  error: {error}", fg=typer.colors.RED, err=True)
             continue
         if as_json:
-            row = {"path": str(path), "error": None, **found.model_dump(mode="json")}
+            row = {"path": item.name, "error": None, **found.model_dump(mode="json")}
             typer.echo(json.dumps(row))
         else:
-            _show(path, found, trust)
+            _show(item.name, found, trust)
     if failed:
         raise typer.Exit(1)
 
 
-def _show(path: Path, found: Provenance, trust: TrustList) -> None:
+def _show(name: str, found: Provenance, trust: TrustList) -> None:
     """Print one file's findings as indented text."""
-    typer.secho(str(path), bold=True)
+    typer.secho(name, bold=True)
     typer.echo(f"  {found.container}; C2PA {found.c2pa.value}{_list_note(found, trust)}")
     for finding in found.findings:
         typer.echo(f"  - {_line(finding)}")

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from authentiscan.analysis import Report
     from authentiscan.inference import Detector
-    from authentiscan.scan import LeftOut, Options, Scanned, Sink, Sinks
+    from authentiscan.scan import Item, LeftOut, Options, Scanned, Sink, Sinks
     from authentiscan.scan.page import Pictures
     from authentiscan.scan.resume import Earlier
 
@@ -204,7 +204,7 @@ class _Run:
         from authentiscan.scan import scan as scan_items
 
         say = None if self.quiet else note
-        items = find(
+        items: Iterator[Item] = find(
             self.paths,
             recursive=self.recursive,
             limits=options.limits,

@@ -94,10 +94,7 @@ def _weight(item: Item) -> int:
 def judge(item: Item, detector: Detector, options: Options) -> Scanned:
     """Read, decode and analyze one item; whatever goes wrong becomes the report's error."""
     try:
-        if item.error is not None:
-            raise item.error
-        source = item.path or item.content or b""
-        opened = open_image(source, name=item.name, limits=options.limits)
+        opened = open_image(item.source, name=item.name, limits=options.limits)
         report = analyze(
             opened,
             detector,

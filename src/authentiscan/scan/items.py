@@ -29,6 +29,13 @@ class Item:
     content: bytes | None = None
     error: Exception | None = None
 
+    @property
+    def source(self) -> Path | bytes:
+        """What to read; raises ``error`` where there is nothing to read."""
+        if self.error is not None:
+            raise self.error
+        return self.path or self.content or b""
+
 
 def shown(path: str | os.PathLike[str]) -> str:
     """A path as text that any output can hold; bytes that are no UTF-8 become escapes."""

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import glob
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -37,7 +37,7 @@ def find(
     limits: Limits = DEFAULT_LIMITS,
     left_out: LeftOut | None = None,
     say: Callable[[str], None] | None = None,
-) -> Iterator[Item]:
+) -> Generator[Item, None, None]:
     """The images that ``paths`` name, lazily, in the order given; see the module's own text.
 
     A path that does not exist is an item too: reading it then gives its error a row of its own.
