@@ -15,6 +15,8 @@ from typer.testing import CliRunner
 from authentiscan.cli import app
 from authentiscan.core.errors import MetricError, UsageError
 from authentiscan.core.types import Verdict
+from authentiscan.evaluation.evaluate import evaluate
+from authentiscan.evaluation.evaluation_page import evaluation_page
 from authentiscan.evaluation.hold_out import (
     hold_out,
     of_table,
@@ -23,7 +25,8 @@ from authentiscan.evaluation.hold_out import (
     write_thresholds,
 )
 from authentiscan.evaluation.scores import ScoreTable
-from authentiscan.inference import read_spec
+from authentiscan.evaluation.slices import Options
+from authentiscan.inference import load_detector, read_spec
 from authentiscan.inference.card import model_card
 from authentiscan.metrics.calibration import Calibration
 
@@ -147,6 +150,27 @@ def test_a_detector_that_knows_nothing_never_gives_a_verdict(bundle: Path, tmp_p
     assert "never says real" in model_card(spec)
     shown = CliRunner().invoke(app, ["models", "info", str(bundle)]).output
     assert "never says real" in " ".join(shown.split())
+
+
+def test_an_evaluation_checks_both_thresholds(bundle, table, image_manifest) -> None:
+    found = hold_out(scored_by(bundle, table), measured_on="unseen")
+    write_thresholds(bundle, found)
+    result = evaluate(
+        load_detector(bundle, threads=1),
+        image_manifest,
+        protocols=("raw",),
+        options=Options(rounds=0),
+    )
+    raw = result.evaluation.protocols["raw"]
+    assert raw.real_threshold is not None
+    assert raw.real_threshold.stated_miss == found.decision.real.miss
+    scores, labels = result.tables["raw"].scores, result.tables["raw"].labels
+    below = scores < found.decision.real.score
+    assert raw.real_threshold.miss.value == below[labels == 1].mean()
+    assert raw.real_threshold.tnr.value == below[labels == 0].mean()
+    page = evaluation_page(result.evaluation).markdown()
+    assert "stated miss rate" in page
+    assert "Right of the conclusive verdicts" in page
 
 
 def test_images_or_scores_not_both(bundle: Path, table: Path) -> None:

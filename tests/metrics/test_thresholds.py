@@ -12,10 +12,12 @@ from authentiscan.core.errors import MetricError
 from authentiscan.metrics.decision import Decision, RealThreshold
 from authentiscan.metrics.thresholds import (
     Costs,
+    Verdicts,
     at_fpr,
     at_miss,
     cheapest_threshold,
     choose_decision,
+    conclusive_right,
     describe,
     mean_cost,
     score_interval,
@@ -137,3 +139,20 @@ def test_costs_must_make_sense() -> None:
         Costs(false_alarm=1, miss=1, inconclusive=2)
     with pytest.raises(ValidationError):
         Costs(miss=-1)
+
+
+@pytest.mark.parametrize(
+    ("real", "generated", "share"),
+    [
+        ((50, 30, 20), (10, 50, 40), 0.9 / 1.2),
+        ((100, 0, 0), (0, 0, 7), 1.0),
+        ((0, 100, 0), (0, 7, 0), None),
+        ((0, 0, 0), (1, 0, 1), None),
+    ],
+)
+def test_right_of_the_conclusive_verdicts_at_even_shares(real, generated, share) -> None:
+    names = ("real", "inconclusive", "generated")
+    found = Verdicts(
+        real=dict(zip(names, real, strict=True)), generated=dict(zip(names, generated, strict=True))
+    )
+    assert conclusive_right(found) == (None if share is None else pytest.approx(share))

@@ -213,6 +213,7 @@ def print_evaluation(evaluation: Evaluation, parts: Sequence[str] = ()) -> None:
     print_table(title, ["", *evaluation.protocols], rows)
     verdicts = verdicts_table(evaluation)
     print_table("Verdicts", ["", *verdicts.head[1:]], verdicts.rows)
+    typer.echo(verdicts.note)
     for part in parts:
         table = short_slices_table(evaluation, part)
         if not table.rows:

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from authentiscan.core.errors import MetricError
+from authentiscan.core.types import Verdict
 from authentiscan.evaluation.harness import (
     Progress,
     Scorer,
@@ -26,6 +27,7 @@ from authentiscan.evaluation.records import (
     Evaluation,
     Mistake,
     ProtocolResult,
+    RealCheck,
     Shortcut,
     ThresholdCheck,
 )
@@ -44,7 +46,7 @@ from authentiscan.metrics.bootstrap import (
     replicates,
 )
 from authentiscan.metrics.ranking import Ranking
-from authentiscan.metrics.thresholds import share_interval, verdicts
+from authentiscan.metrics.thresholds import conclusive_right, share_interval, verdicts
 
 _COMPARED = ("roc_auc", "balanced_accuracy")
 _PER_ORIGIN = 2
@@ -185,6 +187,7 @@ def _measure_protocol(
     weights = slicer.weights(np.arange(len(table)))
     both = weights is not None and table.labels.min() != table.labels.max()
     y, s = table.labels, table.scores
+    answers = verdicts(s, y, facts.threshold, facts.real_below)
     return ProtocolResult(
         name=treatment.name,
         treatment=treatment.key,
@@ -194,8 +197,10 @@ def _measure_protocol(
         covered=int((weights > 0).sum()) if weights is not None else 0,
         overall=slicer.overall(),
         slices=tuple(slicer.parts(options.parts)),
-        verdicts=verdicts(s, y, facts.threshold, facts.real_below),
+        verdicts=answers,
         thresholds=_threshold_checks(table, spec) if both else (),
+        real_threshold=_real_check(table, spec) if both else None,
+        conclusive_right=conclusive_right(answers),
         roc=curves.roc_curve(y, s, weights=weights) if both else None,
         precision_recall=curves.precision_recall_curve(y, s, weights=weights) if both else None,
         reliability=curves.reliability(y, s, weights=weights) if both else (),
@@ -209,9 +214,7 @@ def _threshold_checks(table: ScoreTable, spec: DetectorSpec | None) -> tuple[Thr
     listed = {t.name: t for t in (spec.decision.generated, *spec.thresholds)}
 
     def share(label: int, score: float) -> Estimate:
-        rows: NDArray[np.intp] = np.flatnonzero(table.labels == label)
-        groups = [table.groups[i] for i in rows]
-        return Estimate(*share_interval(table.scores[rows] >= score, groups))
+        return _share(table, label, table.scores >= score)
 
     return tuple(
         ThresholdCheck(
@@ -223,6 +226,26 @@ def _threshold_checks(table: ScoreTable, spec: DetectorSpec | None) -> tuple[Thr
         )
         for t in listed.values()
     )
+
+
+def _real_check(table: ScoreTable, spec: DetectorSpec | None) -> RealCheck | None:
+    if spec is None or not spec.decision.gives(Verdict.REAL):
+        return None
+    real = spec.decision.real
+    below = table.scores < real.score
+    return RealCheck(
+        name=real.name,
+        score=real.score,
+        stated_miss=real.miss,
+        miss=_share(table, 1, below),
+        tnr=_share(table, 0, below),
+    )
+
+
+def _share(table: ScoreTable, label: int, hits: NDArray[np.bool_]) -> Estimate:
+    """Share of the images of ``label`` that are hit, with its interval over groups."""
+    rows: NDArray[np.intp] = np.flatnonzero(table.labels == label)
+    return Estimate(*share_interval(hits[rows], [table.groups[i] for i in rows]))
 
 
 def _shortcuts(

@@ -262,7 +262,12 @@ def verdicts_table(e: Evaluation) -> Table:
             rows.append(
                 [f"{name}, {truth} images", *(f"{n} ({n / total:.1%})" for n in counts.values())]
             )
-    return Table(["verdicts", "real", "inconclusive", "generated"], rows)
+    right = {n: r.conclusive_right for n, r in e.protocols.items()}
+    told = ", ".join(f"{name} {share:.1%}" for name, share in right.items() if share is not None)
+    note = (
+        f"Right of the conclusive verdicts, at even shares of both classes: {told or 'none given'}."
+    )
+    return Table(["verdicts", "real", "inconclusive", "generated"], rows, note)
 
 
 def _thresholds(result: ProtocolResult) -> list[Table]:
@@ -272,8 +277,24 @@ def _thresholds(result: ProtocolResult) -> list[Table]:
         [t.name, f"{t.score:.4f}", f"{t.stated_fpr:.1%}", str(t.fpr), str(t.tpr)]
         for t in result.thresholds
     ]
+    head = [f"generated from ({result.name})", "score", "stated FPR", "FPR here", "TPR here"]
+    return [Table(head, rows), *_real_threshold(result)]
+
+
+def _real_threshold(result: ProtocolResult) -> list[Table]:
+    found = result.real_threshold
+    if found is None:
+        return []
+    stated = "none" if found.stated_miss is None else f"{found.stated_miss:.1%}"
+    head = [
+        f"real below ({result.name})",
+        "score",
+        "stated miss rate",
+        "miss rate here",
+        "TNR here",
+    ]
     return [
-        Table([f"threshold ({result.name})", "score", "stated FPR", "FPR here", "TPR here"], rows)
+        Table(head, [[found.name, f"{found.score:.4f}", stated, str(found.miss), str(found.tnr)]])
     ]
 
 

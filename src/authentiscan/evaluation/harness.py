@@ -15,9 +15,10 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, TypeAlias
+from typing import Protocol, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from authentiscan.core.errors import AuthentiscanError
 from authentiscan.core.parallel import Room, in_threads
@@ -274,7 +275,7 @@ class _Pass:
         for run in self.runs:
             run.save()
 
-    def _stream(self, todo: np.ndarray[Any, Any], workers: int) -> Iterator[list[_Scored]]:
+    def _stream(self, todo: NDArray[np.intp], workers: int) -> Iterator[list[_Scored]]:
         """Rows, scored by each detector, in the order read; a bounded number is under way."""
         room: Room[tuple[int, bytes | AuthentiscanError]] = Room(workers * _IN_FLIGHT)
         images = self.manifest.images(todo.tolist())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Literal
+from typing import Literal, TypeAlias
 
 from pydantic import Field
 
@@ -13,6 +13,8 @@ from authentiscan.inference.recorded_metrics import Figure, RecordedMetrics
 from authentiscan.metrics.bootstrap import Estimate
 from authentiscan.metrics.curves import Curve, Histogram, ReliabilityBin
 from authentiscan.metrics.thresholds import Verdicts
+
+ComparedWith: TypeAlias = Literal["own", "all real", "nothing"]
 
 
 class Slice(Record):
@@ -28,7 +30,7 @@ class Slice(Record):
     real: int
     generated: int
     groups: int
-    compared_with: Literal["own", "all real", "nothing"] = "own"
+    compared_with: ComparedWith = "own"
     metrics: dict[str, Estimate]
 
 
@@ -42,10 +44,22 @@ class ThresholdCheck(Record):
     tpr: Estimate
 
 
+class RealCheck(Record):
+    """The bundle's threshold for real, and what it does on this data; None: no rate was stated."""
+
+    name: str
+    score: float
+    stated_miss: float | None
+    miss: Estimate
+    tnr: Estimate
+
+
 class ProtocolResult(Record):
     """Everything measured under one protocol.
 
     covered: images in size bands that hold both classes; the others have no weight in ``overall``.
+    conclusive_right: share of the verdicts generated and real that are right, where half of the
+    images are generated; None where there is no such verdict or a class is missing.
     """
 
     name: str
@@ -58,6 +72,8 @@ class ProtocolResult(Record):
     slices: tuple[Slice, ...]
     verdicts: Verdicts
     thresholds: tuple[ThresholdCheck, ...] = ()
+    real_threshold: RealCheck | None = None
+    conclusive_right: float | None = None
     roc: Curve | None = None
     precision_recall: Curve | None = None
     reliability: tuple[ReliabilityBin, ...] = ()

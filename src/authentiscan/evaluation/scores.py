@@ -52,7 +52,7 @@ class ScoreTable:
         return len(self.labels)
 
     @property
-    def groups(self) -> list[Any]:
+    def groups(self) -> list[object]:
         """Groups (N,), the units that intervals resample."""
         return self.columns["group"]
 
@@ -71,7 +71,7 @@ class ScoreTable:
             return [quality_band(f, q) for f, q in pairs]
         return self.columns.get(name, [None] * len(self))
 
-    def take(self, rows: NDArray[Any] | Sequence[int]) -> ScoreTable:
+    def take(self, rows: NDArray[np.bool_] | NDArray[np.integer] | Sequence[int]) -> ScoreTable:
         """The rows of a boolean mask (N,) or at given positions."""
         at = np.asarray(rows)
         at = np.flatnonzero(at) if at.dtype == bool else at
@@ -139,7 +139,7 @@ class ScoreTable:
             meta=about,
         )
 
-    def _fields(self) -> dict[str, Any]:
+    def _fields(self) -> dict[str, Sequence[object] | NDArray[np.generic]]:
         return {
             "label": self.labels,
             "score": self.scores,

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from authentiscan.evaluation.protocol import matched_weights
-from authentiscan.evaluation.records import Settings, Slice
+from authentiscan.evaluation.records import ComparedWith, Settings, Slice
 from authentiscan.evaluation.scores import ScoreTable
 from authentiscan.metrics.bootstrap import LEVEL, ROUNDS, Estimate, estimates
 from authentiscan.metrics.ranking import METRICS, Floats
@@ -95,7 +94,7 @@ class Slicer:
         if labels.min() != labels.max():
             return self._two_classes(by, name, rows)
         metrics = self._one_class(rows)
-        compared: Any = "nothing"
+        compared: ComparedWith = "nothing"
         if labels[0] == 1 and by in _AGAINST_ALL and (self.table.labels == 0).any():
             both = np.flatnonzero(member | (self.table.labels == 0))
             figures = self._estimates(both)
@@ -149,7 +148,7 @@ class Slicer:
         name: str,
         rows: NDArray[np.intp],
         metrics: dict[str, Estimate],
-        compared: Any,
+        compared: ComparedWith,
     ) -> Slice:
         labels = self.table.labels[rows]
         groups = [self.table.groups[i] for i in rows]
@@ -172,7 +171,7 @@ def no_intervals(part: Slice, options: Options) -> list[str]:
     return ["no intervals: all images of a class are of one group, so nothing can be resampled"]
 
 
-def count_groups(groups: Sequence[Any]) -> int:
+def count_groups(groups: Sequence[object]) -> int:
     """How many independent groups there are; a row without a group is its own."""
     named = {g for g in groups if g is not None}
     return len(named) + sum(g is None for g in groups)

@@ -12,13 +12,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from authentiscan.core.errors import MetricError
 from authentiscan.metrics.ranking import Floats, Ranking, checked_weights
+
+Groups: TypeAlias = Sequence[object] | NDArray[Any]
+"""The group of each image (N,); images of one group are not independent. None is its own."""
 
 ROUNDS = 1000
 LEVEL = 0.95
@@ -61,7 +64,7 @@ class Resampler:
     def __init__(
         self,
         labels: ArrayLike,
-        groups: Sequence[Any] | NDArray[Any] | None = None,
+        groups: Groups | None = None,
         *,
         rounds: int = ROUNDS,
         seed: int = 0,
@@ -143,7 +146,7 @@ def replicates(
 def estimates(
     labels: ArrayLike,
     scores: ArrayLike,
-    groups: Sequence[Any] | NDArray[Any] | None = None,
+    groups: Groups | None = None,
     *,
     threshold: float = 0.5,
     weights: ArrayLike | None = None,

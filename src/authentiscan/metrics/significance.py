@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from authentiscan.core.errors import MetricError
 from authentiscan.core.records import Record
-from authentiscan.metrics.bootstrap import LEVEL, ROUNDS, Resampler, interval, replicates
+from authentiscan.metrics.bootstrap import LEVEL, ROUNDS, Groups, Resampler, interval, replicates
 from authentiscan.metrics.ranking import Floats, Ranking, checked_weights
 
 
@@ -33,7 +33,7 @@ def paired_bootstrap(
     labels: ArrayLike,
     first: ArrayLike,
     second: ArrayLike,
-    groups: Sequence[Any] | None = None,
+    groups: Groups | None = None,
     *,
     metrics: Sequence[str] = ("roc_auc", "balanced_accuracy", "tpr_at_fpr_5"),
     thresholds: tuple[float, float] = (0.5, 0.5),
@@ -79,7 +79,7 @@ def delong(
     labels: ArrayLike,
     first: ArrayLike,
     second: ArrayLike,
-    groups: Sequence[Any] | None = None,
+    groups: Groups | None = None,
     *,
     level: float = LEVEL,
 ) -> Difference:
@@ -92,7 +92,7 @@ def delong(
     if not (y == 0).any() or not (y == 1).any():
         raise MetricError("DeLong's test needs real and generated images")
     parts = [_components(y, np.asarray(s, dtype=np.float64)) for s in (first, second)]
-    areas = [generated.mean() for generated, _ in parts]
+    areas = [float(generated.mean()) for generated, _ in parts]
     value = float(areas[0] - areas[1])
     variance = _variance(y, parts, areas, groups)
     if variance <= 1e-18:
@@ -176,8 +176,8 @@ def _components(labels: NDArray[Any], scores: Floats) -> tuple[Floats, Floats]:
 def _variance(
     labels: NDArray[Any],
     parts: Sequence[tuple[Floats, Floats]],
-    areas: Sequence[Any],
-    groups: Sequence[Any] | None,
+    areas: Sequence[float],
+    groups: Groups | None,
 ) -> float:
     """Of the difference: the group sums of both classes' components (singletons without groups)."""
     cluster = Resampler(labels, groups, rounds=0).cluster

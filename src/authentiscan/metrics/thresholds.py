@@ -7,16 +7,14 @@ count, so that twenty crops of one scene do not pass for twenty photographs.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
-
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from pydantic import Field, model_validator
 
 from authentiscan.core.errors import MetricError
 from authentiscan.core.records import Record
-from authentiscan.metrics.bootstrap import Resampler, interval
+from authentiscan.core.types import Verdict
+from authentiscan.metrics.bootstrap import Groups, Resampler, interval
 from authentiscan.metrics.decision import (
     VERDICTS,
     Decision,
@@ -63,7 +61,7 @@ def at_fpr(
     scores: ArrayLike,
     labels: ArrayLike,
     fpr: float,
-    groups: Sequence[Any] | NDArray[Any] | None = None,
+    groups: Groups | None = None,
     *,
     name: str | None = None,
     measured_on: str = "validation",
@@ -101,7 +99,7 @@ def describe(
     scores: ArrayLike,
     labels: ArrayLike,
     score: float,
-    groups: Sequence[Any] | NDArray[Any] | None = None,
+    groups: Groups | None = None,
     *,
     name: str,
     measured_on: str,
@@ -126,7 +124,7 @@ def describe_real(
     scores: ArrayLike,
     labels: ArrayLike,
     score: float,
-    groups: Sequence[Any] | NDArray[Any] | None = None,
+    groups: Groups | None = None,
     *,
     name: str,
     measured_on: str,
@@ -151,7 +149,7 @@ def at_miss(
     scores: ArrayLike,
     labels: ArrayLike,
     miss: float,
-    groups: Sequence[Any] | NDArray[Any] | None = None,
+    groups: Groups | None = None,
     *,
     highest: float = 1.0,
     name: str | None = None,
@@ -169,7 +167,7 @@ def at_miss(
 
 
 def share_interval(
-    hits: NDArray[np.bool_], groups: Sequence[Any] | None = None
+    hits: NDArray[np.bool_], groups: Groups | None = None
 ) -> tuple[float, float, float]:
     """Share of True in ``hits`` (N,) and its 95 % Wilson interval, by independent groups.
 
@@ -200,7 +198,7 @@ def score_interval(
     scores: ArrayLike,
     labels: ArrayLike,
     fpr: float,
-    groups: Sequence[Any] | NDArray[Any] | None = None,
+    groups: Groups | None = None,
     *,
     rounds: int = 1000,
     seed: int = 0,
@@ -234,7 +232,7 @@ def choose_decision(
     labels: ArrayLike,
     generated: Threshold,
     costs: Costs | None = None,
-    groups: Sequence[Any] | NDArray[Any] | None = None,
+    groups: Groups | None = None,
 ) -> Decision:
     """The verdict rule with ``generated`` as upper threshold and the lower one by least mean cost.
 
@@ -268,7 +266,7 @@ def choose_decision(
 def cheapest_threshold(
     scores: ArrayLike,
     labels: ArrayLike,
-    groups: Sequence[Any] | NDArray[Any] | None = None,
+    groups: Groups | None = None,
     costs: Costs | None = None,
     *,
     measured_on: str = "validation",
@@ -312,7 +310,23 @@ def verdicts(
     return Verdicts(real=counts(0), generated=counts(1))
 
 
-def _of(groups: Sequence[Any] | NDArray[Any] | None, rows: NDArray[np.bool_]) -> list[Any] | None:
+def conclusive_right(found: Verdicts) -> float | None:
+    """Share of the verdicts generated and real that are right where half of the images are
+    generated; None where no such verdict was given or a class has no images.
+    """
+    right = wrong = 0.0
+    for counts, own, other in (
+        (found.real, Verdict.REAL, Verdict.GENERATED),
+        (found.generated, Verdict.GENERATED, Verdict.REAL),
+    ):
+        total = sum(counts.values())
+        if not total:
+            return None
+        right, wrong = right + counts[own] / total, wrong + counts[other] / total
+    return right / (right + wrong) if right + wrong else None
+
+
+def _of(groups: Groups | None, rows: NDArray[np.bool_]) -> list[object] | None:
     return None if groups is None else [g for g, keep in zip(groups, rows, strict=True) if keep]
 
 
