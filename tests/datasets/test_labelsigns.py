@@ -13,8 +13,8 @@ from authentiscan.datasets.labelsigns import check_labels
 ROLES = {"label": "label", "path": "path"}
 
 
-def check(*rows: Mapping[str, Any], told: tuple[str, ...] = (), **roles: str) -> None:
-    check_labels("t.csv", rows, {**ROLES, **roles}, int, told)
+def check(*rows: Mapping[str, Any], explained: tuple[str, ...] = (), **roles: str) -> None:
+    check_labels("t.csv", rows, {**ROLES, **roles}, int, explained)
 
 
 def rows(**columns: list[Any]) -> list[dict[str, Any]]:
@@ -54,9 +54,9 @@ def test_both_signs_and_the_options_are_named() -> None:
 
 def test_what_the_user_told_is_believed() -> None:
     turned = rows(label=["1", "0"], path=["real/1.jpg", "fake/2.jpg"])
-    check(*turned, told=("0", "1"))
+    check(*turned, explained=("0", "1"))
     with pytest.raises(UsageError):
-        check(*turned, told=("1",))
+        check(*turned, explained=("1",))
 
 
 @pytest.mark.parametrize(

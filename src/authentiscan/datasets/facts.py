@@ -86,9 +86,10 @@ class Chunk(Protocol):
 
 
 def write_part(chunk: Chunk, target: Path, key: str, group_by: GroupBy | None = None) -> int:
-    """Read all facts of a chunk into ``target`` (Parquet) and its JSON file; gives the images seen.
+    """Read all facts of a chunk into ``target`` (Parquet), beside a JSON file of it.
 
-    key: what the JSON file says the part was made from. group_by: see `group_of`.
+    key: what the JSON file says the part was made from. group_by: see `group_of`. Returns the
+    number of images seen.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -161,8 +162,8 @@ def _row(entry: Entry, group_by: GroupBy | None) -> dict[str, Any]:
         raise entry.data
     assert entry.data is not None
     facts: ImageFacts = decode(entry.data).facts
-    told = group_of(entry, group_by) if group_by else None
-    group = told or entry.group or facts.sha256[:16]
+    shared = group_of(entry, group_by) if group_by else None
+    group = shared or entry.group or facts.sha256[:16]
     return {
         **entry.extras,
         "path": entry.path,

@@ -98,9 +98,9 @@ class FolderNames:
 
     def signs(self, folder: Parts) -> list[Sign]:
         """What says real or generated in a path, from the outside in."""
-        told = [Sign(self.given[w], n, i) for i, n, w in _words(folder) if w in self.given]
-        if told:
-            return told[:1]
+        given = [Sign(self.given[w], n, i) for i, n, w in _words(folder) if w in self.given]
+        if given:
+            return given[:1]
         labels = [(i, n, plain_label(n)) for i, n, _ in _words(folder)]
         found = [Sign(label, name, depth) for depth, name, label in labels if label is not None]
         return found or [

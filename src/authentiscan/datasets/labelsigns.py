@@ -50,20 +50,20 @@ def check_labels(
     rows: Iterable[Mapping[str, Any]],
     roles: Mapping[str, str],
     meaning: Callable[[Any], int],
-    told: Iterable[str],
+    explained: Iterable[str],
 ) -> None:
     """Raise UsageError where ``rows`` of the file ``table`` say one thing and their labels another.
 
-    roles: role -> column, as `tables.ROLES` has them. meaning: of a label's value. told: label
+    roles: role -> column, as `tables.ROLES` has them. meaning: of a label's value. explained: label
     values that the user explained, which are believed.
     """
-    explained = set(told)
+    believed = set(explained)
     counts: dict[_Key, int] = {}
     first: dict[_Key, str] = {}
     no_sign: set[str] = set()
     for row in rows:
         value = row.get(roles["label"])
-        if value is None or str(value) in explained:
+        if value is None or str(value) in believed:
             continue
         label = meaning(value)
         name = str(row.get(roles.get("path", "")) or row.get(roles.get("name", "")) or "")

@@ -166,18 +166,18 @@ def _names_of(parts: Sequence[Path], hashes: set[int]) -> dict[int, str]:
 
 
 def join_parts(
-    parts: Sequence[Path], plan: Plan, target: Path, said: Mapping[str, Any] | None = None
+    parts: Sequence[Path], plan: Plan, target: Path, notes: Mapping[str, Any] | None = None
 ) -> None:
     """Write the manifest from its parts, replacing ``target`` only once it is whole.
 
-    said: what is to be kept of the whole, as JSON in the table's metadata under `METADATA`.
+    notes: what is to be kept of the whole, as JSON in the table's metadata under `METADATA`.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     schema = _schema(parts)
-    if said is not None:
-        schema = schema.with_metadata({METADATA: json.dumps(said)})
+    if notes is not None:
+        schema = schema.with_metadata({METADATA: json.dumps(notes)})
     with (
         whole_path(target) as partial,
         pq.ParquetWriter(partial, schema, compression="zstd") as writer,

@@ -112,8 +112,8 @@ def organize(
     if not len(plan.codes):
         why = f"; the first of {len(failures)}: {failures[0].error}" if failures else ""
         raise DatasetError(f"no image could be read in {[str(s.path) for s in sources]}{why}")
-    said = {"concluded": [[*k, n] for k, n in concluded.items()], "left_out": beside.left_out}
-    join_parts(parts, plan, target, said)
+    notes = {"concluded": [[*k, n] for k, n in concluded.items()], "left_out": beside.left_out}
+    join_parts(parts, plan, target, notes)
     listing = _write_failures(failures, target)
     shutil.rmtree(parts_folder)
     return Organized(
@@ -138,7 +138,7 @@ def read_facts(
 ) -> list[Path]:
     """Write the facts of every chunk into ``folder``; parts that are there already are kept.
 
-    Gives the parts in the order of the chunks. At most three chunks a process are under way, so
+    Returns the parts in the order of the chunks. At most three chunks a process are under way, so
     memory does not grow with their number. Raises WorkerError where a worker dies.
     """
     parts: list[Path] = []

@@ -98,8 +98,10 @@ class TableFacts:
     def _because(self, value: Any) -> str:
         named = self.class_name("label", value)
         shown = f"{value} ({named})" if named != value else str(value)
-        told = {text for text, _ in self.labels} & {str(value), str(named)}
-        return f"the column {self.roles['label']} = {shown}" + (", as --label says" if told else "")
+        explained = {text for text, _ in self.labels} & {str(value), str(named)}
+        return f"the column {self.roles['label']} = {shown}" + (
+            ", as --label says" if explained else ""
+        )
 
     def class_name(self, role: str, value: Any) -> Any:
         """The name of an integer class where the file gives names, else the value as it is."""
@@ -108,23 +110,23 @@ class TableFacts:
 
     def entry(self, row: Mapping[str, Any], path: str, number: int | None) -> Entry:
         """The Entry of one row, without its bytes."""
-        said = {role: row.get(column) for role, column in self.roles.items()}
-        label = self.label(said.get("label"))
-        generator = self.class_name("generator", said.get("generator")) or self.generator
-        split = str(said.get("split") or self.split or "").lower()
+        values = {role: row.get(column) for role, column in self.roles.items()}
+        label = self.label(values.get("label"))
+        generator = self.class_name("generator", values.get("generator")) or self.generator
+        split = str(values.get("split") or self.split or "").lower()
         return Entry(
             path=path,
             row=number,
-            name=str(said.get("name") or said.get("path") or f"{Path(path).name}#{number}"),
+            name=str(values.get("name") or values.get("path") or f"{Path(path).name}#{number}"),
             label=label,
             generator=str(generator or "unknown"),
-            dataset=str(self.class_name("dataset", said.get("dataset")) or self.dataset),
+            dataset=str(self.class_name("dataset", values.get("dataset")) or self.dataset),
             data=None,
-            because=self._because(said.get("label")),
+            because=self._because(values.get("label")),
             split=SPLIT_WORDS.get(split),
-            group=_text(said.get("group")),
-            licence=_text(said.get("licence")) or self.licence,
-            confidence=_text(said.get("confidence")),
+            group=_text(values.get("group")),
+            licence=_text(values.get("licence")) or self.licence,
+            confidence=_text(values.get("confidence")),
             extras={name: row.get(column) for column, name in self.kept.items()},
         )
 
@@ -225,19 +227,19 @@ class ListChunk:
         """The rows in order."""
         root = Path(self.facts.source).parent
         for row in self.rows:
-            said = row.get(self.facts.roles["path"])
-            if not said or row.get(self.facts.roles["label"]) is None:
+            value = row.get(self.facts.roles["path"])
+            if not value or row.get(self.facts.roles["label"]) is None:
                 lacks = "the row lacks a path or a label"
-                yield Failure(str(said or self.facts.source), None, lacks)
+                yield Failure(str(value or self.facts.source), None, lacks)
                 continue
             try:
-                yield self._entry(row, root / str(said), read)
+                yield self._entry(row, root / str(value), read)
             except ValueError as error:  # a row that is no number, a path no system can have
-                yield Failure(str(said), None, str(error))
+                yield Failure(str(value), None, str(error))
 
     def _entry(self, row: Mapping[str, Any], target: Path, read: bool) -> Entry:
-        said = row.get(self.facts.roles.get("row", ""))
-        number = None if said in (None, "") else int(said)
+        value = row.get(self.facts.roles.get("row", ""))
+        number = None if value in (None, "") else int(value)
         path = manifest_path(target, Path(self.facts.place))
         entry = self.facts.entry(row, path, number)
         if not read:
@@ -332,10 +334,10 @@ def table_chunks(
 
 
 def _check(facts: TableFacts, rows: Iterable[Mapping[str, Any]]) -> None:
-    told = [text for text, _ in facts.labels]
+    explained = [text for text, _ in facts.labels]
     names = facts.names.get(facts.roles["label"], ())
-    told += [str(i) for i, name in enumerate(names) if name in told]
-    check_labels(facts.source, rows, facts.roles, facts.label, told)
+    explained += [str(i) for i, name in enumerate(names) if name in explained]
+    check_labels(facts.source, rows, facts.roles, facts.label, explained)
 
 
 def _csv_chunks(
@@ -415,10 +417,10 @@ def _scalars(schema: pa.Schema) -> dict[str, pa.DataType]:
 def _class_names(schema: pa.Schema) -> dict[str, tuple[str, ...]]:
     """Names of integer classes, as the `datasets` library leaves them in a Parquet file."""
     try:
-        said = json.loads((schema.metadata or {})[b"huggingface"])["info"]["features"]
+        features = json.loads((schema.metadata or {})[b"huggingface"])["info"]["features"]
         return {
             column: tuple(map(str, feature["names"]))
-            for column, feature in said.items()
+            for column, feature in features.items()
             if isinstance(feature, dict) and "names" in feature
         }
     except (KeyError, TypeError, ValueError):

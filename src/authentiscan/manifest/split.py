@@ -97,7 +97,7 @@ def name_hash(name: str) -> int:
 def join_duplicates(groups: U64, contents: U64) -> U64:
     """Groups that share content become one, called by the smallest of their numbers.
 
-    groups, contents: (N,) hashes of each row's group and bytes. Gives the joined groups, (N,).
+    groups, contents: (N,) hashes of each row's group and bytes. Returns the joined groups, (N,).
     """
     pairs = np.unique(np.stack([contents, groups], axis=1), axis=0)
     same = pairs[1:, 0] == pairs[:-1, 0]  # neighbours: one content, two groups
@@ -359,8 +359,8 @@ def join_splits(
 ) -> tuple[Codes, NDArray[np.bool_]]:
     """One split for each group and each image: test before val before train.
 
-    codes: (N,) splits so far. settled: (N,) rows that others have to follow. Gives the splits, and
-    which rows the settled ones tie to several splits, so that they fit in none.
+    codes: (N,) splits so far. settled: (N,) rows that others have to follow. Returns the
+    splits, and which rows the settled ones tie to several splits, so that they fit in none.
     """
     keys = [_keys(manifest.column(name)) for name in ("group", "sha256")]
     codes = codes.copy()

@@ -59,14 +59,14 @@ def _finding(shortcut: Shortcut) -> Finding:
     what = _WHAT[shortcut.name]
     says = f"{what[0].upper()}{what[1:]} {verb} (AUC {shortcut.auc:.3f})."
     if grade != "none" and shortcut.suspects:
-        says += " " + "; ".join(_told(s) for s in shortcut.suspects[:3]) + "."
+        says += " " + "; ".join(_facts(s) for s in shortcut.suspects[:3]) + "."
     if grade != "none" and shortcut.name in _LEGITIMATE:
         says += " Part of this may be the generator's own trace, which a detector may use."
     remedy = _REMEDY[shortcut.name] if grade != "none" else ""
     return Finding(name=shortcut.name, severity=grade, says=says, remedy=remedy)
 
 
-def _told(suspect: Suspect) -> str:
+def _facts(suspect: Suspect) -> str:
     name = suspect.name.replace("_", " ")
     if suspect.statistic == "share":
         real, generated = (f"{100 * (v or 0):.0f} %" for v in (suspect.real, suspect.generated))

@@ -151,10 +151,10 @@ def _suspect(name: str, drop: float, values: NDArray[np.float32], labels: Labels
     yes_no = bool(known.all() and np.isin(values, (0, 1)).all())
     statistic: Literal["median", "mean", "share"] = "share" if yes_no else "median"
     parts = [values[known & (labels == label)] for label in (0, 1)]
-    told = [float(np.mean(p) if yes_no else np.median(p)) if len(p) else None for p in parts]
-    if not yes_no and told[0] == told[1] and told[0] is not None:
-        statistic, told = "mean", [float(p.mean()) for p in parts]
-    real, generated = (None if value is None else round(value, 4) for value in told)
+    typical = [float(np.mean(p) if yes_no else np.median(p)) if len(p) else None for p in parts]
+    if not yes_no and typical[0] == typical[1] and typical[0] is not None:
+        statistic, typical = "mean", [float(p.mean()) for p in parts]
+    real, generated = (None if value is None else round(value, 4) for value in typical)
     return Suspect(
         name=name, auc_drop=round(drop, 4), real=real, generated=generated, statistic=statistic
     )

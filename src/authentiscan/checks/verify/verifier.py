@@ -43,7 +43,7 @@ class Verified:
     def fix(self, target: Path | str) -> list[Removed]:
         """Write the cleaned manifest to ``target`` and the rows that went to a CSV beside it.
 
-        The rules stand in `authentiscan.checks.verify.clean`. Gives the rows that went.
+        The rules stand in `authentiscan.checks.verify.clean`. Returns the rows that went.
         """
         cleaned, gone = clean(self.manifest, self.copies, self.errors)
         cleaned.write(target)
