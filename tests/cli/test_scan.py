@@ -111,6 +111,17 @@ def test_failures_in_the_table(run: Run, mixed: Path) -> None:
     assert "PostScript" in result.stdout
 
 
+def test_v_prints_the_reason_of_every_verdict_and_q_no_closing_line(run: Run, folder: Path) -> None:
+    reasons = [row["reason"] for row in rows(run(folder, "--json").stdout)]
+    said = run(folder, "-v")
+    assert said.returncode == 0, said.stderr
+    words = " ".join(said.stdout.split())
+    assert words.count("score") > run(folder).stdout.count("score")
+    assert all(reason.split(":")[0] in words for reason in reasons)
+    assert "images/s" in run(folder).stdout
+    assert "images/s" not in run(folder, "-q").stdout
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [

@@ -1,0 +1,76 @@
+"""What is said, how loud, and what strangers' text may do to a terminal."""
+
+from __future__ import annotations
+
+import pytest
+
+from authentiscan.cli import screen
+from authentiscan.core.errors import UsageError
+from authentiscan.report.tables import Table
+
+
+def _said(capsys: pytest.CaptureFixture[str]) -> str:
+    screen.note("noted")
+    screen.detail("in detail")
+    screen.warn("careful")
+    screen.fail("it broke")
+    out, err = capsys.readouterr()
+    assert out == "", "standard output is for results"
+    return err
+
+
+def test_by_default_notes_warnings_and_errors_are_said(capsys: pytest.CaptureFixture[str]) -> None:
+    said = _said(capsys)
+    assert all(words in said for words in ("noted", "warning: careful", "error: it broke"))
+    assert "in detail" not in said
+
+
+def test_quiet_leaves_warnings_and_errors(capsys: pytest.CaptureFixture[str]) -> None:
+    with screen.loudness(quiet=True, verbose=False):
+        said = _said(capsys)
+        assert screen.is_quiet()
+    assert "noted" not in said
+    assert "warning: careful" in said
+    assert "error: it broke" in said
+    assert not screen.is_quiet(), "only inside the block"
+
+
+def test_verbose_adds_details(capsys: pytest.CaptureFixture[str]) -> None:
+    with screen.loudness(quiet=False, verbose=True):
+        assert "in detail" in _said(capsys)
+        assert screen.is_verbose()
+
+
+def test_both_at_once_cannot_be_meant() -> None:
+    with pytest.raises(UsageError, match="exclude"), screen.loudness(quiet=True, verbose=True):
+        pass
+
+
+def test_names_do_not_drive_the_terminal_nor_the_markup(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    screen.print_table("", ["file", "score"], [["\x1b[31mred[bold].png", "0.5"]])
+    screen.warn("\x1b]0;title\x07")
+    out, err = capsys.readouterr()
+    assert "\x1b" not in out + err
+    assert "[bold].png" in out
+
+
+def test_long_names_are_folded_not_cut(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = "a" * 300
+    screen.show(Table(["file", "score"], [[name, "0.5"]], note="a note"), "title")
+    out = capsys.readouterr().out
+    assert out.count("a") - "title a note score".count("a") >= 300
+    assert "0.5" in out
+    assert "a note" in out
+
+
+def test_one_bar_after_another_says_nothing_where_no_terminal_is(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with screen.bars("scoring ") as start:
+        start("first")(1, 2)
+        start("second")(2, 2)
+    assert capsys.readouterr().out == ""
