@@ -22,8 +22,8 @@ from authentiscan.evaluation.evaluation_page import (
     slices_table,
 )
 from authentiscan.evaluation.harness import score_manifest
-from authentiscan.evaluation.records import Evaluation
 from authentiscan.evaluation.report import write_report
+from authentiscan.evaluation.results import Evaluation
 from authentiscan.evaluation.robustness import robustness, sample
 from authentiscan.evaluation.robustness_page import write_robustness_report
 from authentiscan.evaluation.slices import Options

@@ -26,7 +26,7 @@ from authentiscan.cli.options import (
 from authentiscan.cli.screen import note, print_table, progress, warn
 
 if TYPE_CHECKING:
-    from authentiscan.evaluation.records import Evaluation
+    from authentiscan.evaluation.results import Evaluation
     from authentiscan.evaluation.whole_verdict import WholeVerdict
     from authentiscan.inference import Detector
     from authentiscan.manifest.table import Manifest

@@ -17,7 +17,7 @@ from authentiscan.evaluation.adapters import Candidate, read_scores
 from authentiscan.evaluation.evaluate import data_facts
 from authentiscan.evaluation.harness import Progress, score_panel
 from authentiscan.evaluation.protocol import Treatment, named
-from authentiscan.evaluation.records import DataFacts, Settings, Slice
+from authentiscan.evaluation.results import DataFacts, Settings, Slice
 from authentiscan.evaluation.scores import ScoreTable
 from authentiscan.evaluation.slices import Measuring, Options, Slicer, no_intervals
 from authentiscan.manifest.table import Manifest

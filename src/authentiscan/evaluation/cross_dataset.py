@@ -22,7 +22,7 @@ from authentiscan.evaluation.adapters import Candidate
 from authentiscan.evaluation.evaluate import data_facts, worst_mistakes
 from authentiscan.evaluation.harness import Progress, score_panel
 from authentiscan.evaluation.protocol import named
-from authentiscan.evaluation.records import DataFacts, Mistake, Settings
+from authentiscan.evaluation.results import DataFacts, Mistake, Settings
 from authentiscan.evaluation.scores import ScoreTable
 from authentiscan.evaluation.slices import Measuring, Options
 from authentiscan.metrics.bootstrap import Estimate, Resampler, interval, replicates

@@ -21,7 +21,7 @@ from authentiscan.evaluation.harness import (
     score_treatments,
 )
 from authentiscan.evaluation.protocol import NAMES, Treatment, named
-from authentiscan.evaluation.records import (
+from authentiscan.evaluation.results import (
     DataFacts,
     DetectorFacts,
     Evaluation,

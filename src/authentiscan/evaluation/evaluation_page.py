@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from authentiscan.evaluation.records import Evaluation, ProtocolResult, Slice
+from authentiscan.evaluation.results import Evaluation, ProtocolResult, Slice
 from authentiscan.evaluation.words import PARTS, PROTOCOLS, WORDS
 from authentiscan.manifest.table import Manifest
 from authentiscan.metrics.bootstrap import Estimate

@@ -16,7 +16,7 @@ from pydantic import ValidationError
 
 from authentiscan.core.errors import MetricError, UsageError
 from authentiscan.core.records import Record, mistakes
-from authentiscan.evaluation.records import Evaluation
+from authentiscan.evaluation.results import Evaluation
 from authentiscan.evaluation.scores import ScoreTable
 from authentiscan.inference.bundle import read_spec
 from authentiscan.inference.recorded_metrics import RecordedMetrics

@@ -17,7 +17,7 @@ from authentiscan.evaluation.cross_dataset import CrossEvaluation
 from authentiscan.evaluation.cross_page import cross_sections
 from authentiscan.evaluation.evaluate import Result
 from authentiscan.evaluation.evaluation_page import evaluation_page
-from authentiscan.evaluation.records import Evaluation
+from authentiscan.evaluation.results import Evaluation
 from authentiscan.evaluation.robustness import Robustness
 from authentiscan.evaluation.robustness_page import robustness_sections
 from authentiscan.manifest.table import Manifest

@@ -24,7 +24,7 @@ from authentiscan.evaluation.harness import (
     score_treatments,
 )
 from authentiscan.evaluation.protocol import Treatment, named
-from authentiscan.evaluation.records import DataFacts, DetectorFacts, Settings
+from authentiscan.evaluation.results import DataFacts, DetectorFacts, Settings
 from authentiscan.evaluation.scores import ScoreTable
 from authentiscan.evaluation.slices import Measuring, Options
 from authentiscan.inference.detector import Detector

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from authentiscan.evaluation.protocol import matched_weights
-from authentiscan.evaluation.records import ComparedWith, Settings, Slice
+from authentiscan.evaluation.results import ComparedWith, Settings, Slice
 from authentiscan.evaluation.scores import ScoreTable
 from authentiscan.metrics.bootstrap import LEVEL, ROUNDS, Estimate, estimates
 from authentiscan.metrics.ranking import METRICS, Floats

@@ -19,8 +19,8 @@ from authentiscan.evaluation.evaluate import Result, measure_tables
 from authentiscan.evaluation.harness import Progress, as_scorer, score_manifest
 from authentiscan.evaluation.protocol import named
 from authentiscan.evaluation.recalibrate import record_evaluation
-from authentiscan.evaluation.records import Evaluation
 from authentiscan.evaluation.report import write_report
+from authentiscan.evaluation.results import Evaluation
 from authentiscan.evaluation.scores import ScoreTable
 from authentiscan.evaluation.slices import Options
 from authentiscan.inference import Detector, load_detector
