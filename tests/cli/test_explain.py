@@ -131,6 +131,28 @@ def test_compare_writes_its_folder(run, photos, tiny_bundle, tmp_path):
     assert (tmp_path / "out" / "mean_maps.png").is_file()
 
 
+def test_detectors_are_compared_on_a_folder_with_a_name(run, tiny_bundle, photos, tmp_path):
+    for i, kind in enumerate(("real", "fake")):
+        (tmp_path / "mine" / kind).mkdir(parents=True)
+        pixels = photos["coffee"][i * 40 : i * 40 + 80, :90]
+        Image.fromarray(pixels).save(tmp_path / "mine" / kind / "1.png")
+    code, out, _ = run(
+        *(
+            "explain-compare",
+            "-m",
+            tiny_bundle,
+            "-m",
+            tiny_bundle,
+            "-d",
+            f"own={tmp_path / 'mine'}",
+        ),
+        *("-o", tmp_path / "out"),
+    )
+    assert code == 0
+    assert "own" in out
+    assert "4 overlays" in out
+
+
 def test_folders_and_archives_are_explained_into_a_folder(run, photo, tiny_bundle, tmp_path):
     folder = tmp_path / "in"
     (folder / "sub").mkdir(parents=True)

@@ -17,6 +17,7 @@ from authentiscan.cli.inputs import Images, images
 from authentiscan.cli.options import (
     CORES,
     AsJson,
+    DataList,
     MaxPixels,
     Model,
     Seed,
@@ -206,9 +207,7 @@ def explain_compare(
             help="Once a detector: `default`, a bundle's folder, a run's folder or name.",
         ),
     ],
-    data: Annotated[
-        list[Path], typer.Option("--data", "-d", help="Manifest (Parquet); once a data set.")
-    ],
+    data: DataList,
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for pictures and tables.")],
     split: Annotated[
         str | None, typer.Option(help="Only rows of this split, such as test; default: all.")
@@ -230,18 +229,20 @@ def explain_compare(
         authentiscan explain-compare -m default -d web.parquet --split test --samples 50 -o where/
 
     """
+    from authentiscan.datasets.open import open_named
     from authentiscan.explain.compare import compare
     from authentiscan.inference import find_bundle, load_detector
-    from authentiscan.manifest.table import Manifest
 
     claim(folders=[output], inputs=data)
+    bundles = [find_bundle(text) for text in models]
+    names = _distinct([_run_or_bundle(path.resolve()).name for path in bundles])
     detectors = {
         name: load_detector(path, threads=workers)
-        for name, path in _named([find_bundle(text) for text in models]).items()
+        for name, path in zip(names, bundles, strict=True)
     }
-    datasets = {name: Manifest.read(path) for name, path in _named(data).items()}
-    if split is not None:
-        datasets = {name: manifest.where(split=split) for name, manifest in datasets.items()}
+    opened = [open_named(text, split=split) for text in data]
+    names = _distinct([found.name for found in opened])
+    datasets = {name: found.manifest for name, found in zip(names, opened, strict=True)}
     images = sum(min(samples, len(manifest)) for manifest in datasets.values())
     total, done = images * len(detectors), count(1)
     with screen.progress("explaining") as update:
@@ -430,16 +431,15 @@ def _tell_sanity(detector: Detector, images: list[RGBImage]) -> None:
     screen.print_table("", head, rows)
 
 
-def _named(paths: list[Path]) -> dict[str, Path]:
-    """Paths by their last name, numbered where two are alike."""
-    named: dict[str, Path] = {}
-    for path in paths:
-        stem = path.stem if path.is_file() else _run_or_bundle(path.resolve()).name
+def _distinct(names: Sequence[str]) -> list[str]:
+    """The names, numbered where two are alike."""
+    found: list[str] = []
+    for stem in names:
         name, number = stem, 2
-        while name in named:
+        while name in found:
             name, number = f"{stem}_{number}", number + 1
-        named[name] = path
-    return named
+        found.append(name)
+    return found
 
 
 def _run_or_bundle(folder: Path) -> Path:
