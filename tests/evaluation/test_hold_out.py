@@ -63,6 +63,17 @@ def test_each_logit_column_is_a_protocol(table: Path) -> None:
     assert found["stored"].scores[3] == pytest.approx(1 / (1 + np.exp(-(0.5 * logit + 0.1))))
 
 
+def test_rows_may_name_their_protocol(tmp_path: Path) -> None:
+    raw, matched = columns(seed=1), columns(seed=2)
+    rows = {name: raw[name] + matched[name] for name in raw}
+    rows["protocol"] = ["raw"] * len(raw["label"]) + ["matched"] * len(matched["label"])
+    pq.write_table(pa.table(rows), tmp_path / "long.parquet")
+    found = read_scored(tmp_path / "long.parquet", Calibration())
+    assert sorted(found) == ["matched", "raw"]
+    expected = 1 / (1 + np.exp(-np.asarray(matched["logit"])))
+    assert found["matched"].scores == pytest.approx(expected)
+
+
 def test_calibrated_scores_and_csv_are_read(tmp_path: Path) -> None:
     found = columns()
     scores = [1 / (1 + np.exp(-z)) for z in found["logit"]]
@@ -81,6 +92,13 @@ def test_a_table_without_what_it_needs_is_refused(tmp_path: Path, missing: str) 
     pq.write_table(pa.table(found), tmp_path / "a.parquet")
     with pytest.raises(UsageError, match="needs the columns label, source"):
         read_scored(tmp_path / "a.parquet", Calibration())
+
+
+def test_a_table_without_rows_is_refused(tmp_path: Path) -> None:
+    empty = pa.table({"label": [0], "source": ["a"], "score": [0.5], "protocol": ["raw"]}).slice(1)
+    pq.write_table(empty, tmp_path / "empty.parquet")
+    with pytest.raises(UsageError, match="holds no scores"):
+        read_scored(tmp_path / "empty.parquet", Calibration())
 
 
 def test_a_file_of_another_kind_is_refused(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from authentiscan.core.errors import MetricError, UsageError
 from authentiscan.core.records import Record
@@ -101,8 +102,9 @@ def of_table(table: ScoreTable) -> Scored:
 def read_scored(path: Path, calibration: Calibration) -> dict[str, Scored]:
     """Tables by protocol from a Parquet or CSV file of scores made elsewhere.
 
-    Columns: ``label`` (0 real, 1 generated), ``source``, and uncalibrated logits as ``logit`` or,
-    one a protocol, ``logit_NAME``; or calibrated ``score``. Raises UsageError for other files.
+    Columns: ``label`` (0 real, 1 generated), ``source``, and uncalibrated logits as ``logit``, or
+    one column a protocol, ``logit_NAME``; or calibrated ``score``. With a column ``protocol`` every
+    image has a row under each. Raises UsageError for other files.
     """
     table = _opened(path)
     names = table.column_names
@@ -111,15 +113,29 @@ def read_scored(path: Path, calibration: Calibration) -> dict[str, Scored]:
     if missing or not (logits or "score" in names):
         wanted = "label, source, and logit, logit_NAME or score"
         raise UsageError(f"{path} needs the columns {wanted}; it has {', '.join(names)}")
-    labels, sources = table["label"].to_pylist(), table["source"].to_pylist()
-    if not logits:
-        return {"scores": Scored.of(table["score"].to_numpy(), labels, sources)}
+    if not len(table):
+        raise UsageError(f"{path} holds no scores")
+    if "protocol" in names:
+        return {
+            str(protocol): _scored(table.filter(pc.equal(table["protocol"], protocol)), calibration)
+            for protocol in table["protocol"].unique().to_pylist()
+        }
+    if logits == [_LOGIT] or not logits:
+        return {"scores": _scored(table, calibration)}
     return {
-        name.removeprefix(f"{_LOGIT}_"): Scored.of(
-            apply(calibration, table[name].to_numpy()), labels, sources
-        )
+        name.removeprefix(f"{_LOGIT}_"): _scored(table, calibration, name)
         for name in logits
+        if name != _LOGIT
     }
+
+
+def _scored(table: pa.Table, calibration: Calibration, logit: str = _LOGIT) -> Scored:
+    """The rows of a table, by their logits where it has them, else by their scores."""
+    if logit in table.column_names:
+        scores = apply(calibration, table[logit].to_numpy())
+    else:
+        scores = table["score"].to_numpy()
+    return Scored.of(scores, table["label"].to_pylist(), table["source"].to_pylist())
 
 
 def scored_by(folder: Path | str, path: Path) -> dict[str, Scored]:
