@@ -40,6 +40,8 @@ def test_everything_below_generated_is_generated(fake: str, subject: str) -> Non
         (("photos/fake", "photos/real"), [1, 0]),
         (("nature/fake", "nature/real"), [1, 0]),
         (("sd15/nature", "sd15/city"), [None, None]),
+        (("nature", "city"), [None, None]),
+        (("photos", "originals"), [0, 0]),
         (("train/photos", "test/ai"), [0, 1]),
         (("raw/human", "raw/ai"), [0, 1]),
         (("0_real", "1_fake"), [0, 1]),

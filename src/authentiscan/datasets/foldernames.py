@@ -2,9 +2,10 @@
 
 Paths are read from the outside in. Some words say "real" or "generated" wherever they stand, and of
 several the outermost counts: whatever lies below ``fake/`` is generated. Others may as well name a
-subject: below ``fake/``, ``nature/`` is a landscape. They say "real" only as an outermost folder or
-beside one that says "generated". A word for a split may be the name of a class: ``train/`` beside
-``bus/`` is a railway train. So a folder is read beside its neighbours, never alone.
+subject: below ``fake/``, ``nature/`` is a landscape. They say "real" only beside a folder that says
+"generated", or outermost where no other subject lies beside them. A word for a split may be the
+name of a class: ``train/`` beside ``bus/`` is a railway train. So a folder is read beside its
+neighbours, never alone.
 """
 
 from __future__ import annotations
@@ -138,7 +139,9 @@ class FolderNames:
 
     def _means_real(self, folder: Parts, depth: int) -> bool:
         beside = self.beside(folder, depth)
-        return any(plain_label(n) == 1 for n in beside) or self.outermost(folder, depth)
+        if any(plain_label(n) == 1 for n in beside):
+            return True
+        return self.outermost(folder, depth) and all(label_of(n) is not None for n in beside)
 
 
 def _words(folder: Parts) -> list[tuple[int, str, str]]:
