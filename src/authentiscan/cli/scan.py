@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from authentiscan.cli.guard import claim
+from authentiscan.cli.inputs import Images
 from authentiscan.cli.options import CORES, MaxPixels, Model, TrustListOption, Workers, limits
 from authentiscan.cli.screen import console, is_quiet, is_verbose, note, progress
 from authentiscan.core.text import one_line
@@ -32,14 +33,7 @@ _NOTE_SECONDS = 30.0
 
 
 def scan(
-    paths: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="PATHS",
-            help="Images, folders, 'globs', lists of paths (.txt), zip or tar archives; "
-            "- reads paths from standard input, one a line.",
-        ),
-    ],
+    paths: Images,
     *,
     model: Model = None,
     json: Annotated[
