@@ -13,6 +13,7 @@ import pytest
 
 from authentiscan.checks.verify import Verified, verification_page, verify
 from authentiscan.core.errors import DatasetError, ManifestError
+from authentiscan.core.progress import Progress
 from authentiscan.datasets.open import open_data
 from authentiscan.images import degrade
 from authentiscan.images.decode import encode
@@ -184,8 +185,12 @@ def test_two_processes_see_what_one_sees(tmp_path: Path, photos: Photos) -> None
     )
     pq.write_table(table, tmp_path / "table.parquet", row_group_size=100)
     manifest = open_data(tmp_path / "table.parquet")
-    steps: list[tuple[str, int, int]] = []
-    both = [verify(manifest, workers=n, progress=lambda *s: steps.append(s)) for n in (1, 2)]
+    steps: list[tuple[str, int, int | None]] = []
+
+    def told(title: str) -> Progress:
+        return lambda done, total: steps.append((title, done, total))
+
+    both = [verify(manifest, workers=n, progress=told) for n in (1, 2)]
     assert kinds(both[0]) == kinds(both[1]) == [("bytes", (3, 549))]
     assert ("reading images", 550, 550) in steps
     # Fixed manifests still find their images in the table they came from.

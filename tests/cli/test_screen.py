@@ -67,10 +67,47 @@ def test_long_names_are_folded_not_cut(
     assert "a note" in out
 
 
-def test_one_bar_after_another_says_nothing_where_no_terminal_is(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
+# Progress
+
+
+def _work(capsys: pytest.CaptureFixture[str]) -> str:
     with screen.bars("scoring ") as start:
-        start("first")(1, 2)
-        start("second")(2, 2)
-    assert capsys.readouterr().out == ""
+        one, two = start("a"), start("b")
+        one(1, 4)
+        one(2, 4)
+        two(5, None)
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    return captured.err
+
+
+def test_lines_where_there_is_no_terminal(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(screen, "LINE_SECONDS", 0.0)
+    assert _work(capsys) == "scoring a: 1 of 4\nscoring a: 2 of 4\nscoring b: 5\n"
+
+
+def test_no_line_before_its_time(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(screen, "LINE_SECONDS", 1000.0)
+    assert _work(capsys) == ""
+
+
+def test_nothing_where_quiet_is_asked_for(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(screen, "LINE_SECONDS", 0.0)
+    with screen.loudness(quiet=True, verbose=False):
+        assert _work(capsys) == ""
+
+
+def test_a_bar_on_a_terminal(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("TERM", "xterm")
+    shown = _work(capsys)
+    assert "scoring a" in shown
+    assert "\x1b[" in shown

@@ -75,7 +75,7 @@ def verify(
     opened = open_data(manifest)
     removals = fix.with_suffix(".removed.csv") if fix else None
     claim(fix, removals, *(output or ()), inputs=chain([manifest], opened.files()))
-    with screen.stages() as bar:
+    with screen.bars() as bar:
         found = room.verify(
             opened, name=manifest.name, workers=workers, listed=listed, progress=bar
         )
@@ -140,7 +140,7 @@ def audit(
     _check(output, ".html", ".md", ".json", ".png")
     opened = open_data(manifest)
     claim(matched, *(output or ()), inputs=chain([manifest], opened.files()))
-    with screen.stages() as bar:
+    with screen.bars() as bar:
         auditor = room.Auditor(
             after=after or (),
             matched=matched is not None,

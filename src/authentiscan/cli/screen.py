@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import time
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from types import TracebackType
@@ -10,12 +11,18 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from authentiscan.core.progress import Progress, Stages
+from authentiscan.core.text import printable
+
 if TYPE_CHECKING:
     from rich.console import Console
-    from rich.progress import Progress, TaskID
+    from rich.progress import Progress as Bar
+    from rich.progress import TaskID
 
     from authentiscan.report.tables import Table
 
+LINE_SECONDS = 30.0
+"""Between two lines about progress where there is no terminal for a bar."""
 _QUIET, _VERBOSE = ContextVar("quiet", default=False), ContextVar("verbose", default=False)
 
 
@@ -68,7 +75,7 @@ def fail(text: str) -> None:
 
 def plain(text: str) -> str:
     """Text whose control characters are shown, not obeyed: names come from strangers."""
-    return "".join(c if c.isprintable() or c == "\n" else f"\\x{ord(c):02x}" for c in text)
+    return printable(text)
 
 
 def console(*, stderr: bool = False) -> Console:
@@ -116,49 +123,53 @@ def show(table: Table, title: str = "") -> None:
 
 
 @contextmanager
-def progress(what: str) -> Iterator[Callable[[int, int | None], None]]:
-    """A bar for ``update(done, total)``."""
-    with stages() as update:
-        yield lambda done, total: update(what, done, total)
+def progress(title: str) -> Iterator[Progress]:
+    """A bar with one stage."""
+    with bars() as start:
+        yield start(title)
 
 
 @contextmanager
-def stages() -> Iterator[Callable[[str, int, int | None], None]]:
-    """A bar on standard error, ``update(stage, done, total)``; a new stage takes its place.
+def bars(before: str = "") -> Iterator[Stages]:
+    """Bars on standard error, one a stage, each in the place of the one before.
 
-    The total is None where nobody knows it yet.
+    Where standard error is no terminal: a line now and then. Nothing with -q.
     """
     with _bar() as bar:
-        tasks: dict[str, TaskID] = {}
+        shown: list[TaskID] = []
+        told = time.monotonic()
 
-        def update(stage: str, done: int, total: int | None) -> None:
-            if stage not in tasks:
-                for earlier in tasks.values():
-                    bar.update(earlier, visible=False)
-                tasks[stage] = bar.add_task(stage, total=total, note="")
-            bar.update(tasks[stage], completed=done, total=total)
+        def start(title: str) -> Progress:
+            task: TaskID | None = None
 
-        yield update
+            def update(done: int, total: int | None) -> None:
+                nonlocal task, told
+                if task is None:
+                    for earlier in shown:
+                        bar.update(earlier, visible=False)
+                    task = bar.add_task(before + title, total=total, note="")
+                    shown.append(task)
+                bar.update(task, completed=done, total=total)
+                if not bar.console.is_terminal and time.monotonic() - told >= LINE_SECONDS:
+                    told = time.monotonic()
+                    note(f"{before}{title}: {done}{'' if total is None else f' of {total}'}")
+
+            return update
+
+        yield start
 
 
-@contextmanager
-def bars(before: str = "") -> Iterator[Callable[[str], Callable[[int, int], None]]]:
-    """Bars one after another: ``start(title)`` gives the ``update(done, total)`` of the next."""
-    with stages() as update:
-        yield lambda title: lambda done, total: update(before + title, done, total)
-
-
-def _bar() -> Progress:
+def _bar() -> Bar:
     from rich.progress import (
         BarColumn,
         MofNCompleteColumn,
-        Progress,
         TextColumn,
         TimeRemainingColumn,
     )
+    from rich.progress import Progress as Bar
 
     shown = console(stderr=True)
-    return Progress(
+    return Bar(
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
@@ -18,6 +18,7 @@ from pathlib import Path
 from authentiscan.core.errors import DatasetError, MissingExtraError, UsageError
 from authentiscan.core.files import refuse_inputs, whole_text
 from authentiscan.core.parallel import in_processes
+from authentiscan.core.progress import Progress
 from authentiscan.datasets.facts import (
     Chunk,
     Failure,
@@ -33,9 +34,6 @@ from authentiscan.datasets.listing import PARTS_ENDING, Beside
 from authentiscan.datasets.merge import join_parts, plan_splits
 from authentiscan.manifest.split import DEFAULT_FRACTIONS, HoldOut, check_fractions
 from authentiscan.manifest.table import Manifest
-
-Progress = Callable[[int, int | None], None]
-"""Called with the images seen so far and the total, None while that is not known."""
 
 _PART_VERSION = 2
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from itertools import combinations
 from pathlib import Path
@@ -11,11 +11,12 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from authentiscan.core.errors import MetricError, UsageError
+from authentiscan.core.progress import Progress, Stages
 from authentiscan.core.records import Record
 from authentiscan.datasets.open import NamedData
 from authentiscan.evaluation.adapters import Candidate, read_scores
 from authentiscan.evaluation.evaluate import data_facts
-from authentiscan.evaluation.harness import Progress, score_panel
+from authentiscan.evaluation.harness import score_panel
 from authentiscan.evaluation.protocol import Treatment, named
 from authentiscan.evaluation.results import DataFacts, Settings, Slice
 from authentiscan.evaluation.scores import ScoreTable
@@ -118,7 +119,7 @@ def compare(
     protocols: Sequence[str] = ("raw", "matched"),
     options: Options | None = None,
     cache: Path | None = None,
-    progress: Callable[[str], Progress | None] | None = None,
+    progress: Stages | None = None,
     workers: int = 2,
 ) -> tuple[Comparisons, Tables]:
     """Score every source with every candidate under every protocol and test all pairs.

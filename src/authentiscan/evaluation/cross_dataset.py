@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -16,11 +16,12 @@ import numpy as np
 
 from authentiscan.core.csv_cells import defused_row
 from authentiscan.core.errors import UsageError
+from authentiscan.core.progress import Stages
 from authentiscan.core.records import Record
 from authentiscan.datasets.open import NamedData
 from authentiscan.evaluation.adapters import Candidate
 from authentiscan.evaluation.evaluate import data_facts, worst_mistakes
-from authentiscan.evaluation.harness import Progress, score_panel
+from authentiscan.evaluation.harness import score_panel
 from authentiscan.evaluation.protocol import named
 from authentiscan.evaluation.results import DataFacts, Mistake, Settings
 from authentiscan.evaluation.scores import ScoreTable
@@ -117,7 +118,7 @@ def cross_evaluate(
     protocol: str = "matched",
     options: Options | None = None,
     cache: Path | None = None,
-    progress: Callable[[str], Progress | None] | None = None,
+    progress: Stages | None = None,
     workers: int = 2,
 ) -> CrossEvaluation:
     """Score every source with every candidate under ``protocol``.

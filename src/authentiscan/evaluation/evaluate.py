@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from authentiscan.core.errors import MetricError
+from authentiscan.core.progress import Progress
 from authentiscan.core.types import Verdict
 from authentiscan.evaluation.harness import (
-    Progress,
     Scorer,
     as_scorer,
     score_treatments,

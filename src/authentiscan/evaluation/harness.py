@@ -12,16 +12,17 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, TypeAlias
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from authentiscan.core.errors import AuthentiscanError
 from authentiscan.core.parallel import Room, in_threads
+from authentiscan.core.progress import Progress
 from authentiscan.core.types import DecodedImage, ImageFacts, RGBImage
 from authentiscan.evaluation.protocol import RAW, Treatment
 from authentiscan.evaluation.scores import ScoreTable, blank_columns
@@ -32,9 +33,6 @@ from authentiscan.inference.detector import Detector
 from authentiscan.manifest.table import Manifest
 from authentiscan.metrics.calibration import apply
 from authentiscan.metrics.ranking import Floats
-
-Progress: TypeAlias = Callable[[int, int], None]
-"""Called with images done and images in all."""
 
 WORKERS = 2
 _SAVE_EVERY = 30.0  # seconds between saves of a running table

@@ -8,13 +8,13 @@ generated than the detector promises.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from authentiscan.core.errors import DecodeError, ManifestError, MetricError
+from authentiscan.core.progress import Progress
 from authentiscan.core.records import Record
 from authentiscan.core.types import RGBImage, Verdict
 from authentiscan.evaluation.robustness import sample
@@ -71,7 +71,7 @@ def noise_limit(
     most: float,
     photographs: int = 200,
     seed: int = 0,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> NoiseLimit:
     """Measure the limit on the photographs of ``manifest``.
 

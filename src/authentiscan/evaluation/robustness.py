@@ -15,10 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from authentiscan.core.errors import UsageError
+from authentiscan.core.progress import Progress
 from authentiscan.core.records import Record
 from authentiscan.evaluation.evaluate import data_facts, detector_facts
 from authentiscan.evaluation.harness import (
-    Progress,
     Scorer,
     as_scorer,
     score_treatments,

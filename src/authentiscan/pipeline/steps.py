@@ -14,6 +14,7 @@ from typing import Any, Literal, Protocol
 
 from authentiscan.core.errors import TrainingError
 from authentiscan.core.files import whole_folder
+from authentiscan.core.progress import Progress
 from authentiscan.evaluation.report import file_name
 from authentiscan.inference.bundle import SPEC_FILE, read_spec
 from authentiscan.manifest.table import Manifest
@@ -290,16 +291,16 @@ def _ours(_folder: Path) -> bool:
     return True  # everything inside the output folder is the pipeline's own
 
 
-def _told(reporter: Reporter, title: str) -> Callable[[int, int], None]:
-    """`harness.Progress` as a reporter shows it."""
+def _told(reporter: Reporter, title: str) -> Progress:
+    """`Progress` as a reporter shows it."""
     begun = False
 
-    def update(done: int, total: int) -> None:
+    def update(done: int, total: int | None) -> None:
         nonlocal begun
         if begun:
             reporter.step()
         else:
-            reporter.start(title, total, done)
+            reporter.start(title, total or 0, done)
             begun = True
 
     return update

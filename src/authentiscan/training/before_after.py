@@ -7,7 +7,7 @@ shipped bundle and judged at its own threshold.
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from authentiscan.core.files import whole_text, write_text
+from authentiscan.core.progress import Progress
 from authentiscan.core.types import CAMERA
 from authentiscan.evaluation.harness import score_manifest
 from authentiscan.evaluation.protocol import named
@@ -84,7 +85,7 @@ def measure_changes(
     recipe: Recipe,
     parts: Parts,
     bundle: Path,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> list[Change]:
     """Score what neither the parent (``recipe.start``) nor the child in ``bundle`` learned from.
 
@@ -220,9 +221,7 @@ def _threshold(detector: Detector) -> float:
     return detector.spec.decision.generated.score
 
 
-def _offset(
-    progress: Callable[[int, int], None] | None, done: int, total: int
-) -> Callable[[int, int], None] | None:
+def _offset(progress: Progress | None, done: int, total: int) -> Progress | None:
     return None if progress is None else lambda count, _: progress(done + count, total)
 
 

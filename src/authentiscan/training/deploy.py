@@ -7,13 +7,13 @@ the inconclusive band come from those scores.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from authentiscan.core.errors import DecodeError, ManifestError
+from authentiscan.core.progress import Progress
 from authentiscan.evaluation.harness import score_manifest
 from authentiscan.evaluation.protocol import named
 from authentiscan.evaluation.scores import ScoreTable
@@ -40,7 +40,7 @@ def deploy(
     model: ImageClassifier,
     parts: Parts,
     folder: Path,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> tuple[DetectorSpec, ScoreTable]:
     """Write the bundle of ``model`` into ``folder``, calibrated on the validation part.
 
@@ -80,9 +80,7 @@ def measure_typical(
     return figures.typical_ranges(found) if found else {}
 
 
-def _score(
-    recipe: Recipe, val: Manifest, folder: Path, progress: Callable[[int, int], None] | None
-) -> ScoreTable:
+def _score(recipe: Recipe, val: Manifest, folder: Path, progress: Progress | None) -> ScoreTable:
     treatment = named(recipe.deployment.treatment, val)
     return score_manifest(load_detector(folder), val, treatment, progress).scored()
 

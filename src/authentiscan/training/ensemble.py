@@ -14,7 +14,7 @@ equal weights decides between members that agree.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, TypeAlias
@@ -23,11 +23,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from authentiscan.core.errors import MetricError, MissingExtraError, UsageError
+from authentiscan.core.progress import Stages
 from authentiscan.evaluation.adapters import Candidate
 from authentiscan.evaluation.compare import Comparison, compare_tables
 from authentiscan.evaluation.harness import (
     BundleScorer,
-    Progress,
     score_manifest,
 )
 from authentiscan.evaluation.protocol import Treatment, named
@@ -98,7 +98,7 @@ def make_ensemble(
     name: str | None = None,
     options: Options | None = None,
     cache: Path | None = None,
-    progress: Callable[[str], Progress | None] | None = None,
+    progress: Stages | None = None,
     workers: int = 2,
 ) -> Ensembled:
     """Join the bundles ``members`` (``default``: the packaged one) to an ensemble in ``folder``.
@@ -219,7 +219,7 @@ def _scored(
     title: str,
     *,
     cache: Path | None,
-    progress: Callable[[str], Progress | None] | None,
+    progress: Stages | None,
     workers: int,
 ) -> list[ScoreTable]:
     tables = []

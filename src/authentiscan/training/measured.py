@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 
 from authentiscan.core.errors import MetricError
 from authentiscan.core.files import write_bytes, write_text
+from authentiscan.core.progress import Progress
 from authentiscan.evaluation.evaluate import Result, measure_tables
-from authentiscan.evaluation.harness import Progress, as_scorer, score_manifest
+from authentiscan.evaluation.harness import as_scorer, score_manifest
 from authentiscan.evaluation.protocol import named
 from authentiscan.evaluation.recalibrate import record_evaluation
 from authentiscan.evaluation.report import write_report

@@ -299,8 +299,8 @@ def _leave(engine: Engine, model: ImageClassifier, parts: Parts, reporter: Repor
 def _beside_parent(recipe: Recipe, parts: Parts, result: Result, reporter: Reporter) -> Result:
     """Measure what was gained and forgotten; it stands in the bundle's description too."""
 
-    def tell(done: int, total: int) -> None:
-        reporter.step() if done else reporter.start("before and after", total)
+    def tell(done: int, total: int | None) -> None:
+        reporter.step() if done else reporter.start("before and after", total or 0)
 
     changes = measure_changes(recipe, parts, result.bundle, tell)
     spec = read_spec(result.bundle)

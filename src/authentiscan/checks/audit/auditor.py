@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,11 +16,9 @@ from authentiscan.checks.audit.matching import LEVELS, matched_manifest, plan
 from authentiscan.checks.audit.shortcuts import measure_shortcut
 from authentiscan.checks.verify.sweep import sweep
 from authentiscan.core.errors import DatasetError
+from authentiscan.core.progress import Stages, stage
 from authentiscan.images.degrade import Chain
 from authentiscan.manifest.table import Manifest
-
-Progress = Callable[[str, int, int], None]
-"""Called with the name of the stage, how much of it is done, and how much there is."""
 
 LIMIT = 20_000
 _GOOD = 0.6
@@ -59,7 +57,7 @@ class Auditor:
     limit: int = LIMIT
     workers: int = 2
     seed: int = 0
-    progress: Progress | None = None
+    progress: Stages | None = None
 
     def __call__(self, manifest: Manifest, name: str = "manifest") -> Audited:
         """Audit ``manifest``; ``name`` is what the report calls it.
@@ -99,8 +97,8 @@ class Auditor:
                 if best is None:
                     raise
                 break
-            stage = _stage(self.progress, f"matching by {level}")
-            version = matched_manifest(manifest, found, progress=stage)
+            report = stage(self.progress, f"matching by {level}")
+            version = matched_manifest(manifest, found, progress=report)
             chosen = _choose(version.labels, self.limit, self.seed)
             facts = self._facts(version, chosen, "", "measuring the matched version")
             try:
@@ -122,12 +120,12 @@ class Auditor:
             raise DatasetError("no level of matching left any image")
         return best
 
-    def _facts(self, manifest: Manifest, rows: NDArray[np.int64], chain: str, stage: str) -> _Table:
+    def _facts(self, manifest: Manifest, rows: NDArray[np.int64], chain: str, title: str) -> _Table:
         work = Measure(_sources(manifest, rows), chain, self.seed)
         kept: list[int] = []
         values = np.full((len(rows), len(NAMES)), np.nan, dtype=np.float32)
         failed = 0
-        report = _stage(self.progress, stage)
+        report = stage(self.progress, title)
         order = rows.tolist()
         for chunk in sweep(manifest, work, rows=order, workers=self.workers, progress=report):
             for one in chunk:
@@ -147,13 +145,14 @@ class Auditor:
         parts["all file facts"] = tuple(n for g in FILE_GROUPS for n in GROUPS[g])
         parts["all"] = NAMES
         shortcuts = []
+        fitting = stage(self.progress, "fitting")
         for i, (name, columns) in enumerate(parts.items()):
             values = table.values[:, [COLUMN[c] for c in columns]]
             shortcuts.append(
                 measure_shortcut(name, columns, values, table.labels, table.groups, seed=self.seed)
             )
-            if self.progress is not None:
-                self.progress("fitting", i + 1, len(parts))
+            if fitting is not None:
+                fitting(i + 1, len(parts))
         return Measured(
             version=version,
             images=len(table.labels),
@@ -198,10 +197,3 @@ def _sources(manifest: Manifest, rows: NDArray[np.int64]) -> dict[int, Source]:
             repacked=facts["stored"] == "lossless-crop",
         )
     return found
-
-
-def _stage(progress: Progress | None, name: str) -> Callable[[int, int], None] | None:
-    if progress is None:
-        return None
-    report = progress
-    return lambda done, total: report(name, done, total)

@@ -9,7 +9,6 @@ the manifest itself.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +17,7 @@ from numpy.typing import NDArray
 
 from authentiscan.checks.audit.features import COLUMN
 from authentiscan.core.errors import DatasetError
+from authentiscan.core.progress import Progress
 from authentiscan.images.decode import decode, encode
 from authentiscan.images.degrade import image_rng
 from authentiscan.manifest.table import Manifest
@@ -64,7 +64,7 @@ def plan(
 
 
 def matched_manifest(
-    manifest: Manifest, found: Plan, *, progress: Callable[[int, int], None] | None = None
+    manifest: Manifest, found: Plan, *, progress: Progress | None = None
 ) -> Manifest:
     """The rows of ``found``; those to be compressed carry their new bytes in `image`."""
     import pyarrow as pa

@@ -8,10 +8,10 @@ images on three longer bands keep the buckets short: every pair within 5, most w
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 from numpy.typing import NDArray
+
+from authentiscan.core.progress import Progress
 
 RADIUS = 7
 _LARGE = 1 << 18
@@ -20,7 +20,6 @@ _BUCKET_LIMIT = 512
 
 Hashes = NDArray[np.uint64]
 Pairs = NDArray[np.int64]
-Progress = Callable[[int, int], None]
 
 
 def candidate_pairs(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from authentiscan.checks.duplicates import SIMILARITY, candidate_pairs, clusters, confirm
 from authentiscan.checks.verify.inspect import Inspection
 from authentiscan.checks.verify.verify_report import Balance, CopyCounts, Expectation, GroupLeak
+from authentiscan.core.progress import Progress
 from authentiscan.datasets import catalog
 from authentiscan.manifest.table import SPLITS, Manifest
 
@@ -37,7 +38,7 @@ class CopySet:
 
 
 def find_copies(
-    manifest: Manifest, seen: Inspection, progress: Callable[[int, int], None] | None = None
+    manifest: Manifest, seen: Inspection, progress: Progress | None = None
 ) -> list[CopySet]:
     """All sets of copies: same bytes, same pixels in other bytes, near copies of other pixels.
 
@@ -164,7 +165,7 @@ def _near(
     context: _Context,
     seen: Inspection,
     rows: NDArray[np.int64],
-    progress: Callable[[int, int], None] | None,
+    progress: Progress | None,
 ) -> list[CopySet]:
     if len(rows) < 2:
         return []

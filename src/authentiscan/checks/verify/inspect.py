@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from hashlib import blake2b
 
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 from authentiscan.checks.duplicates import GREY_SIDE, HASHES, hashes, is_flat, small_grey
 from authentiscan.checks.verify.sweep import Item, sweep
 from authentiscan.core.errors import AuthentiscanError
+from authentiscan.core.progress import Progress
 from authentiscan.core.types import DecodedImage, ImageFacts
 from authentiscan.images.decode import decode
 from authentiscan.manifest.table import Manifest
@@ -57,7 +57,7 @@ def inspect(
     manifest: Manifest,
     *,
     workers: int = 2,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> Inspection:
     """Read every image of ``manifest`` once; never raises because of one image."""
     n = len(manifest)

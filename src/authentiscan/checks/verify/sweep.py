@@ -11,12 +11,10 @@ from typing import TypeAlias, TypeVar
 
 from authentiscan.core.errors import AuthentiscanError
 from authentiscan.core.parallel import in_processes
+from authentiscan.core.progress import Progress
 from authentiscan.manifest.table import Manifest
 
 Result = TypeVar("Result")
-Progress: TypeAlias = Callable[[int, int], None]
-"""Called with the number of images done and of all."""
-
 Item: TypeAlias = tuple[int, bytes | str]
 """A row number with its encoded bytes, or with the reason why there are none."""
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,11 +21,9 @@ from authentiscan.checks.verify.verify_report import (
 )
 from authentiscan.core.csv_cells import defused_row
 from authentiscan.core.files import whole_text
+from authentiscan.core.progress import Stages, stage
 from authentiscan.datasets.frames import torn_frames
 from authentiscan.manifest.table import Manifest
-
-Progress = Callable[[str, int, int], None]
-"""Called with the name of the stage, how much of it is done, and how much there is."""
 
 _SHOWN_OF_A_SET = 20
 
@@ -64,15 +61,15 @@ def verify(
     name: str = "manifest",
     workers: int = 2,
     listed: int = 1000,
-    progress: Progress | None = None,
+    progress: Stages | None = None,
 ) -> Verified:
     """Check every image and row of ``manifest``; ``name`` is what the report calls it.
 
     ``listed`` bounds how many problems of each kind the report spells out; counts are complete.
     """
     began = time.perf_counter()
-    seen = inspect(manifest, workers=workers, progress=_stage(progress, "reading images"))
-    copies = checks.find_copies(manifest, seen, _stage(progress, "searching copies"))
+    seen = inspect(manifest, workers=workers, progress=stage(progress, "reading images"))
+    copies = checks.find_copies(manifest, seen, stage(progress, "searching copies"))
     copies.sort(key=lambda found: found.gravity)
     seconds = time.perf_counter() - began
     report = _report(manifest, seen, copies, name, listed=listed, seconds=seconds)
@@ -146,10 +143,3 @@ def _ref(manifest: Manifest, row: int) -> ImageRef:
         split=split,
         group=one.group or "",
     )
-
-
-def _stage(progress: Progress | None, name: str) -> Callable[[int, int], None] | None:
-    if progress is None:
-        return None
-    report = progress
-    return lambda done, total: report(name, done, total)
