@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from authentiscan.core.errors import TrainingError
+from authentiscan.core.errors import OutputError, TrainingError
 from authentiscan.inference import read_spec
 from authentiscan.inference.update import update_spec
 from authentiscan.pipeline.config import PipelineConfig
@@ -171,7 +171,7 @@ def test_a_phase_alone_needs_those_before(make_config: MakeConfig) -> None:
 def test_two_pipelines_do_not_share_a_folder(make_config: MakeConfig) -> None:
     config = make_config()
     Path(config.output).mkdir()
-    with attempt(Path(config.output)), pytest.raises(TrainingError, match="another process"):
+    with attempt(Path(config.output)), pytest.raises(OutputError, match="another command"):
         run(config, machine=MACHINE)
 
 

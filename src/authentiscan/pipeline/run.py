@@ -40,7 +40,7 @@ def run(
     """Do what of ``phases`` is not done yet, and write the summary of all that is.
 
     Raises TrainingError where a phase needs the detectors of one that is neither finished nor asked
-    for, or another process is at work in the folder; and what the phases themselves raise.
+    for, OutputError where another process works in the folder; and what the phases raise.
     """
     reporter = reporter or Quiet()
     output = Path(config.output)
