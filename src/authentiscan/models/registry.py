@@ -104,6 +104,7 @@ _TIMM = "authentiscan.models.backbone:TimmClassifier"
 _RESIDUAL = "authentiscan.models.residual:ResidualClassifier"
 _COOCCURRENCE = "authentiscan.models.cooccurrence:CoOccurrenceClassifier"
 _SPECTRUM = "authentiscan.models.spectrum:SpectrumClassifier"
+_LAYERS = "authentiscan.models.layers:LayersClassifier"
 
 register("efficientnet_b0", _TIMM, "EfficientNet-B0, head 512/256", backbone="efficientnet_b0")
 register("resnet18", _TIMM, "ResNet-18, head 512/256", backbone="resnet18")
@@ -111,3 +112,4 @@ register("resnet50", _TIMM, "ResNet-50, head 512/256", backbone="resnet50")
 register("residual", _RESIDUAL, "small residual network behind a fixed high-pass front end")
 register("spectrum", _SPECTRUM, "1x1 convolutions on local frequency spectra")
 register("cooccurrence", _COOCCURRENCE, "a pooled head on co-occurrences of residuals")
+register("layers", _LAYERS, "a pooled head on moments of a frozen backbone's maps at all depths")
