@@ -48,14 +48,19 @@ class TimmClassifier(ImageClassifier):
         head_dropouts: Sequence[float] = (0.5, 0.3),
         drop_path: float = 0.0,
     ) -> None:
-        network = _network(backbone, pretrained=pretrained, drop_path=drop_path)
+        network = backbone_network(backbone, pretrained=pretrained, drop_path=drop_path)
         maps = _FeatureMaps(network)
         channels = _channels(maps, backbone)
         _drop_unused(maps)
         super().__init__(maps, PooledHead(channels, head_widths, head_dropouts))
 
 
-def _network(backbone: str, *, pretrained: bool, drop_path: float) -> nn.Module:
+def backbone_network(backbone: str, *, pretrained: bool, drop_path: float) -> nn.Module:
+    """The timm network ``backbone`` without its classifier; UsageError for an unknown name.
+
+    pretrained: ImageNet weights from a package or the hub; at random, with a warning, where neither
+    has them.
+    """
     if not timm.is_model(backbone):
         near = timm.list_models(f"*{backbone.partition('_')[0]}*")[:5]
         raise UsageError(

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from authentiscan.core.errors import UsageError
-from authentiscan.models.backbone.classifier import _network
+from authentiscan.models.backbone.classifier import backbone_network
 
 STRIDE = 32
 """Of the deepest maps; the input's side is a multiple of it, so that all maps average exactly."""
@@ -26,15 +26,16 @@ class FrozenLayers(nn.Module):
 
     def __init__(self, backbone: str, *, pretrained: bool) -> None:
         super().__init__()
-        network = _network(backbone, pretrained=pretrained, drop_path=0.0)
+        network = backbone_network(backbone, pretrained=pretrained, drop_path=0.0)
+        parts = dict(network.named_children())
         for part in ("conv_stem", "bn1", "blocks", "conv_head", "bn2"):
-            if not hasattr(network, part):
+            if part not in parts:
                 raise UsageError(
                     f"backbone {backbone!r} has no {part}; choose one of the EfficientNet family"
                 )
-        self.stem = nn.Sequential(network.conv_stem, network.bn1)
-        self.stages = cast("nn.Sequential", network.blocks)
-        self.last = nn.Sequential(network.conv_head, network.bn2)
+        self.stem = nn.Sequential(parts["conv_stem"], parts["bn1"])
+        self.stages = cast("nn.Sequential", parts["blocks"])
+        self.last = nn.Sequential(parts["conv_head"], parts["bn2"])
         _freeze(self)
         self.eval()
         with torch.no_grad():
