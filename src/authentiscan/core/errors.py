@@ -15,10 +15,10 @@ AuthentiscanError                 exit 1   HTTP 500
 ├── ManifestError                 exit 1   HTTP 422   a manifest that breaks its contract
 ├── DatasetError                  exit 1   HTTP 422   a data set absent, incomplete or unknown
 ├── MetricError                   exit 1   HTTP 422   a metric undefined on these scores
-├── BundleError                   exit 1   HTTP 422   a detector bundle that cannot be used
+├── BundleError                   exit 2   HTTP 422   a detector bundle that cannot be used
 │   ├── BundleNotFoundError       exit 2   HTTP 404   no bundle there
-│   ├── BundleIntegrityError      exit 1   HTTP 422   a checksum does not match
-│   └── BundleVersionError        exit 1   HTTP 422   made by a version this one cannot read
+│   ├── BundleIntegrityError      exit 2   HTTP 422   a checksum does not match
+│   └── BundleVersionError        exit 2   HTTP 422   made by a version this one cannot read
 └── TrainingError                 exit 1   HTTP 500   training cannot go on
 
 A message says what was wrong, what was received and what is allowed or what to do next.
@@ -131,13 +131,13 @@ class MetricError(AuthentiscanError):
 class BundleError(AuthentiscanError):
     """A detector bundle cannot be used."""
 
+    exit_code = 2
     http_status = 422
 
 
 class BundleNotFoundError(BundleError):
     """There is no bundle at that place."""
 
-    exit_code = 2
     http_status = 404
 
 
