@@ -1,0 +1,218 @@
+"""Real runs ended at random moments: outputs are whole, old or absent, and going on loses nothing.
+
+Every chain of ends uses all three signals, then lets the command finish. `make soak` makes many.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+import pyarrow.parquet as pq
+import pytest
+from PIL import Image
+
+from authentiscan.manifest.table import Manifest
+
+COMMAND = str(Path(sys.executable).with_name("authentiscan"))
+ROUNDS = int(os.environ.get("AUTHENTISCAN_SOAK_ROUNDS", "20"))
+KINDS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
+OLD = "what was here before"
+_TIMES = ("decode_ms", "model_ms", "total_ms")
+_MOST_SECONDS = 120
+
+
+def tidy(code: int, kind: signal.Signals) -> bool:
+    """Whether the program took the signal: it ended with a code of its own, or had ended before."""
+    return kind != signal.SIGKILL and code in (0, 128 + kind)
+
+
+def ended(command: list[str], kind: signal.Signals, after: float) -> int:
+    """Start the command, end it ``after`` seconds, wait for all of its processes; the exit code."""
+    with subprocess.Popen(
+        command,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        preexec_fn=lambda: [signal.signal(kind, signal.SIG_DFL) for kind in KINDS[1:]],
+    ) as process:
+        time.sleep(after)
+        try:
+            below = psutil.Process(process.pid).children(recursive=True)
+        except psutil.NoSuchProcess:
+            below = []
+        process.send_signal(kind)
+        code = process.wait(_MOST_SECONDS)
+    _, alive = psutil.wait_procs(below, _MOST_SECONDS)
+    assert not alive, "a worker goes on without its parent"
+    return code
+
+
+def whole_run(command: list[str]) -> float:
+    """Run the command to its end; the seconds it took."""
+    started = time.monotonic()
+    result = subprocess.run(command, check=False, capture_output=True, timeout=600)
+    assert result.returncode == 0, result.stderr.decode()
+    return time.monotonic() - started
+
+
+def chain(
+    command: list[str], seconds: float, look: Callable[[bool], None], chance: random.Random
+) -> None:
+    """End the command with each signal, going on each time, then let it finish.
+
+    look: checks what is there; it is told whether the program could tidy up.
+    """
+    kinds = list(KINDS)
+    chance.shuffle(kinds)
+    for kind in kinds:
+        code = ended(command, kind, chance.uniform(0, 1.1 * seconds))
+        assert code in (0, -kind, 128 + kind)
+        look(tidy(code, kind))
+    whole_run(command)
+
+
+def pictures(folder: Path, number: int, kinds: tuple[str, ...] = ("",)) -> Path:
+    """So many small pictures that differ, and one that is damaged, dealt to folders ``kinds``."""
+    draw = np.random.default_rng(0)
+    for kind in kinds:
+        (folder / kind).mkdir(parents=True, exist_ok=True)
+    for index in range(number):
+        pixels = draw.integers(0, 256, (8, 8, 3), dtype=np.uint8).repeat(8, 0).repeat(8, 1)
+        place = folder / kinds[index % len(kinds)] / f"{index:05d}.jpg"
+        Image.fromarray(pixels).save(place)
+    return folder
+
+
+# Scans
+
+
+class Scan:
+    """A scan of the same pictures into all sinks, and what it must give."""
+
+    def __init__(self, raw: Path, bundle: Path, folder: Path) -> None:
+        self.folder = folder
+        folder.mkdir()
+        outputs = [w for kind in ("jsonl", "csv", "parquet", "html")
+                   for w in ("-o", str(folder / f"r.{kind}"))]  # fmt: skip
+        self.command = [COMMAND, "scan", str(raw), "--model", str(bundle), *outputs, "--resume"]
+
+    def place(self, kind: str) -> Path:
+        return self.folder / f"r.{kind}"
+
+    def journal(self) -> list[dict[str, Any]]:
+        """The whole rows of the JSON lines."""
+        text = self.place("jsonl").read_text() if self.place("jsonl").exists() else ""
+        return [_timeless(json.loads(line)) for line in text.splitlines(keepends=True)
+                if line.endswith("\n")]  # fmt: skip
+
+    def table(self) -> list[dict[str, Any]]:
+        with self.place("csv").open(newline="") as stream:
+            return [_timeless(row) for row in csv.DictReader(stream)]
+
+    def parquet(self) -> list[dict[str, Any]]:
+        reports = pq.read_table(self.place("parquet"))["report"].to_pylist()
+        return [_timeless(json.loads(report)) for report in reports]
+
+    def look(self, done: list[dict[str, Any]], tidied: bool) -> None:
+        """Outputs in the middle of it are old, or whole; the journal begins as the whole one."""
+        rows = self.journal()
+        assert rows == done[: len(rows)]
+        if tidied and self.place("jsonl").exists():
+            assert self.place("jsonl").read_text()[-1:] in ("", "\n")
+        if self.place("csv").read_bytes() != OLD.encode():
+            assert len(self.table()) <= len(rows)
+        if self.place("parquet").read_bytes() != OLD.encode():
+            assert self.parquet() == done[: len(self.parquet())]
+        page = self.place("html").read_text()
+        assert page == OLD or page.rstrip().endswith("</html>")
+        if tidied:
+            assert not list(self.folder.glob(".*"))
+
+
+def _timeless(row: dict[str, Any]) -> dict[str, Any]:
+    for name in ("timings", *_TIMES):
+        row.pop(name, None)
+    if isinstance(row.get("provenance"), dict):
+        row["provenance"].pop("milliseconds")
+    return row
+
+
+def scans(raw: Path, bundle: Path, folder: Path, seeds: range) -> None:
+    whole = Scan(raw, bundle, folder / "whole")
+    seconds = whole_run(whole.command)
+    done, page = whole.journal(), whole.place("html").read_text()
+    assert len(done) == len(list(raw.glob("*.jpg")))
+    for seed in seeds:
+        one = Scan(raw, bundle, folder / str(seed))
+        for kind in ("csv", "parquet", "html"):
+            one.place(kind).write_text(OLD)
+        chain(one.command, seconds, lambda tidied: one.look(done, tidied), random.Random(seed))
+        assert one.journal() == done
+        assert one.table() == whole.table()
+        assert one.parquet() == done
+        found = one.place("html").read_text()
+        for part in ("<article", "data:image/jpeg"):
+            assert found.count(part) == page.count(part)
+        assert sorted(path.name for path in one.folder.iterdir()) == [
+            "r.csv", "r.html", "r.jsonl", "r.parquet",
+        ]  # fmt: skip
+
+
+def test_scans_ended_at_random_moments(tiny_bundle: Path, tmp_path: Path) -> None:
+    scans(pictures(tmp_path / "raw", 150), tiny_bundle, tmp_path, range(1))
+
+
+@pytest.mark.slow
+@pytest.mark.soak
+@pytest.mark.timeout(0)
+def test_many_scans_ended_at_random_moments(tiny_bundle: Path, tmp_path: Path) -> None:
+    scans(pictures(tmp_path / "raw", 600), tiny_bundle, tmp_path, range(1, 1 + ROUNDS))
+
+
+# Organizing
+
+
+def organizes(number: int, folder: Path, seeds: range) -> None:
+    raw = pictures(folder / "raw", number, ("real", "fake"))
+    whole = folder / "whole" / "m.parquet"
+    command = [COMMAND, "data", "organize", str(raw), "-w", "2", "-o"]
+    seconds = whole_run([*command, str(whole)])
+    right = Manifest.read(whole).sha256()
+    for seed in seeds:
+        target = folder / str(seed) / "m.parquet"
+        target.parent.mkdir()
+        older = seed % 2 == 0
+        if older:
+            target.write_text(OLD)
+
+        def look(tidied: bool, target: Path = target, older: bool = older) -> None:
+            if target.exists() and not (older and target.read_bytes() == OLD.encode()):
+                assert Manifest.read(target).sha256() == right
+            assert older <= target.exists()
+            assert not tidied or not list(target.parent.glob(".*"))
+
+        chain([*command, str(target)], seconds, look, random.Random(seed))
+        assert Manifest.read(target).sha256() == right
+        assert [path.name for path in target.parent.iterdir()] == ["m.parquet"]
+
+
+def test_organizing_ended_at_random_moments(tmp_path: Path) -> None:
+    organizes(400, tmp_path, range(1))
+
+
+@pytest.mark.slow
+@pytest.mark.soak
+@pytest.mark.timeout(0)
+def test_much_organizing_ended_at_random_moments(tmp_path: Path) -> None:
+    organizes(9000, tmp_path, range(1, 1 + ROUNDS))
