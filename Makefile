@@ -3,10 +3,11 @@
 #   make test   full install, then lint, types, import contracts and tests
 PYTHON ?= python3
 VENV := .venv
+ROUNDS ?= 20
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test test-all check lint install install-dev coverage imports wheel clean help
+.PHONY: demo test test-all soak check lint install install-dev coverage imports wheel clean help
 
 help: ## Show what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -41,6 +42,9 @@ test: lint ## Lint, types, import contracts and all tests but the slow ones
 
 test-all: lint ## The same with the slow tests
 	$(BIN)/pytest -n 2 --dist loadgroup
+
+soak: install-dev ## Hours of damaged files and of runs ended at random moments: make soak ROUNDS=200
+	AUTHENTISCAN_SOAK_ROUNDS=$(ROUNDS) $(BIN)/pytest -m soak tests/soak
 
 check: lint ## The quick local subset: lint, types, contracts, tests of the light rooms
 	$(BIN)/pytest -m "not slow" tests/core tests/scan tests/provenance tests/analysis tests/evaluation

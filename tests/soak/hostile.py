@@ -42,7 +42,8 @@ VALUES: tuple[Any, ...] = (
 # `detector.json` and words such as `error` do.
 _INNARDS = re.compile(
     r"0x[0-9a-f]{6,}| object at |Traceback|<class|<[\w.]+ object|NoneType|"
-    r"\b[A-Z][A-Za-z]+(?:Error|Exception|Warning)\b|^unexpected error"
+    r"\b[A-Z][A-Za-z]+(?:Error|Exception|Warning)\b|unexpected error|instance of [A-Z]|"
+    r"validation errors? for "
 )
 _SECONDS = 5.0  # of processor time for one small file; most take some milliseconds
 
@@ -56,7 +57,7 @@ class Seed:
     packed: Callable[[bytes], bytes] = bytes
 
     def damaged(self, edits: list[Edit]) -> bytes:
-        """The file after ``edits``; half of the places lie in the first bytes, which decide most."""
+        """The file after ``edits``; half of the places lie in the first bytes."""
         content = bytearray(self.content)
         for number, (place, count, piece) in enumerate(edits):
             reach = len(content) if number % 2 else min(len(content), 200)

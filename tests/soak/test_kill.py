@@ -14,6 +14,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +45,8 @@ def ended(command: list[str], kind: signal.Signals, after: float) -> int:
         command,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
-        preexec_fn=lambda: [signal.signal(kind, signal.SIG_DFL) for kind in KINDS[1:]],
+        # A suite in the background ignores Ctrl-C, and children inherit that.
+        preexec_fn=lambda: [signal.signal(k, signal.SIG_DFL) for k in KINDS[1:]],  # noqa: PLW1509
     ) as process:
         time.sleep(after)
         try:
@@ -157,7 +159,7 @@ def scans(raw: Path, bundle: Path, folder: Path, seeds: range) -> None:
         one = Scan(raw, bundle, folder / str(seed))
         for kind in ("csv", "parquet", "html"):
             one.place(kind).write_text(OLD)
-        chain(one.command, seconds, lambda tidied: one.look(done, tidied), random.Random(seed))
+        chain(one.command, seconds, partial(one.look, done), random.Random(seed))
         assert one.journal() == done
         assert one.table() == whole.table()
         assert one.parquet() == done

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import PydanticSerializationError
 
 _SHOWN = 5
+_NO_RECORD = ("model_type", "model_attributes_type", "dataclass_type")
 
 
 class Record(BaseModel):
@@ -34,13 +36,16 @@ def mistakes(error: ValidationError) -> str:
     """What is wrong with a record in one line: ``place: what``, at most five of them."""
     found = error.errors(include_url=False)
     parts = [
-        ": ".join(part for part in (".".join(map(str, e["loc"])), _reason(e["msg"])) if part)
+        ": ".join(part for part in (".".join(map(str, e["loc"])), mistake(e)) if part)
         for e in found[:_SHOWN]
     ]
     more = len(found) - _SHOWN
     return "; ".join([*parts, *([f"and {more} more"] if more > 0 else [])])
 
 
-def _reason(message: str) -> str:
-    plain = message.removeprefix("Value error, ")
+def mistake(error: Mapping[str, Any]) -> str:
+    """What is wrong with one value, by pydantic's details of it; no class is named."""
+    if error["type"] in _NO_RECORD:
+        return "input should be a mapping of keys to values"
+    plain = str(error["msg"]).removeprefix("Value error, ")
     return plain[:1].lower() + plain[1:]

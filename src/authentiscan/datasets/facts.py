@@ -105,7 +105,7 @@ def write_part(chunk: Chunk, target: Path, key: str, group_by: GroupBy | None = 
                 rows.append(_row(entry, group_by))
                 concluded[entry.label, entry.because] += 1
         except AuthentiscanError as error:
-            failed.append(Failure(entry.path, entry.row, f"{type(error).__name__}: {error}"))
+            failed.append(Failure(entry.path, entry.row, str(error)))
     types = {**_types(), **chunk.extra_types()}
     columns = {n: pa.array([r.get(n) for r in rows], type=t) for n, t in types.items()}
     with whole_path(target, durable=False) as partial:

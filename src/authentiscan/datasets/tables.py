@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from hashlib import blake2b
@@ -21,6 +21,7 @@ from authentiscan.core.errors import (
     ManifestError,
     MissingExtraError,
 )
+from authentiscan.core.text import first_line
 from authentiscan.datasets.facts import FACTS, MORE_FACTS, Entry, Failure
 from authentiscan.datasets.foldernames import SPLIT_WORDS, label_of
 from authentiscan.datasets.labelsigns import FLAGS, TRUTH, check_labels
@@ -320,7 +321,7 @@ def table_chunks(
     )
     columns = [*roles.values(), *kept]
     if not set(REQUIRED) <= set(schema.names):  # the labels of a manifest are settled
-        batches = table.iter_batches(CHUNK_ROWS, columns=columns)
+        batches = _batches(path, table, columns)
         _check(known, (row for batch in batches for row in batch.to_pylist()))
     if image:
         first = 0
@@ -329,8 +330,16 @@ def table_chunks(
             yield RowGroupChunk(known, group, first, rows, stamp, types)
             first += rows
         return
-    for batch in table.iter_batches(CHUNK_ROWS, columns=columns):
+    for batch in _batches(path, table, columns):
         yield ListChunk(known, tuple(batch.to_pylist()), stamp, types)
+
+
+def _batches(path: Path, table: Any, columns: Sequence[str]) -> Iterator[Any]:
+    """Some thousand rows at a time. Raises DatasetError where the table is damaged inside."""
+    try:
+        yield from table.iter_batches(CHUNK_ROWS, columns=columns)
+    except (OSError, ValueError) as error:
+        raise DatasetError(f"{path}: the table is damaged: {first_line(error)}") from error
 
 
 def _check(facts: TableFacts, rows: Iterable[Mapping[str, Any]]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from authentiscan.images.preprocess import Tensor
 from authentiscan.inference.bundle import ONNX_FILE
 
 _PROVIDERS = ("CUDAExecutionProvider", "CPUExecutionProvider")
+_CODES = re.compile(r"\[ONNXRuntimeError\] : \d+ : \w+ : ")
 _CAMS = {"generated": "cam", "real": "cam_real"}
 
 
@@ -37,8 +39,10 @@ class OnnxBackend:
                 str(path), options, providers=[name for name in _PROVIDERS if name in available]
             )
         except Exception as error:  # the runtime's exceptions share no public base
-            reason = " ".join(str(error).split())[:300]
-            raise BundleError(f"{path} cannot be loaded by ONNX Runtime: {reason}") from error
+            raise BundleError(
+                f"{path} cannot be loaded by ONNX Runtime: {_reason(error)}"
+            ) from error
+        self._path = path
         inputs = [node.name for node in self.session.get_inputs()]
         self._outputs = {node.name for node in self.session.get_outputs()}
         if inputs != ["image"] or "logits" not in self._outputs:
@@ -74,13 +78,31 @@ class OnnxBackend:
 
     def logits(self, tensor: Tensor) -> NDArray[np.float32]:
         """Logits (N,) of input (N, 3, S, S)."""
-        (logits,) = self.session.run(["logits"], {"image": tensor}, self._run_options)
-        return np.asarray(logits, dtype=np.float32)
+        (logits,) = self._run(["logits"], tensor)
+        return logits
 
     def explain(self, tensor: Tensor, target: str) -> tuple[NDArray[np.float32], Tensor]:
         """Logits (N,) and Grad-CAM (N, h, w) >= 0 for ``generated`` or ``real``."""
         name = _CAMS[target]
         if name not in self._outputs:
             raise BundleError(f"this bundle's {ONNX_FILE} has no output {name!r}: export it again")
-        logits, maps = self.session.run(["logits", name], {"image": tensor}, self._run_options)
-        return np.asarray(logits, dtype=np.float32), np.asarray(maps, dtype=np.float32)
+        logits, maps = self._run(["logits", name], tensor)
+        return logits, maps
+
+    def _run(self, outputs: list[str], tensor: Tensor) -> list[NDArray[np.float32]]:
+        """Raises BundleError where the graph does not run or gives other than (N,) logits."""
+        try:
+            made = self.session.run(outputs, {"image": tensor}, self._run_options)
+            logits, *rest = (np.asarray(values, dtype=np.float32) for values in made)
+        except Exception as error:  # as above
+            raise BundleError(f"{self._path} cannot be run: {_reason(error)}") from error
+        if logits.shape != (len(tensor),):
+            raise BundleError(
+                f"{self._path} gives logits of shape {logits.shape} for {len(tensor)} crops"
+            )
+        return [logits, *rest]
+
+
+def _reason(error: Exception) -> str:
+    """The runtime's words without its codes."""
+    return _CODES.sub("", " ".join(str(error).split()))[:300]

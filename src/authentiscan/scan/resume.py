@@ -12,9 +12,12 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from pydantic import ValidationError
+
 from authentiscan.analysis import Report
 from authentiscan.core.errors import UsageError
 from authentiscan.core.files import whole_file
+from authentiscan.core.records import mistakes
 from authentiscan.scan.items import Item
 
 _BEGINNING = b'{"schema_version":'  # of every line that a scan writes
@@ -111,12 +114,16 @@ class Earlier:
 
     def _report(self, number: int, line: bytes) -> Report:
         try:
-            found = json.loads(line)
+            found = json.loads(line.decode())
             if not isinstance(found, dict) or "schema_version" not in found:
                 raise self._refused(number, "it has no schema_version")
             return Report.model_validate(found)
+        except ValidationError as error:
+            raise self._refused(number, mistakes(error)) from error
+        except UnicodeDecodeError as error:
+            raise self._refused(number, "it is no UTF-8 text") from error
         except (ValueError, RecursionError) as error:
-            raise self._refused(number, str(error).splitlines()[0]) from error
+            raise self._refused(number, str(error)) from error
 
     def _refused(self, number: int, why: str) -> UsageError:
         return UsageError(

@@ -15,6 +15,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from authentiscan.core.errors import RecipeError
+from authentiscan.core.records import mistake
 from authentiscan.training import bounded_yaml
 
 Place: TypeAlias = tuple[str | int, ...]
@@ -126,11 +127,17 @@ def _read(text: str, what: str, name: str) -> _Document:
         raise RecipeError(f"{name}{link}{error}") from error
     if not isinstance(values, dict) or node is None:
         raise RecipeError(
-            f"{name}: a {what} is a mapping of keys to values, got {type(values).__name__}"
+            f"{name}: a {what} is a mapping of keys to values, got {_shown(values)}"
         )
     document = _Document(name, f"the {what}", values, {(): 1})
     _collect(node, (), document)
     return document
+
+
+def _shown(values: object) -> str:
+    if values is None or isinstance(values, dict):
+        return "nothing"
+    return "a list" if isinstance(values, list) else f"the one value {str(values)[:50]!r}"
 
 
 def _collect(node: yaml.Node, place: Place, document: _Document) -> None:
@@ -217,8 +224,7 @@ def _message(kind: type[BaseModel], error: Mapping[str, Any]) -> str:
         return f"unknown key; {hint}"
     if error["type"] == "missing":
         return "is missing"
-    text = str(error["msg"]).removeprefix("Value error, ")
-    text = text[0].lower() + text[1:]
+    text = mistake(error)
     given = error.get("input")
     if error["type"] != "value_error" and not isinstance(given, dict | list | BaseModel):
         text += f", got {given!r}"

@@ -79,7 +79,7 @@ class Measure:
                 data, source = as_file(image.pixels, record), None
                 image = decode(data)
         except AuthentiscanError as error:
-            return Facts(row, None, f"{type(error).__name__}: {error}")
+            return Facts(row, None, str(error))
         return Facts(row, features(image, data, source or Source()))
 
 

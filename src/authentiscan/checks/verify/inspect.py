@@ -90,7 +90,7 @@ def look(items: list[Item]) -> list[Seen]:
         try:
             image = decode(data)
         except AuthentiscanError as error:
-            found.append(Seen(row, error=f"{type(error).__name__}: {error}"))
+            found.append(Seen(row, error=str(error)))
             continue
         found.append(_seen(row, image))
     return found

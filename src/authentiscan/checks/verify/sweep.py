@@ -55,7 +55,7 @@ def _chunks(manifest: Manifest, rows: Sequence[int]) -> Iterator[list[Item]]:
         try:
             data: bytes | str = manifest.image_bytes(row)
         except AuthentiscanError as error:
-            data = f"{type(error).__name__}: {error}"
+            data = str(error)
         chunk.append((row, data))
         size += len(data)
         if len(chunk) >= _CHUNK_IMAGES or size >= _CHUNK_BYTES:
