@@ -126,9 +126,7 @@ def _read(text: str, what: str, name: str) -> _Document:
         link = ", " if str(error).startswith("line ") else ": "
         raise RecipeError(f"{name}{link}{error}") from error
     if not isinstance(values, dict) or node is None:
-        raise RecipeError(
-            f"{name}: a {what} is a mapping of keys to values, got {_shown(values)}"
-        )
+        raise RecipeError(f"{name}: a {what} is a mapping of keys to values, got {_shown(values)}")
     document = _Document(name, f"the {what}", values, {(): 1})
     _collect(node, (), document)
     return document
