@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from authentiscan.core.errors import AuthentiscanError, CorruptImageError
-from authentiscan.core.text import one_line, printable
+from authentiscan.core.text import library_words, one_line, printable
 
 
 @pytest.mark.parametrize(
@@ -35,3 +35,9 @@ def test_one_line_has_no_line_break() -> None:
 def test_messages_of_all_errors_can_be_shown(kind: type[AuthentiscanError]) -> None:
     name = b"\x1b[2Jcaf\xe9".decode("utf-8", "surrogateescape")
     assert str(kind(f"cannot read {name}")) == "cannot read \\u001b[2Jcaf\\xe9"
+
+
+def test_words_of_libraries_name_no_class() -> None:
+    said = OSError("Couldn't deserialize thrift: TProtocolException: Invalid data\nmore\n")
+    assert library_words(said) == "Couldn't deserialize thrift: Invalid data"
+    assert library_words(ValueError()) == ""

@@ -9,6 +9,7 @@ import re
 _DANGEROUS = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
 )
+_CLASS = re.compile(r"\b[A-Z]\w*(?:Error|Exception)\b:? ?")
 
 
 def printable(text: str) -> str:
@@ -25,9 +26,9 @@ def one_line(text: str) -> str:
     return printable(text).replace("\n", "\\n").replace("\t", "\\t")
 
 
-def first_line(error: BaseException) -> str:
-    """What a library says of its error, without the details below."""
-    return (str(error).splitlines() or [""])[0]
+def library_words(error: BaseException) -> str:
+    """The first line of a library's message, without names of classes in it."""
+    return _CLASS.sub("", (str(error).splitlines() or [""])[0])
 
 
 def _escape(found: re.Match[str]) -> str:

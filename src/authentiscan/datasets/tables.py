@@ -21,7 +21,7 @@ from authentiscan.core.errors import (
     ManifestError,
     MissingExtraError,
 )
-from authentiscan.core.text import first_line
+from authentiscan.core.text import library_words
 from authentiscan.datasets.facts import FACTS, MORE_FACTS, Entry, Failure
 from authentiscan.datasets.foldernames import SPLIT_WORDS, label_of
 from authentiscan.datasets.labelsigns import FLAGS, TRUTH, check_labels
@@ -176,7 +176,7 @@ class RowGroupChunk:
                 yield self._entry(row, number)
                 number += 1
         except (OSError, ValueError) as error:
-            why = f"row group {self.group} of the table is damaged: {error}"
+            why = f"row group {self.group} of the table is damaged: {library_words(error)}"
             for rest in range(number, self.first + self.rows):
                 yield Failure(self.facts.place, rest, why)
 
@@ -302,7 +302,9 @@ def table_chunks(
     except ImportError as error:
         raise MissingExtraError("reading Parquet tables", "data") from error
     except (OSError, ValueError) as error:
-        raise DatasetError(f"{path} is no readable Parquet table: {error}") from error
+        raise DatasetError(
+            f"{path} is no readable Parquet table: {library_words(error)}"
+        ) from error
     schema = table.schema_arrow
     image = image_column(schema)
     roles = _roles(path, schema.names, "image bytes" if image else None)
@@ -339,7 +341,7 @@ def _batches(path: Path, table: Any, columns: Sequence[str]) -> Iterator[Any]:
     try:
         yield from table.iter_batches(CHUNK_ROWS, columns=columns)
     except (OSError, ValueError) as error:
-        raise DatasetError(f"{path}: the table is damaged: {first_line(error)}") from error
+        raise DatasetError(f"{path}: the table is damaged: {library_words(error)}") from error
 
 
 def _check(facts: TableFacts, rows: Iterable[Mapping[str, Any]]) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from authentiscan.core.errors import ManifestError, MissingExtraError
+from authentiscan.core.text import library_words
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -22,7 +23,9 @@ def open_parquet(path: Path | str) -> Any:
         # Not mapped: the pages of a large table would all count as this process's memory.
         return pq.ParquetFile(path)
     except (OSError, ValueError) as error:
-        raise ManifestError(f"{path} is no readable Parquet table: {error}") from error
+        raise ManifestError(
+            f"{path} is no readable Parquet table: {library_words(error)}"
+        ) from error
 
 
 def with_column(table: pa.Table, name: str, column: Any) -> pa.Table:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from authentiscan.core.errors import ManifestError, MissingExtraError
+from authentiscan.core.text import library_words
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -49,7 +50,7 @@ class ParquetImages:
         try:
             self._file = pq.ParquetFile(path, memory_map=True)
         except (OSError, ValueError) as error:
-            raise ManifestError(f"cannot open the table {path}: {error}") from error
+            raise ManifestError(f"cannot open the table {path}: {library_words(error)}") from error
         meta = self._file.metadata
         sizes = [meta.row_group(i).num_rows for i in range(self._file.num_row_groups)]
         self._ends = np.cumsum(sizes, dtype=np.int64)
@@ -84,7 +85,9 @@ class ParquetImages:
         try:
             images = self._file.read_row_group(group, columns=[self._column])[self._column]
         except (OSError, ValueError) as error:
-            raise ManifestError(f"row group {group} of the table is damaged: {error}") from error
+            raise ManifestError(
+                f"row group {group} of the table is damaged: {library_words(error)}"
+            ) from error
         self._cache[group] = images
         self._held += images.nbytes
         while self._held > self._limit and len(self._cache) > 1:
