@@ -57,6 +57,8 @@ INVALID: dict[str, Callable[[dict[str, Any]], object]] = {
     "a range without end": lambda s: s.update(verdict_range={"noise": [0, 1e999]}),
     "an input without end": lambda s: s["preprocess"].update(size=10**6),
     "crops without end": lambda s: s["preprocess"].update(max_crops=10**9),
+    "layers without end": lambda s: s["architecture"]["arguments"].update(depths=[2**70, 1]),
+    "more layers than digits": lambda s: s["architecture"]["arguments"].update(depths=[10**999]),
     "an unknown key": lambda s: s.update(metrics2=1),
 }
 

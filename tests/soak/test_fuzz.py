@@ -247,7 +247,7 @@ def test_values_that_cannot_be(
 
 
 def weights(whole: Path, folder: Path, rounds: int) -> None:
-    """Damaged weights, read by torch."""
+    """Damaged weights, and descriptions of other networks than theirs, read by torch."""
     tensors = Seed("weights.safetensors", (whole / "weights.safetensors").read_bytes())
     random = Random("weights")
 
@@ -258,6 +258,10 @@ def weights(whole: Path, folder: Path, rounds: int) -> None:
         through(
             read, tensors, tensors.damaged(hostile.some_edits(random)), folder / "x", again=True
         )
+    spec = json.loads((whole / "detector.json").read_text())
+    for text in hostile.some_changed(spec["architecture"], random, 15 * rounds):
+        changed = json.dumps(spec | {"architecture": json.loads(text)})
+        through(read, Seed("detector.json", b""), changed.encode(), folder / "x", again=True)
 
 
 def test_damaged_weights(tiny_bundle: Path, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from __future__ import annotations
 import hashlib
 import re
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from math import inf
 from pathlib import Path
@@ -52,12 +52,33 @@ MOST_NESTED = 3
 _MEMBER_FOLDER = rf"^{MEMBERS}/[A-Za-z0-9][A-Za-z0-9._-]*$"
 
 
+_MOST = 16_384
+"""Of layers, channels or anything else that an architecture takes: far more than any has."""
+
+
+def _numbers(value: object) -> Iterator[float]:
+    """All numbers in nested mappings and lists."""
+    inner = value.values() if isinstance(value, dict) else value
+    if isinstance(inner, Iterable) and not isinstance(inner, str):
+        for part in inner:
+            yield from _numbers(part)
+    elif isinstance(inner, int | float):
+        yield inner
+
+
 class Architecture(Record):
     """Which model family, built with which arguments (see `authentiscan.models.create`)."""
 
     name: str
     arguments: dict[str, Any] = Field(default_factory=dict)
     parameters: int = Field(ge=0)
+
+    @field_validator("arguments")
+    @classmethod
+    def _bounded(cls, arguments: dict[str, Any]) -> dict[str, Any]:
+        if not all(abs(value) <= _MOST for value in _numbers(arguments)):
+            raise ValueError(f"a number of an architecture is at most {_MOST:,}")
+        return arguments
 
 
 class DataUse(Record):

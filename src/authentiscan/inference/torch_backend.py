@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from authentiscan.core.errors import BundleError, MissingExtraError
+from authentiscan.core.errors import AuthentiscanError, BundleError, MissingExtraError
+from authentiscan.core.text import library_words
 from authentiscan.images.preprocess import Tensor
-from authentiscan.inference.bundle import WEIGHTS_FILE, NetworkSpec
+from authentiscan.inference.bundle import SPEC_FILE, WEIGHTS_FILE, NetworkSpec
 
 if TYPE_CHECKING:
     from authentiscan.models.base import ImageClassifier
@@ -27,7 +28,14 @@ def load_model(folder: Path, spec: NetworkSpec) -> ImageClassifier:
         raise MissingExtraError("the torch backend", "export") from error
     from authentiscan.models import create
 
-    model = create(spec.architecture.name, **spec.architecture.arguments)
+    try:
+        model = create(spec.architecture.name, **spec.architecture.arguments)
+    except AuthentiscanError:
+        raise
+    except Exception as error:  # torch and the architectures raise what they like
+        raise BundleError(
+            f"{folder / SPEC_FILE} describes no network that can be built: {library_words(error)}"
+        ) from error
     path = folder / WEIGHTS_FILE
     try:
         model.load_state_dict(load_file(path), strict=True)
