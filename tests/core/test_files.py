@@ -16,6 +16,8 @@ import pytest
 from authentiscan.core.errors import AuthentiscanError, OutputError, UsageError
 from authentiscan.core.files import (
     check_writable,
+    expanded,
+    is_there,
     leftover,
     reason,
     refuse_inputs,
@@ -286,3 +288,11 @@ def test_new_files_and_devices_are_nobodys_input(tmp_path: Path) -> None:
 
 def test_output_errors_are_ours() -> None:
     assert issubclass(OutputError, AuthentiscanError)
+
+
+def test_names_that_nothing_can_have_are_not_there(tmp_path: Path) -> None:
+    assert expanded("~nobody-is-called-so/x") == Path("~nobody-is-called-so/x")
+    assert expanded("~/x") == Path.home() / "x"
+    assert is_there(tmp_path)
+    for name in ("9" * 400, "a\0b", "~nobody-is-called-so"):
+        assert not is_there(expanded(name))

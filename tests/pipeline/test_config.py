@@ -116,3 +116,11 @@ def test_recipes_that_would_break_the_common_split_are_refused(place: Path) -> N
             parse_config(
                 f"data: {{web: web}}\nbaselines: {{web: {{recipe: quickstart, set: {{{change}}}}}}}"
             )
+
+
+@pytest.mark.parametrize("path", ["9" * 400, "~nobody-is-called-so/x", "a\\0b"])
+def test_data_of_a_name_that_nothing_can_have_is_a_mistake_like_others(
+    place: Path, path: str
+) -> None:
+    with pytest.raises(RecipeError, match=r"line 2: data.genimage.path: there is no "):
+        parse_config(f'data:\n  genimage: "{path}"\n  cifake: cifake.parquet\n')

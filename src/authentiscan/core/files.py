@@ -190,6 +190,16 @@ def check_writable(output: PathLike) -> None:
         _new_sibling(place, _create).unlink()
 
 
+def expanded(path: PathLike) -> Path:
+    """``path`` with the home folder for a ``~`` in front; unchanged where nobody is called so."""
+    return Path(os.path.expanduser(path))  # noqa: PTH111 - `Path.expanduser` raises
+
+
+def is_there(path: PathLike) -> bool:
+    """Whether something has this name; False for names that nothing can have."""
+    return os.path.exists(path)  # noqa: PTH110 - `Path.exists` raises on names too long
+
+
 def leftover(output: PathLike) -> Path:
     """The sibling that a killed writer of ``output`` leaves."""
     place = real_path(output)

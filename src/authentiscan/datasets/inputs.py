@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from authentiscan.core.errors import DatasetError
+from authentiscan.core.files import expanded, is_there
 from authentiscan.datasets import catalog
 from authentiscan.datasets.facts import Chunk
 from authentiscan.datasets.folders import (
@@ -55,8 +56,8 @@ def chunks_of(
     absent or nothing recognizes it, UsageError where it contradicts itself.
     """
     beside = Beside() if beside is None else beside
-    path = source.path.expanduser()
-    if not path.exists():
+    path = expanded(source.path)
+    if not is_there(path):
         raise DatasetError(f"there is no {path}; give a folder, zip, Parquet table or CSV list")
     path = path.resolve()
     if not _is_text(str(path)):

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from authentiscan.core.errors import DatasetError, ManifestError
+from authentiscan.core.files import expanded
 from authentiscan.core.types import CAMERA
 from authentiscan.datasets.catalog import CATALOG
 from authentiscan.datasets.facts import Chunk, Entry, Failure
@@ -84,8 +85,8 @@ def is_manifest(path: Path | str) -> bool:
 def _parted(text: str) -> tuple[str, Path]:
     name, equals, path = text.partition("=")
     if not equals or "/" in name or Path(text).exists():
-        return "", Path(text).expanduser()
-    return name, Path(path).expanduser()
+        return "", expanded(text)
+    return name, expanded(path)
 
 
 def _opened(source: Input) -> Manifest:

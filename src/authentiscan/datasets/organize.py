@@ -16,7 +16,7 @@ from itertools import chain, islice
 from pathlib import Path
 
 from authentiscan.core.errors import DatasetError, MissingExtraError, UsageError
-from authentiscan.core.files import refuse_inputs, whole_text
+from authentiscan.core.files import expanded, refuse_inputs, whole_text
 from authentiscan.core.parallel import in_processes
 from authentiscan.core.progress import Progress
 from authentiscan.datasets.facts import (
@@ -95,7 +95,7 @@ def organize(
     sources = [i if isinstance(i, Input) else Input.parse(str(i)) for i in inputs]
     if not sources:
         raise UsageError("no inputs; give at least one folder, zip, Parquet table or CSV list")
-    refuse_inputs(target, [s.path.expanduser() for s in sources])
+    refuse_inputs(target, [expanded(s.path) for s in sources])
     parts_folder = target.with_name(target.name + PARTS_ENDING)
     parts_folder.mkdir(parents=True, exist_ok=True)
     beside = Beside()

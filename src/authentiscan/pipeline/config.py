@@ -13,6 +13,7 @@ from typing import Annotated, Any
 from pydantic import Field, StringConstraints, field_validator, model_validator
 
 from authentiscan.core.errors import RecipeError, UsageError
+from authentiscan.core.files import expanded, is_there
 from authentiscan.core.records import Record
 from authentiscan.evaluation.protocol import named
 from authentiscan.training.recipe import Checkpoints, DataSource, Recipe, SplitPlan
@@ -178,7 +179,7 @@ def parse_config(text: str, name: str = "config", changes: Sequence[str] = ()) -
 
 def _mistakes(config: PipelineConfig) -> Iterator[tuple[Place, str]]:
     for name, data in config.data.items():
-        if not Path(data.path).expanduser().exists():
+        if not is_there(expanded(data.path)):
             yield ("data", name, "path"), f"there is no {data.path}"
     for name in config.baselines:
         if name not in config.data:

@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from authentiscan.core.errors import TrainingError
+from authentiscan.core.files import expanded
 from authentiscan.manifest.table import SPLITS, Manifest
 from authentiscan.pipeline.config import PipelineConfig
 from authentiscan.training.leavings import write_json
@@ -93,7 +94,7 @@ def prepare(
 def _all_data(config: PipelineConfig) -> Recipe:
     """A recipe that reads every data set; of it only data, split and limits matter."""
     sources = tuple(
-        DataSource(name=name, path=str(Path(data.path).expanduser().resolve()), where=data.where)
+        DataSource(name=name, path=str(expanded(data.path).resolve()), where=data.where)
         for name, data in config.data.items()
     )
     first = next(iter(config.recipes().values()))
@@ -107,7 +108,7 @@ def _key(config: PipelineConfig) -> str:
     """
     digest = hashlib.sha256(f"{FORMAT}\n{config.split.model_dump_json()}\n".encode())
     for name, data in config.data.items():
-        path = Path(data.path).expanduser().resolve()
+        path = expanded(data.path).resolve()
         digest.update(f"{name}\n{path}\n{sorted(data.where.items())}\n".encode())
         for file in _files(path):
             facts = file.stat()

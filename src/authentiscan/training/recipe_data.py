@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from authentiscan.core.errors import TrainingError, UsageError
+from authentiscan.core.files import expanded, is_there
 from authentiscan.datasets.open import is_manifest
 from authentiscan.datasets.organize import organize
 from authentiscan.manifest.parquet import open_parquet
@@ -52,7 +53,7 @@ def check_paths(recipe: Recipe) -> None:
             "real/ and fake/, a Parquet table or a manifest)"
         )
     for source in recipe.data:
-        if not Path(str(source.path)).expanduser().exists():
+        if not is_there(expanded(str(source.path))):
             raise TrainingError(f"data set {source.name!r}: there is no {source.path}")
 
 
@@ -63,7 +64,7 @@ def read_source(source: DataSource, recipe: Recipe, folder: Path, processes: int
     read.
     """
     assert source.path is not None
-    path = Path(source.path).expanduser()
+    path = expanded(source.path)
     manifest = _as_manifest(path)
     if manifest is None:
         made = folder / "manifests" / f"{source.name}.parquet"
@@ -89,7 +90,7 @@ def _with_splits(manifest: Manifest, source: DataSource, recipe: Recipe) -> Mani
 
 def manifest_sha256(source: DataSource, recipe: Recipe) -> str | None:
     """Hash of the manifest at ``source.path`` as a run reads it; None for other data."""
-    manifest = _as_manifest(Path(str(source.path)).expanduser())
+    manifest = _as_manifest(expanded(str(source.path)))
     return None if manifest is None else _with_splits(manifest, source, recipe).sha256()
 
 

@@ -27,7 +27,7 @@ from lightning.fabric import Fabric
 
 from authentiscan import models
 from authentiscan.core.errors import TrainingError
-from authentiscan.core.files import cannot_write, write_text
+from authentiscan.core.files import cannot_write, expanded, write_text
 from authentiscan.inference.bundle import DetectorSpec, read_spec
 from authentiscan.inference.update import update_spec
 from authentiscan.manifest.history import observe_history
@@ -216,9 +216,7 @@ def _run_folder(recipe: Recipe, output: Path | str | None, *, resume: bool) -> P
 def _with_absolute_paths(recipe: Recipe) -> Recipe:
     """So that the recipe left in the run's folder works from any folder."""
     sources = tuple(
-        s
-        if s.path is None
-        else s.model_copy(update={"path": str(Path(s.path).expanduser().resolve())})
+        s if s.path is None else s.model_copy(update={"path": str(expanded(s.path).resolve())})
         for s in recipe.data
     )
     return recipe.model_copy(update={"data": sources})
