@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from authentiscan.core.errors import AuthentiscanError, BundleError, MissingExtraError
-from authentiscan.core.text import library_words
 from authentiscan.images.preprocess import Tensor
 from authentiscan.inference.bundle import SPEC_FILE, WEIGHTS_FILE, NetworkSpec
 
@@ -34,7 +33,8 @@ def load_model(folder: Path, spec: NetworkSpec) -> ImageClassifier:
         raise
     except Exception as error:  # torch and the architectures raise what they like
         raise BundleError(
-            f"{folder / SPEC_FILE} describes no network that can be built: {library_words(error)}"
+            f"{folder / SPEC_FILE}: no network can be built of these arguments of architecture "
+            f"{spec.architecture.name!r}"
         ) from error
     path = folder / WEIGHTS_FILE
     try:
