@@ -53,7 +53,7 @@ imports: install ## Import every module with the base install alone
 	$(BIN)/python tools/import_all.py
 
 coverage: install-dev ## The share of lines and branches that the tests run, as text and as build/coverage/index.html
-	$(BIN)/python -m coverage run -m pytest -m "not slow"
+	$(BIN)/python -m coverage run -m pytest -n 2 --dist loadgroup -m "not slow"
 	-$(BIN)/python -m coverage combine --quiet
 	$(BIN)/python -m coverage report --skip-covered --sort=cover
 	$(BIN)/python -m coverage html --directory build/coverage

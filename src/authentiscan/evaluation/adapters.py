@@ -25,7 +25,7 @@ from pydantic import Field, ValidationError
 
 from authentiscan.core.csv_cells import restored
 from authentiscan.core.errors import BundleNotFoundError, MetricError, UsageError
-from authentiscan.core.records import Record
+from authentiscan.core.records import Record, mistakes
 from authentiscan.core.types import RGBImage
 from authentiscan.evaluation.harness import BundleScorer, Scorer
 from authentiscan.evaluation.scores import ScoreTable, blank_columns
@@ -70,7 +70,9 @@ class OnnxScorer:
         except OSError as error:
             raise UsageError(f"cannot read {path}: {error.strerror}") from error
         except ValidationError as error:
-            raise UsageError(f"{path} does not describe an ONNX detector: {error}") from error
+            raise UsageError(
+                f"{path} does not describe an ONNX detector: {mistakes(error)}"
+            ) from error
         file = path.parent / self.spec.onnx
         options = ort.SessionOptions()
         options.intra_op_num_threads = threads

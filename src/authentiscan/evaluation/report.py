@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from authentiscan.core.csv_cells import defused_row
 from authentiscan.core.errors import UsageError
 from authentiscan.core.files import write_text
+from authentiscan.core.records import mistakes
 from authentiscan.evaluation.cross_dataset import CrossEvaluation
 from authentiscan.evaluation.cross_page import cross_sections
 from authentiscan.evaluation.evaluate import Result
@@ -56,8 +57,10 @@ def sections_of(path: Path) -> list[Section]:
             return cross_sections(CrossEvaluation.model_validate(found))
     except OSError as error:
         raise UsageError(f"cannot read {path}: {error.strerror}") from error
-    except (ValueError, ValidationError) as error:
-        raise UsageError(f"{path} is no result of this version: {error}") from error
+    except ValidationError as error:
+        raise UsageError(f"{path} is no result of this version: {mistakes(error)}") from error
+    except ValueError as error:
+        raise UsageError(f"{path} is no readable JSON: {error}") from error
     raise UsageError(f"{path} is no robustness.json or cross.json")
 
 

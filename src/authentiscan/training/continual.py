@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING
 from pydantic import ValidationError
 
 from authentiscan.core.errors import AuthentiscanError, TrainingError, UsageError
+from authentiscan.core.records import mistakes
 from authentiscan.inference import NetworkSpec, find_bundle, read_spec
 from authentiscan.inference.bundle import Ancestor, Architecture
 from authentiscan.training.recipe import (
@@ -163,7 +164,7 @@ def _own_recipe(spec: NetworkSpec, folder: Path) -> Recipe:
     try:
         return Recipe.model_validate(spec.recipe)
     except ValidationError as error:
-        raise TrainingError(f"the recipe in {folder} cannot be read: {error}") from error
+        raise TrainingError(f"the recipe in {folder} cannot be read: {mistakes(error)}") from error
 
 
 def _slower(old: Recipe) -> Recipe:
