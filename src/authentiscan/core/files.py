@@ -190,6 +190,13 @@ def check_writable(output: PathLike) -> None:
         _new_sibling(place, _create).unlink()
 
 
+def check_file(path: PathLike) -> None:
+    """As `check_writable`, for an output that is a file: a folder there is an OutputError too."""
+    if Path(path).is_dir():
+        raise cannot_write(path, IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR)))
+    check_writable(path)
+
+
 def expanded(path: PathLike) -> Path:
     """``path`` with the home folder for a ``~`` in front; unchanged where nobody is called so."""
     return Path(os.path.expanduser(path))  # noqa: PTH111 - `Path.expanduser` raises

@@ -17,13 +17,12 @@ from pathlib import Path
 from typing import IO
 
 from authentiscan.analysis import Report
-from authentiscan.core.files import whole_text
+from authentiscan.core.files import check_file, whole_text
 from authentiscan.explain.colours import table
 from authentiscan.report import shell
 from authentiscan.report.thumbnails import address
 from authentiscan.scan.engine import Scanned
 from authentiscan.scan.items import summary
-from authentiscan.scan.sinks import check_file
 
 _KINDS = ("generated", "inconclusive", "real", "failed")
 

@@ -7,9 +7,7 @@ ends the scan; only JSON lines grow in their place, since a scan goes on from th
 from __future__ import annotations
 
 import csv
-import errno
 import json
-import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
@@ -19,7 +17,7 @@ from typing import Any, Protocol, TextIO
 from authentiscan.analysis import Report
 from authentiscan.core.csv_cells import defused
 from authentiscan.core.errors import MissingExtraError, UsageError
-from authentiscan.core.files import cannot_write, check_writable, whole_path
+from authentiscan.core.files import cannot_write, check_file, whole_path
 from authentiscan.scan.engine import Scanned
 
 CSV_COLUMNS = (
@@ -317,13 +315,6 @@ def open_sink(
     raise UsageError(
         f"cannot tell what to write to {path.name!r}; end it in .jsonl, .csv, .html or .parquet"
     )
-
-
-def check_file(path: Path) -> None:
-    """Tell at once where a file cannot be written. Raises OutputError."""
-    if path.is_dir():
-        raise cannot_write(path, IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR)))
-    check_writable(path)
 
 
 JSON_SUFFIXES = frozenset({".jsonl", ".ndjson", ".json"})
