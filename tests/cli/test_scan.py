@@ -399,7 +399,28 @@ def test_a_killed_scan_leaves_the_old_page_and_rows_to_go_on_with(
     )
     assert result.returncode == 0, result.stderr
     assert [row["path"] for row in rows(journal.read_text())] == sorted(map(str, many.iterdir()))
-    assert page.read_text().count("<article") == len(list(many.iterdir()))
+    shown = page.read_text()
+    assert shown.count("<article") == len(list(many.iterdir()))
+    assert shown.count("data:image/jpeg") == 2 * shown.count("<article")
+
+
+def test_a_page_asked_for_later_gets_the_pictures_of_earlier_rows(
+    run: Run, folder: Path, tmp_path: Path
+) -> None:
+    assert run(folder, "-o", "r.jsonl").returncode == 0
+    before = (tmp_path / "r.jsonl").read_text()
+    result = run(folder, "-o", "r.jsonl", "-o", "p.html", "--resume")
+    assert result.returncode == 0, result.stderr
+    page = (tmp_path / "p.html").read_text()
+    assert page.count("data:image/jpeg") == 2 * page.count("<article") > 0
+    assert [r["path"] for r in rows((tmp_path / "r.jsonl").read_text())] == [
+        r["path"] for r in rows(before)
+    ]
+    again = run(folder, "-o", "r.jsonl", "-o", "p.html", "--resume")
+    assert again.returncode == 0
+    assert (tmp_path / "p.html").read_text().count("data:image/jpeg") == page.count(
+        "data:image/jpeg"
+    )
 
 
 @pytest.mark.parametrize("resume", [(), ("--resume",)])

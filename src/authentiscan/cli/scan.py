@@ -150,6 +150,8 @@ class _Run:
             self.earlier = Earlier(self.journal)
             pages = [file for file in self.files if file.suffix.lower() in HTML_SUFFIXES]
             self.pictures = {page: Pictures(page) for page in pages}
+            for found in self.pictures.values():  # a killed scan left no page to take them from
+                self.earlier.make_again_without(found.has)
         for file in self.files:
             going_on = self.resume and file == self.journal
             self.outputs[file] = open_sink(file, append=going_on, left_out=self.left_out)

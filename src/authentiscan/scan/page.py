@@ -97,6 +97,11 @@ class Pictures:
             self._page = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
             self._places = {card[1]: card.span(2) for card in self._CARD.finditer(self._page)}
 
+    def has(self, report: Report) -> bool:
+        """Whether the page shows the image of ``report``."""
+        place = self._places.get(_key(report).encode())
+        return bool(place and self._page and self._PICTURE.search(self._page[slice(*place)]))
+
     def of(self, report: Report) -> Scanned:
         """The report with the pictures that belong to it."""
         place = self._places.get(_key(report).encode())

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -44,11 +44,18 @@ class Earlier:
             elif report.model is not None:
                 stable, said = report.stability is not None, report.provenance is not None
                 self._asked.add((report.model.sha256, stable, said))
-        for name in failed:
+        self._make_again(failed)
+
+    def make_again_without(self, shown: Callable[[Report], bool]) -> None:
+        """Make rows again that ``shown`` is false of, such as those whose pictures are lost."""
+        self._make_again({r.path for r in self.reports() if not shown(r)})
+
+    def _make_again(self, names: set[str]) -> None:
+        for name in names:
             del self.done[name]
-        if failed:
+        if names:
             for report in self._reports():
-                if report.path in failed:
+                if report.path in names:
                     self.again[report.path].append(report)
 
     @property
