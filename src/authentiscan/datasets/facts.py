@@ -157,13 +157,8 @@ def concluded_of(report: Mapping[str, Any]) -> Counter[tuple[int, str]]:
     return Counter({(int(label), str(sign)): int(n) for label, sign, n in report["concluded"]})
 
 
-def _row(entry: Entry, group_by: GroupBy | None) -> dict[str, Any]:
-    if isinstance(entry.data, AuthentiscanError):
-        raise entry.data
-    assert entry.data is not None
-    facts: ImageFacts = decode(entry.data).facts
-    shared = group_of(entry, group_by) if group_by else None
-    group = shared or entry.group or facts.sha256[:16]
+def columns(entry: Entry, group: str) -> dict[str, Any]:
+    """The columns of a manifest that need no look into the image."""
     return {
         **entry.extras,
         "path": entry.path,
@@ -176,6 +171,18 @@ def _row(entry: Entry, group_by: GroupBy | None) -> dict[str, Any]:
         "group": group,
         "licence": entry.licence,
         "confidence": entry.confidence,
+    }
+
+
+def _row(entry: Entry, group_by: GroupBy | None) -> dict[str, Any]:
+    if isinstance(entry.data, AuthentiscanError):
+        raise entry.data
+    assert entry.data is not None
+    facts: ImageFacts = decode(entry.data).facts
+    shared = group_of(entry, group_by) if group_by else None
+    group = shared or entry.group or facts.sha256[:16]
+    return {
+        **columns(entry, group),
         **{n: getattr(facts, n) for n in (*FACTS, *MORE_FACTS)},
         GROUP_HASH: name_hash(group),
         CONTENT_HASH: int(facts.sha256[:16], 16),

@@ -16,9 +16,8 @@ from typing import Any
 
 from authentiscan.core.errors import DatasetError, ManifestError
 from authentiscan.core.files import expanded
-from authentiscan.core.types import CAMERA
 from authentiscan.datasets.catalog import CATALOG
-from authentiscan.datasets.facts import Chunk, Entry, Failure
+from authentiscan.datasets.facts import Chunk, Entry, Failure, columns
 from authentiscan.datasets.inputs import Input, chunks_of
 from authentiscan.datasets.listing import Beside
 from authentiscan.manifest.parquet import open_parquet
@@ -127,19 +126,7 @@ def _manifest(chunks: Iterator[Chunk], root: Path, failures: list[Failure]) -> M
 
 def _row(entry: Entry) -> dict[str, Any]:
     place = entry.path if entry.row is None else f"{entry.path}#{entry.row}"
-    return {
-        **entry.extras,
-        "path": entry.path,
-        "row": entry.row,
-        "name": entry.name,
-        "label": entry.label,
-        "generator": CAMERA if entry.label == 0 else entry.generator,
-        "dataset": entry.dataset,
-        "split": entry.split,
-        "group": entry.group or place,
-        "licence": entry.licence,
-        "confidence": entry.confidence,
-    }
+    return columns(entry, entry.group or place)
 
 
 def _empty() -> Any:
