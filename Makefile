@@ -7,7 +7,7 @@ ROUNDS ?= 20
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test test-all soak check lint install install-dev coverage imports wheel clean help
+.PHONY: demo test test-all soak check browser lint install install-dev coverage imports docs notebooks wheel clean help
 
 help: ## Show what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -29,7 +29,7 @@ install: $(VENV)/.base ## Light install into .venv (no torch)
 install-dev: $(VENV)/.dev ## Everything: training, export, provenance, tests
 
 demo: install ## Scan the example images with the packaged default detector
-	$(BIN)/authentiscan scan examples/
+	$(BIN)/authentiscan scan examples/ --truth
 
 lint: install-dev
 	$(BIN)/ruff check .
@@ -37,10 +37,13 @@ lint: install-dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 
-test: lint ## Lint, types, import contracts and all tests but the slow ones
+browser: ## Debian's chromium for the browser tests, where it is missing and apt can install it
+	tools/install_chromium.sh
+
+test: lint browser ## Lint, types, import contracts and all tests but the slow ones
 	$(BIN)/pytest -n 2 --dist loadgroup -m "not slow"
 
-test-all: lint ## The same with the slow tests
+test-all: lint browser ## The same with the slow tests
 	$(BIN)/pytest -n 2 --dist loadgroup
 
 soak: install-dev ## Hours of damaged files and of runs ended at random moments: make soak ROUNDS=200
@@ -57,6 +60,18 @@ coverage: install-dev ## The share of lines and branches that the tests run, as 
 	-$(BIN)/python -m coverage combine --quiet
 	$(BIN)/python -m coverage report --skip-covered --sort=cover
 	$(BIN)/python -m coverage html --directory build/coverage
+
+NOTEBOOKS := $(wildcard notebooks/*.ipynb)
+
+notebooks: $(NOTEBOOKS:%=build/%) ## Run the notebooks into build/notebooks
+
+build/notebooks/%.ipynb: notebooks/%.ipynb notebooks/small_images.py $(shell find src -name '*.py') | install-dev
+	$(BIN)/jupyter nbconvert --log-level ERROR --to notebook --execute --ExecutePreprocessor.startup_timeout=600 \
+		--ExecutePreprocessor.timeout=1800 --output-dir build/notebooks $<
+
+docs: install-dev notebooks ## The documentation site, into build/docs; a broken link or anchor fails
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+	@echo "open build/docs/index.html"
 
 wheel: install ## Build a wheel and scan the examples with it in an empty environment
 	rm -rf build/wheel build/wheel-env

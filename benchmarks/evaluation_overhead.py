@@ -32,7 +32,7 @@ from PIL import Image
 from authentiscan.core.types import RGBImage
 from authentiscan.datasets.open import open_data
 from authentiscan.evaluation.harness import score_manifest
-from authentiscan.evaluation.protocol import MATCHED, RAW, Treatment
+from authentiscan.evaluation.protocol import MATCHED, RAW, Protocol
 from authentiscan.evaluation.robustness import sample
 from authentiscan.inference import load_detector
 from authentiscan.inference.detector import Backend, Network
@@ -50,14 +50,14 @@ def saved_again(pixels: RGBImage) -> RGBImage:
     return decoded(buffer.getvalue())
 
 
-def tensor_of(network: Network, data: bytes, treatment: Treatment) -> np.ndarray:
-    pixels = decoded(data) if treatment is RAW else saved_again(decoded(data))
+def tensor_of(network: Network, data: bytes, protocol: Protocol) -> np.ndarray:
+    pixels = decoded(data) if protocol is RAW else saved_again(decoded(data))
     return network.preprocess.tensor(network.preprocess.crops(pixels)[0])
 
 
-def plain_loop(network: Network, images: list[bytes], treatment: Treatment) -> list[float]:
+def plain_loop(network: Network, images: list[bytes], protocol: Protocol) -> list[float]:
     def one(data: bytes) -> float:
-        return float(network.backend.logits(tensor_of(network, data, treatment)).mean())
+        return float(network.backend.logits(tensor_of(network, data, protocol)).mean())
 
     with ThreadPoolExecutor(2) as pool:
         return list(pool.map(one, images))
@@ -99,17 +99,17 @@ def main() -> None:
     images = [chosen.image_bytes(i) for i in range(len(chosen))]
     manifest: Manifest = chosen.with_column("image", images)
     print(f"{len(images)} images, {detector.spec.name}, processor time, medians (lowest, highest)")
-    for treatment in (RAW, MATCHED):
+    for protocol in (RAW, MATCHED):
         harness, loop = [], []
         for turn in range(given.rounds + 1):
-            one = units(lambda t=treatment: score_manifest(detector, manifest, t), clock)
-            two = units(lambda t=treatment: plain_loop(network, images, t), clock)
+            one = units(lambda t=protocol: score_manifest(detector, manifest, t), clock)
+            two = units(lambda t=protocol: plain_loop(network, images, t), clock)
             if turn:  # the first warms up
                 harness.append(one - 1)
                 loop.append(one / two - 1)
         for rival, found in (("network", harness), ("plain loop", loop)):
             print(
-                f"{treatment.name:<10}{rival:<12}{statistics.median(found):>+8.1%}   "
+                f"{protocol.name:<10}{rival:<12}{statistics.median(found):>+8.1%}   "
                 f"({min(found):+.1%}, {max(found):+.1%})",
                 flush=True,
             )

@@ -28,12 +28,12 @@ def main() -> None:
     parser.add_argument("--threshold", type=float, default=0.5)
     arguments = parser.parse_args()
     table = Table(title=f"95 % intervals; decisions at score {arguments.threshold}")
-    for name in ("treatment", "images", "real", "generated", "ROC AUC", "balanced accuracy"):
+    for name in ("protocol", "images", "real", "generated", "ROC AUC", "balanced accuracy"):
         table.add_column(name, justify="right")
     tables = [
         ScoreTable.read(path).scored() for path in (arguments.report / "scores").glob("*.parquet")
     ]
-    for scores in sorted(tables, key=lambda found: found.treatment):
+    for scores in sorted(tables, key=lambda found: found.protocol):
         style = np.asarray([str(value) for value in scores.columns["style"]])
         face = style == "face"
         kinds = {
@@ -48,7 +48,7 @@ def main() -> None:
                 part.labels, part.scores, part.groups, threshold=arguments.threshold, rounds=1000
             )
             table.add_row(
-                scores.treatment,
+                scores.protocol,
                 kind,
                 str(int((part.labels == 0).sum())),
                 str(int((part.labels == 1).sum())),

@@ -57,7 +57,7 @@ def _command(recipe: str, folder: Path, arguments: argparse.Namespace) -> list[s
         "precision": "fp32",
         "early_stopping": "null",
         "workers": 0,
-        "deployment.treatment": "history",
+        "deployment.protocol": "history",
     }
     changes = [part for key, value in same.items() for part in ("--set", f"{key}={value}")]
     data = f"images={arguments.data}"

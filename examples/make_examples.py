@@ -2,6 +2,8 @@
 
 Run with the development install: python examples/make_examples.py
 
+The page of `authentiscan app` has two of them to try; the generated one gets metadata that says so.
+
 Photographs are saved as they come out of scikit-image and scikit-learn. The generated ones are
 drawn by a small convolutional decoder (noise in, four times upsampled, picture out), fitted to one
 photograph each (Ulyanov et al., *Deep Image Prior*, CVPR 2018): every pixel comes out of a neural
@@ -24,7 +26,13 @@ from torch.nn import functional
 from authentiscan.images.decode import encode
 
 HERE = Path(__file__).parent
+PAGE = HERE.parent / "src" / "authentiscan" / "serving" / "app" / "assets"
 STEPS = 700
+XMP = b"""<?xpacket begin="\xef\xbb\xbf" id="W5M0MpCehiHzreSzNTczkc9d"?>
+<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
+<rdf:Description rdf:about="" xmlns:Iptc4xmpExt="http://iptc.org/std/Iptc4xmpExt/2008-02-29/"
+ Iptc4xmpExt:DigitalSourceType="http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"/>
+</rdf:RDF></x:xmpmeta><?xpacket end="r"?>"""
 
 
 def decoder(channels: int = 48) -> nn.Sequential:
@@ -58,6 +66,19 @@ def drawn(photo: NDArray[np.uint8], seed: int) -> NDArray[np.uint8]:
     return np.round(out * 255).astype(np.uint8)
 
 
+def labelled(jpeg: bytes) -> bytes:
+    """``jpeg`` with XMP that says that a generative model made it; pixels stay."""
+    packet = b"http://ns.adobe.com/xap/1.0/\0" + XMP
+    return jpeg[:2] + b"\xff\xe1" + (len(packet) + 2).to_bytes(2, "big") + packet + jpeg[2:]
+
+
+def for_the_page() -> None:
+    """The two examples that the page offers, from those made here."""
+    PAGE.joinpath("photograph.jpg").write_bytes((HERE / "photographs" / "coffee.jpg").read_bytes())
+    drawn_cat = (HERE / "generated" / "cat-decoder.jpg").read_bytes()
+    PAGE.joinpath("generated.jpg").write_bytes(labelled(drawn_cat))
+
+
 def main() -> None:
     china, flower = load_sample_images().images
     photos = {
@@ -80,6 +101,7 @@ def main() -> None:
         part = photo[top : top + 288, left : left + 384]
         target = HERE / "generated" / f"{name}-decoder.jpg"
         target.write_bytes(encode(drawn(part, seed), "JPEG", **save))
+    for_the_page()
 
 
 if __name__ == "__main__":

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 import datetime
+import hashlib
 import io
 import json
+import logging
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -63,6 +66,35 @@ def tiny_bundle() -> Path:
     return ROOT / "tests" / "fixtures" / "tiny-bundle"
 
 
+@pytest.fixture(scope="session")
+def s3() -> Iterator[str]:
+    """A new S3 server on this machine; the address of an empty bucket, reached as users do."""
+    from moto.server import ThreadedMotoServer
+    from pyarrow.fs import S3FileSystem
+
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    settings = {
+        "AWS_ENDPOINT_URL": f"http://{host}:{port}",
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_REGION": "us-east-1",
+    }
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in settings.items():
+            patch.setenv(name, value)
+        S3FileSystem(
+            region="us-east-1",
+            endpoint_override=f"{host}:{port}",
+            scheme="http",
+            allow_bucket_creation=True,
+        ).create_dir("pictures")
+        yield "s3://pictures"
+    server.stop()
+
+
 class HtmlPage(HTMLParser):
     """A page as a reader sees it; made of HTML that must be whole and load nothing from outside."""
 
@@ -73,13 +105,14 @@ class HtmlPage(HTMLParser):
         self.tags: list[tuple[str, dict[str, str | None]]] = []
         self.words: list[str] = []
         self.style = ""
+        self.scripts: list[str] = []
         self._open: list[str] = []
         assert html.lstrip().startswith("<!doctype html>")
         self.feed(html)
         self.close()
         assert self._open == [], f"never closed: {self._open}"
-        assert not {"script", "link", "iframe", "object"} & {tag for tag, _ in self.tags}
-        assert "default-src 'none'" in str(self.all("meta"))
+        assert not {"link", "iframe", "object"} & {tag for tag, _ in self.tags}
+        self._check_policy()
         for tag, attributes in self.tags:
             for name, value in attributes.items():
                 assert not name.startswith("on"), f"{tag} {name}"
@@ -97,8 +130,22 @@ class HtmlPage(HTMLParser):
         """All words, spaces as one."""
         return " ".join("".join(self.words).split())
 
+    def _check_policy(self) -> None:
+        """Only a script whose checksum the page's policy names may run."""
+        policies = [str(meta.get("content")) for meta in self.all("meta") if "http-equiv" in meta]
+        (policy,) = policies
+        assert "default-src 'none'" in policy
+        assert all(tag.keys() <= {"type", "id"} for tag in self.all("script"))
+        run = [tag.get("type") is None for tag in self.all("script")]
+        for script, runs in zip(self.scripts, run, strict=True):
+            digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+            assert not runs or f"script-src 'sha256-{digest}'" in policy
+        assert policy.count("script-src") == sum(run)
+
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.append((tag, dict(attrs)))
+        if tag == "script":
+            self.scripts.append("")
         if tag not in self.VOID:
             self._open.append(tag)
 
@@ -109,6 +156,8 @@ class HtmlPage(HTMLParser):
     def handle_data(self, data: str) -> None:
         if self._open and self._open[-1] == "style":
             self.style += data
+        elif self._open and self._open[-1] == "script":
+            self.scripts[-1] += data
         else:
             self.words.append(data)
 

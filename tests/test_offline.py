@@ -14,17 +14,22 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+import typer
 from PIL import Image, PngImagePlugin
 
+from authentiscan.cli import app
 from authentiscan.core import offline
 
 DRIVER = """
-import json, os, sys
+import json, os, signal, sys, threading
 
+stop_after = float(sys.argv[4])
 log, allowed, commands = sys.argv[1], json.loads(sys.argv[2]), json.loads(sys.argv[3])
 seen = []
 LOCAL = ("127.", "::1", "localhost")
@@ -56,6 +61,8 @@ from authentiscan.cli import main
 codes = []
 for command in commands:
     sys.argv = ["authentiscan", *command]
+    if stop_after:
+        threading.Timer(stop_after, os.kill, (os.getpid(), signal.SIGINT)).start()
     try:
         main()
         codes.append(0)
@@ -85,9 +92,16 @@ def tracer() -> list[str]:
 class Run:
     """Commands run by one process whose home is empty, and what was seen of them."""
 
-    def __init__(self, folder: Path, commands: list[list[str]], program: str = DRIVER) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        commands: list[list[str]],
+        program: str = DRIVER,
+        *,
+        stop_after: float = 0,
+    ) -> None:
         self.folder, self.home, self.temporary = folder, folder / "home", folder / "tmp"
-        self.home.mkdir(parents=True)
+        self.home.mkdir(parents=True, exist_ok=True)
         self.temporary.mkdir()
         self._allowed = [str(folder.resolve() / name) for name in ("out", "tmp")]
         (folder / "out").mkdir(exist_ok=True)
@@ -97,13 +111,13 @@ class Run:
             [
                 *(watch and [*watch, "-o", str(trace)]),
                 *(sys.executable, "-c", program, str(log)),
-                *(json.dumps(self._allowed), json.dumps(commands)),
+                *(json.dumps(self._allowed), json.dumps(commands), str(stop_after)),
             ],
             cwd=folder,
             env=self._environment(),
             capture_output=True,
             text=True,
-            timeout=280,
+            timeout=900,
             check=False,
         )
         assert done.returncode == 0, done.stderr[-3000:]
@@ -221,6 +235,178 @@ def test_a_training_plan_is_silent(inputs: Path, tmp_path: Path) -> None:
     plan = ["train", "quickstart", "--data", str(inputs), "--output", "out/run", "--dry-run"]
     run = Run(tmp_path / "run", [plan + alone])
     assert run.codes == [0], run.output[-3000:]
+    assert_silent(run)
+
+
+TINY = """\
+name: tiny
+summary: A test.
+model:
+  name: residual
+  arguments:
+    {stem_stride: 1, widths: [16, 16], depths: [1, 1], head_widths: [16], head_dropouts: [0.2]}
+preprocess: {size: 48, max_crops: 2}
+data:
+  - {name: toy, path: out/all.parquet}
+phases:
+  - {epochs: 2}
+optimizer: {name: adamw, lr: 0.01, weight_decay: 0.01}
+batch_size: 8
+workers: 0
+"""
+PIPELINE = """\
+output: out/pipeline
+data: {toy: out/all.parquet}
+baselines: {toy: {recipe: tiny.yaml}}
+combined: {recipe: tiny.yaml, shares: {toy: 100}}
+"""
+# Fetching is what these are for, or keeping in the user's own folder.
+FETCHING = {"data download", "trust update", "shelf get", "shelf add", "shelf verify"}
+# Every other command, in an order in which each finds what it needs. {in}: a folder of images with
+# labels, {bundle}: a detector, {photo}: an image of that folder.
+WITHOUT_TORCH = """
+scan {in} -m {bundle} --stability -q -o out/r.jsonl -o out/r.csv -o out/r.html -o out/r.parquet
+scan {in} -m {bundle} -q -o out/r.jsonl -o out/r.html --resume --stability
+explain {photo} -o out/why.png --view all --faithfulness
+provenance {photo} {in}/fake/named.png
+data list
+data organize {in} -o out/all.parquet --fractions 0.5,0.25,0.25 -w 1
+data show out/all.parquet
+data select out/all.parquet --where split=test -o out/test.parquet
+data verify out/all.parquet -w 1 -o out/verify.html --fix out/fixed.parquet
+data audit out/all.parquet -o out/audit.html -o out/audit.png
+evaluate {bundle} -d out/all.parquet --split all -o out/report --bootstrap 10 --whole-verdict
+robustness {bundle} -d out/all.parquet --split all -o out/robust --bootstrap 10
+compare {bundle} default -d out/all.parquet --split all -o out/compared --bootstrap 10
+cross-evaluate {bundle} -d out/all.parquet --split all -o out/crossed --bootstrap 10
+calibrate {bundle} -d out/all.parquet --split all --dry-run -o out/calibrated
+explain-compare -m {bundle} -d out/all.parquet --samples 2 -o out/where
+models list
+models info {bundle}
+recipes list
+recipes show quickstart
+shelf list
+shelf show sieve
+trust show
+keys add a --state out/state
+keys list --state out/state
+keys revoke a --state out/state
+doctor
+"""
+WITH_TORCH = """
+data organize {in} -o out/all.parquet --fractions 0.5,0.25,0.25 -w 1
+train tiny.yaml -o out/runs/a
+train tiny.yaml -o out/runs/b --set optimizer.lr=0.02
+train tiny.yaml -o out/runs/c --dry-run
+runs list out/runs
+runs compare out/runs/a out/runs/b -o out/runs.html
+ensemble out/runs/a out/runs/b --sides 65- --sides 1-64 -o out/both
+export out/runs/a -o out/a.onnx
+explain {photo} -m out/runs/a -o out/captum.png --method ig
+models halve out/runs/a -o out/half
+pipeline --example
+pipeline --config pipeline.yaml --dry-run -w 1
+"""
+SERVERS = """
+app --no-open --port 0 -m {bundle}
+"""
+
+
+def lines(text: str, **names: object) -> list[list[str]]:
+    return [
+        [word.format_map({"in": names["folder"], **names}) for word in line.split()]
+        for line in filter(None, text.splitlines())
+    ]
+
+
+def leaves(command: Any, words: str = "") -> Iterator[str]:
+    for name, inner in getattr(command, "commands", {}).items():
+        yield from leaves(inner, f"{words} {name}")
+    if not hasattr(command, "commands"):
+        yield words.strip()
+
+
+KNOWN = set(leaves(typer.main.get_command(app)))
+
+
+def unlisted() -> set[str]:
+    """Commands that the lists above do not run: their help is asked for, which imports them."""
+    tried = lines(WITHOUT_TORCH + WITH_TORCH + SERVERS, folder="", bundle="", photo="")
+    return KNOWN - {word for line in tried for word in (line[0], " ".join(line[:2]))}
+
+
+def test_only_what_fetches_is_left_out_of_the_watch() -> None:
+    assert unlisted() >= FETCHING
+    assert len(unlisted()) < len(KNOWN) / 2
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1000)
+@pytest.mark.parametrize("text", [WITHOUT_TORCH, WITH_TORCH], ids=["without torch", "with torch"])
+def test_no_command_sends_or_leaves_anything(
+    text: str, inputs: Path, tiny_bundle: Path, tmp_path: Path
+) -> None:
+    if text == WITH_TORCH:
+        pytest.importorskip("torch")
+    place = tmp_path / "run"
+    place.mkdir()
+    (place / "tiny.yaml").write_text(TINY)
+    (place / "pipeline.yaml").write_text(PIPELINE)
+    photo = inputs / "real" / "0.jpg"
+    commands = lines(text, folder=inputs, bundle=tiny_bundle, photo=photo)
+    commands += [[*name.split(), "--help"] for name in sorted(unlisted())]
+    run = Run(place, commands)
+    failed = [command for command, code in zip(commands, run.codes, strict=True) if code]
+    assert failed == [], run.output[-3000:]
+    assert_silent(run)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", SERVERS.strip().splitlines())
+def test_a_server_sends_and_leaves_nothing(command: str, tiny_bundle: Path, tmp_path: Path) -> None:
+    if command.startswith("app"):
+        pytest.importorskip("streamlit")
+    (line,) = lines(command, folder="", bundle=tiny_bundle)
+    run = Run(tmp_path / "run", [line], stop_after=60)
+    assert run.codes[0] in (0, 130), run.output[-3000:]
+    assert "http://127.0.0.1:" in run.output
+    assert_silent(run)
+
+
+@pytest.mark.slow
+def test_the_api_sends_nothing_while_it_answers(
+    inputs: Path, tiny_bundle: Path, tmp_path: Path
+) -> None:
+    """It answers on this machine, and neither sends nor writes anything of what it was sent."""
+    port = "8653"
+    asking = """
+import http.client, signal, threading, time
+
+def ask():
+    body = (b'--b\\r\\nContent-Disposition: form-data; name="file"; filename="a"\\r\\n\\r\\n'
+            + open(PHOTO, "rb").read() + b"\\r\\n--b--\\r\\n")
+    headers = {"Content-Type": "multipart/form-data; boundary=b"}
+    for path in ("/v1/scan", "/v1/explain", "/v1/provenance", "/v1/jobs"):
+        while True:
+            try:
+                connection = http.client.HTTPConnection("127.0.0.1", PORT)
+                connection.request("POST", path, body, headers)
+                answers.append(connection.getresponse().status)
+                break
+            except OSError:
+                time.sleep(0.1)
+    os.kill(os.getpid(), signal.SIGTERM)
+
+answers = []
+threading.Thread(target=ask).start()
+codes = answers
+"""
+    photo = str(inputs / "real" / "0.jpg")
+    asking = asking.replace("PORT", port).replace("PHOTO", repr(photo)).replace("\\\\", "\\")
+    program = DRIVER.replace("codes = []", asking)
+    served = ["serve", "--port", port, "--state", "out/state", "-m", str(tiny_bundle)]
+    run = Run(tmp_path / "run", [served], program)
+    assert run.codes == [200, 200, 200, 202, 0], run.output[-3000:]
     assert_silent(run)
 
 

@@ -22,12 +22,15 @@ ROOT = Path(__file__).resolve().parent.parent
 
 def test_exported_names() -> None:
     assert authentiscan.__all__ == [
+        "Attribution",
+        "Attributor",
         "AuthentiscanError",
         "Detector",
         "ImageInput",
         "Report",
         "__version__",
         "analyze",
+        "load_attributor",
         "load_detector",
     ]
     assert all(getattr(authentiscan, name) is not None for name in authentiscan.__all__)
@@ -36,6 +39,11 @@ def test_exported_names() -> None:
 
 def test_version_is_the_installed_one() -> None:
     assert authentiscan.__version__ == version("authentiscan")
+
+
+def test_the_citation_names_the_version() -> None:
+    citation = Path(__file__).parents[1] / "CITATION.cff"
+    assert f"version: {version('authentiscan')}\n" in citation.read_text()
 
 
 def test_unknown_name_is_an_attribute_error() -> None:

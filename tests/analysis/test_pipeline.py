@@ -12,6 +12,7 @@ import pytest
 from PIL import Image, PngImagePlugin
 
 from authentiscan.analysis import analyze, analyze_many, assemble, open_image, pipeline
+from authentiscan.attribution import load_attributor
 from authentiscan.core.errors import (
     CorruptImageError,
     EmptyFileError,
@@ -20,8 +21,13 @@ from authentiscan.core.errors import (
 )
 from authentiscan.core.types import RGBImage, Verdict
 from authentiscan.images import decode as images
+from authentiscan.images import walk
+from authentiscan.images.walk import Walk, jpeg
 from authentiscan.inference import Detector, load_detector
 from authentiscan.provenance import Claim
+from conftest_attribution import colours
+
+__all__ = ["colours"]
 
 A1111 = "a cat\nSteps: 20, Sampler: Euler a, CFG scale: 7, Seed: 1, Size: 512x512"
 
@@ -67,6 +73,29 @@ def test_report_joins_everything(detector: Detector, photo: bytes) -> None:
     )
     assert report.reason
     assert report.error is None
+
+
+def test_the_attributor_is_asked_of_generated_images_alone(
+    detector: Detector, photo: bytes, colours: Path
+) -> None:
+    attributor = load_attributor(colours)
+    score = detector.predict(photo).score
+    plain = analyze(photo, detector)
+    assert plain.attribution is None
+    for threshold in (score / 2, min(1.0, score + 0.01)):
+        rule = detector.spec.decision.generated.model_copy(update={"score": threshold})
+        decision = detector.spec.decision.model_copy(update={"generated": rule})
+        spec = detector.spec.model_copy(update={"decision": decision})
+        judge = Detector(spec, detector.networks)
+        with_name, without = (analyze(photo, judge, attributor=a) for a in (attributor, None))
+        assert with_name.verdict is without.verdict
+        assert with_name.score == without.score
+        named = with_name.verdict is Verdict.GENERATED
+        assert (with_name.attribution is not None) == named
+        assert ("attribution_ms" in with_name.timings) == named
+        if named:
+            assert with_name.attribution == attributor.attribute(photo)
+            assert '"attribution":{"generator":' in with_name.json_line()
 
 
 def test_every_kind_of_source_gives_the_same_score(
@@ -127,6 +156,20 @@ def test_an_image_opened_before_is_judged_as_its_file(detector: Detector, photo:
     assert first.model_dump(exclude=changing) == second.model_dump(exclude=changing)
     assert first.timings["decode_ms"] == opened.milliseconds
     assert first.timings["total_ms"] >= opened.milliseconds
+
+
+def test_a_file_is_walked_once(
+    detector: Detector, photo: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    walks: list[int] = []
+
+    def counted(into: Walk) -> None:
+        walks.append(len(into.data))
+        jpeg.walk(into)
+
+    monkeypatch.setitem(walk._WALKS, "JPEG", counted)
+    assert analyze(photo, detector, provenance=True).provenance is not None
+    assert walks == [len(photo)]
 
 
 def test_many_go_on_past_a_broken_one(detector: Detector, photo: bytes, tmp_path: Path) -> None:

@@ -48,12 +48,13 @@ def test_compare(tiny_bundle, manifest, tmp_path, monkeypatch) -> None:
     )
     arguments = [tiny_bundle, "mine=my_rival:score", tmp_path / "theirs.csv", "--data", manifest]
     options = ["--bootstrap", "30", "--protocol", "raw"]
-    shown = runner.invoke(
-        app, ["compare", *map(str, arguments), *options, "-o", str(tmp_path / "o")]
-    )
+    written = ["-o", str(tmp_path / "o"), "--latex", str(tmp_path / "t.tex")]
+    shown = runner.invoke(app, ["compare", *map(str, arguments), *options, *written])
     assert shown.exit_code == 0, (shown.output, shown.exception)
     assert "mine" in shown.stdout
-    assert (tmp_path / "o" / "comparison.html").is_file()
+    page = (tmp_path / "o" / "comparison.html").read_text()
+    assert "Detectors: " in page, "the footer names them"
+    assert (tmp_path / "t.tex").read_text().count(r"\toprule") == 1
     found = runner.invoke(app, ["compare", *map(str, arguments), *options, "--json"])
     (one,) = json.loads(found.stdout)["found"]
     assert [s["elsewhere"] for s in one["standings"]] == [False, False, True]

@@ -163,7 +163,7 @@ def test_outputs_are_never_inputs(tmp_path: Path, photos: Photos) -> None:
         ("verify", table, "--fix", table),
         ("audit", table, "--matched", table),
         ("select", table, "-o", table),
-        ("select", tmp_path / "m.parquet", "--where", "label=1", "-o", table),
+        ("select", tmp_path / "m.parquet", "--where", "label=1", "-o", table, "--force"),
     )
     for call in calls:
         assert "also an input" in run(*call, code=2), call

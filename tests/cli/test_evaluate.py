@@ -47,7 +47,9 @@ def run(*arguments: object, code: int = 0) -> str:
 
 def test_evaluate_prints_protocols_and_writes_a_report(tiny_bundle, manifest, tmp_path) -> None:
     out = tmp_path / "report"
-    shown = run("evaluate", tiny_bundle, "--data", manifest, "-o", out, "--bootstrap", 50)
+    shown = run("evaluate", tiny_bundle, "--data", manifest, "-o", out, "--bootstrap", 50,
+                "--latex", tmp_path / "t.tex")  # fmt: skip
+    assert (tmp_path / "t.tex").read_text().count(r"\toprule") == 2
     for word in ("raw", "matched", "history", "ROC AUC", "TPR at 5 % FPR"):
         assert word in shown
     assert "inconclusive" in shown

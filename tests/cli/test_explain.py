@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import io
 import json
 import sys
@@ -13,7 +14,7 @@ import pyarrow as pa
 import pytest
 from PIL import Image
 
-from authentiscan import cli
+from authentiscan import analysis, cli
 from authentiscan.manifest.table import Manifest
 
 Run = Callable[..., tuple[int, str, str]]
@@ -168,3 +169,82 @@ def test_folders_and_archives_are_explained_into_a_folder(run, photo, tiny_bundl
     ]
     found = sorted(path.name for path in (tmp_path / "maps").iterdir())
     assert found == ["photo_explained.png", "photo_explained_2.png"]
+
+
+def test_an_input_named_in_a_list_is_no_output(run, photo, tiny_bundle, tmp_path):
+    content = photo.read_bytes()
+    (tmp_path / "list.txt").write_text(f"{photo}\n")
+    for more in ((), ("--force",)):
+        given = ("explain", tmp_path / "list.txt", "-m", tiny_bundle, "-o", photo, *more)
+        code, _, err = run(*given)
+        assert code == 2
+        assert "is also an input" in err or "not made by authentiscan" in err
+        assert photo.read_bytes() == content
+
+
+def test_maps_beside_the_images_are_not_explained_in_turn(run, photo, tiny_bundle, tmp_path):
+    folder = tmp_path / "set"
+    folder.mkdir()
+    photo.rename(folder / photo.name)
+    (folder / ("x" * 251 + ".png")).write_bytes((folder / photo.name).read_bytes())
+    code, out, _ = run("explain", folder, "-m", tiny_bundle, "-o", folder / "maps")
+    assert code == 0
+    assert out.count("score") == len(list((folder / "maps").iterdir())) == 2
+
+
+def test_without_an_output_the_picture_is_named_and_nothing_foreign_is_replaced(
+    run, photo, tiny_bundle, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    code, out, _ = run("explain", photo, "-m", tiny_bundle)
+    assert code == 0
+    assert "picture in photo_explained.png" in out
+    before = photo.read_bytes()
+    (tmp_path / "photo_explained.png").write_bytes(before)
+    code, _, err = run("explain", photo, "-m", tiny_bundle, "--view", "ela")
+    assert code == 2
+    assert "add --force to replace it" in err
+    assert (tmp_path / "photo_explained.png").read_bytes() == before
+    assert run("explain", photo, "-m", tiny_bundle, "--view", "ela", "--force")[0] == 0
+    assert (tmp_path / "photo_explained.png").read_bytes() != before
+
+
+def test_a_page_and_csv_hold_every_image(run, photo, tiny_bundle, tmp_path, read_page):
+    broken = tmp_path / "broken.jpg"
+    broken.write_bytes(b"no image")
+    code, out, _ = run(
+        "explain", photo, broken, "-m", tiny_bundle, "--csv", "-o", tmp_path / "page.html"
+    )
+    assert code == 1
+    head, good, bad = csv.reader(io.StringIO(out))
+    row = dict(zip(head, good, strict=True))
+    assert row["path"] == str(photo)
+    assert row["verdict"] in ("real", "inconclusive", "generated")
+    assert dict(zip(head, bad, strict=True))["error"]
+    page = read_page((tmp_path / "page.html").read_text())
+    assert len(page.all("img")) == 2
+    assert "broken.jpg" in page.text
+    assert "Detector: " in page.text
+
+
+def test_an_interrupted_run_leaves_a_page_of_what_was_explained(
+    run, photo, tiny_bundle, tmp_path, monkeypatch
+):
+    other = tmp_path / "other.png"
+    other.write_bytes(photo.read_bytes())
+    page = tmp_path / "why.html"
+    real = analysis.open_image
+
+    def interrupted(source, **options):
+        if Path(source).name == "other.png":
+            raise KeyboardInterrupt
+        return real(source, **options)
+
+    monkeypatch.setattr(analysis, "open_image", interrupted)
+    code, _, _ = run("explain", photo, other, "-m", tiny_bundle, "-o", page)
+    assert code == 130
+    assert "photo.png: " in page.read_text(encoding="utf-8")
+    page.unlink()
+    code, _, _ = run("explain", other, "-m", tiny_bundle, "-o", page)  # nothing to show: no page
+    assert code == 130
+    assert not page.exists()

@@ -238,3 +238,13 @@ def test_a_signal_that_a_library_takes_for_its_own_failure_is_still_a_signal(
         assert ends(loading, capsys) == (143, "ended by SIGTERM\n")
     finally:
         signal.signal(signal.SIGTERM, handler)
+
+
+def test_a_signal_before_a_command_is_found_ends_in_one_line(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def begun() -> None:
+        raise KeyboardInterrupt
+
+    assert run(begun) == 130
+    assert capsys.readouterr().err == "interrupted\n"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -91,3 +93,15 @@ def test_info_refuses_what_is_no_bundle(tiny_bundle: Path, tmp_path):
     (folder / "weights.safetensors").write_bytes(b"")
     with pytest.raises(BundleIntegrityError):
         invoke("models", "info", folder)
+
+
+def test_the_list_needs_no_torch() -> None:
+    code = (
+        "import sys; from authentiscan.cli import main\n"
+        "sys.argv = ['authentiscan', 'models', 'list']\n"
+        "try: main()\n"
+        "finally: print('torch' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert "efficientnet_b0" in done.stdout
+    assert done.stdout.split()[-1] == "False"

@@ -30,7 +30,12 @@ NAMES = sorted(COMMANDS)
 
 
 def _options(name: str) -> dict[str, Any]:
-    return {o: p for p in COMMANDS[name].params for o in p.opts if o.startswith("-")}
+    return {
+        option: parameter
+        for parameter in COMMANDS[name].params
+        for option in (*parameter.opts, *parameter.secondary_opts)
+        if option.startswith("-")
+    }
 
 
 def test_there_are_commands() -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import subprocess
 import sys
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image, PngImagePlugin
@@ -16,6 +19,8 @@ from typer.testing import CliRunner
 
 from authentiscan.cli.provenance import provenance
 from authentiscan.core.errors import UsageError
+from authentiscan.provenance import Provenance, TrustList, inspect
+from authentiscan.scan.claims import COLUMNS
 
 app = Typer()
 app.command()(provenance)
@@ -102,3 +107,89 @@ def test_nothing_to_read_is_said(tmp_path: Path) -> None:
     result = runner.invoke(app, [str(tmp_path)])
     assert isinstance(result.exception, UsageError)
     assert "left out 1: a text file 1" in str(result.exception)
+
+
+def test_rows_go_into_files_of_every_form(
+    picture: Path, tmp_path: Path, read_page: Callable[[str], Any]
+) -> None:
+    Image.new("RGB", (16, 16)).save(tmp_path / "=cmd.jpg")
+    (tmp_path / "empty.png").touch()
+    names = [str(tmp_path / f"out.{ending}") for ending in ("jsonl", "csv", "html")]
+    outputs = [word for name in names for word in ("-o", name)]
+    result = runner.invoke(
+        app, [str(picture), str(tmp_path / "=cmd.jpg"), str(tmp_path / "empty.png"), *outputs]
+    )
+    assert result.exit_code == 1, "one could not be read"
+    lines = Path(names[0]).read_text().splitlines()
+    assert [json.loads(line)["error"] is None for line in lines] == [True, True, False]
+    rows = list(csv.DictReader(Path(names[1]).read_text().splitlines()))
+    assert [row["claim"] for row in rows] == ["ai_generated", "none", ""]
+    assert "NovelAI" in rows[0]["findings"]
+    assert "empty" in rows[2]["error"]
+    page = read_page(Path(names[2]).read_text())
+    assert "What 3 files say of their origin" in page.text
+    assert page.text.index("a.png") < page.text.index("empty.png") < page.text.index("=cmd.jpg")
+    assert runner.invoke(app, [str(picture), *outputs]).exit_code == 0, "ours are replaced"
+    Path(names[1]).write_text("somebody else's")
+    again = runner.invoke(app, [str(picture), "-o", names[1]])
+    assert "add --force to replace it" in str(again.exception)
+
+
+def test_csv_on_standard_output_and_nothing_else(picture: Path) -> None:
+    result = runner.invoke(app, [str(picture), "--csv"])
+    head, row = csv.reader(result.stdout.splitlines())
+    assert head == list(COLUMNS)
+    assert row[:4] == [str(picture), "PNG", "absent", "ai_generated"]
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [(["--csv", "--json"], "use -o FILE"), (["-o", "x.pdf"], "end it in .jsonl, .csv, .html")],
+)
+def test_what_cannot_work_is_told(picture: Path, options: list[str], words: str) -> None:
+    assert words in str(runner.invoke(app, [str(picture), *options]).exception)
+
+
+def test_an_interrupted_run_leaves_what_it_has_read(
+    picture: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = [picture, tmp_path / "b.png", tmp_path / "c.png"]
+    for path in given[1:]:
+        path.write_bytes(picture.read_bytes())
+    asked: list[bytes] = []
+
+    def interrupted(data: bytes, trust: TrustList) -> Provenance:
+        asked.append(data)
+        if len(asked) % 3 == 0:
+            raise KeyboardInterrupt
+        return inspect(data, trust)
+
+    monkeypatch.setattr("authentiscan.provenance.inspect", interrupted)
+    for name in ("r.jsonl", "r.csv"):
+        result = runner.invoke(app, [*map(str, given), "-o", str(tmp_path / name)])
+        assert result.exit_code != 0
+        text = (tmp_path / name).read_text(encoding="utf-8")
+        assert "b.png" in text
+        assert "c.png" not in text
+
+
+@pytest.mark.parametrize(
+    "command", [["provenance", "--csv"], ["provenance"], ["explain", "--json", "-m"],
+                ["explain", "--csv", "-m"]],
+)  # fmt: skip
+def test_rows_do_not_wait_for_the_next_path(
+    command: list[str], picture: Path, tiny_bundle: Path
+) -> None:
+    words = [*command, str(tiny_bundle)] if command[-1] == "-m" else command
+    program = [sys.executable, "-m", "authentiscan", words[0], "-", *words[1:]]
+    with subprocess.Popen(
+        program, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(f"{picture}\n".encode())
+        told = b""
+        while b"a.png" not in told:  # pytest's own limit of time ends it where nothing comes
+            told += process.stdout.read(1)
+        process.stdin.close()
+        assert process.wait(120) == 0

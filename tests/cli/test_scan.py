@@ -211,7 +211,7 @@ def test_resume_with_another_detector_is_refused(run: Run, folder: Path, tmp_pat
     run(folder / "sub", "-o", "r.jsonl")
     row = json.loads((tmp_path / "r.jsonl").read_text())
     row["model"]["sha256"] = "0" * 64
-    (tmp_path / "r.jsonl").write_text(json.dumps(row) + "\n")
+    (tmp_path / "r.jsonl").write_text(json.dumps(row, separators=(",", ":")) + "\n")
     result = run(folder, "-o", "r.jsonl", "--resume")
     assert result.returncode == 2
     assert "another detector" in result.stderr
@@ -291,6 +291,10 @@ def test_what_is_left_out_is_told_and_a_lost_archive_member_is_a_failure(
     assert result.returncode == 0
     assert "left out 1: a text file 1" in result.stderr
     assert "left out 1: a text file 1" in (tmp_path / "page.html").read_text()
+    with zipfile.ZipFile(tmp_path / "in" / "more.zip", "w") as archive:
+        archive.write(folder / "chelsea.png", "b.png")
+    result = run("in", "-q")
+    assert "warning: not read, though images may be in there: an archive (name it" in result.stderr
     with tarfile.open(tmp_path / "x.tar", "w") as archive:
         for name in ("1.png", "2.png"):
             archive.add(folder / "chelsea.png", name)
@@ -385,12 +389,12 @@ def test_a_killed_scan_leaves_the_old_page_and_rows_to_go_on_with(
     tiny_bundle: Path, many: Path, tmp_path: Path
 ) -> None:
     page, journal = tmp_path / "r.html", tmp_path / "r.jsonl"
-    page.write_text("OLD PAGE")
+    page.write_text("OLD PAGE of authentiscan")
     command = [COMMAND, "scan", many, "--model", tiny_bundle, "-o", journal, "-o", page]
     with subprocess.Popen(list(map(str, command)), **SIGNALS) as process:
         wait_for(lambda: journal.exists() and journal.stat().st_size > 5000, process)
         process.kill()
-    assert page.read_text() == "OLD PAGE"
+    assert page.read_text() == "OLD PAGE of authentiscan"
     made = len(journal.read_text().splitlines())
     for path in sorted(many.iterdir())[made + 5 :]:
         path.unlink()
@@ -486,6 +490,24 @@ def test_resume_with_other_options_is_refused(run: Run, folder: Path, tmp_path: 
     result = run(folder, "-o", "r.jsonl", "--resume")
     assert result.returncode == 2
     assert "made with --no-provenance: do the same" in result.stderr
+    assert (tmp_path / "r.jsonl").read_text() == text
+
+
+def test_resume_with_another_trust_list_is_refused(
+    run: Run,
+    folder: Path,
+    tmp_path: Path,
+    signer_chain: dict[str, bytes],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert run(folder / "sub", "-o", "r.jsonl").returncode == 0
+    text = (tmp_path / "r.jsonl").read_text()
+    (tmp_path / "own.pem").write_bytes(signer_chain["root"])
+    result = run(folder, "-o", "r.jsonl", "--resume", "--trust-list", "own.pem")
+    assert result.returncode == 2
+    assert "with another trust list: give the same --trust-list" in result.stderr
+    monkeypatch.setenv("AUTHENTISCAN_TRUST_LIST", str(tmp_path / "own.pem"))
+    assert run(folder, "-o", "r.jsonl", "--resume").returncode == 2
     assert (tmp_path / "r.jsonl").read_text() == text
 
 

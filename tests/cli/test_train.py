@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -62,9 +63,55 @@ def test_train_then_scan(folder: Path, tmp_path: Path) -> None:
     )
     assert result.exit_code == 0, result.output
     assert f"bundle: {run / 'bundle'}" in result.stdout
+    assert "learned from 42 images" in result.stdout
+    assert "test: ROC AUC" in result.stdout
+    assert f"page of the test part: {run / 'report' / 'report.html'}" in result.stdout
+    assert f"tensorboard --logdir {run / 'logs'}" in result.stdout
+    assert (run / "report" / "report.html").is_file()
     assert "epoch   1" in result.stderr
     assert (run / "bundle" / "detector.json").is_file()
     assert (run / "manifests" / "images.parquet").is_file()
+
+
+def test_an_interruption_says_what_was_saved(folder: Path, tmp_path: Path) -> None:
+    from authentiscan.cli.train_words import saved
+    from authentiscan.training.recipe_data import with_data
+    from authentiscan.training.recipe_file import load_recipe
+    from authentiscan.training.run import train
+
+    assert "nothing to go on from" in saved(tmp_path / "none")
+    assert "nothing to go on from" in saved(None)
+    changes = [TINY[i] for i in range(1, len(TINY), 2)]
+    recipe = with_data(load_recipe("quickstart", changes), [str(folder)])
+    train(recipe, output=tmp_path / "run", stop=lambda progress: progress.total_epochs == 1)
+    told = saved(tmp_path / "run")
+    assert f"1 of {recipe.total_epochs} epochs" in told
+    assert told.endswith(f"authentiscan train --resume {tmp_path / 'run'}")
+
+
+@pytest.mark.slow
+def test_ctrl_c_saves_and_tells(folder: Path, tmp_path: Path) -> None:
+    line = ["train", "quickstart", "-d", str(folder), "-o", str(tmp_path / "run"), *TINY]
+    running = subprocess.Popen(
+        [sys.executable, "-m", "authentiscan", *line, "--set", "phases.0.epochs=500"],
+        stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert running.stderr is not None
+    for text in running.stderr:
+        if text.startswith("epoch   2"):
+            running.send_signal(signal.SIGINT)
+            break
+    rest = running.stderr.read()
+    assert running.wait(120) == 130
+    assert "Go on: authentiscan train --resume" in rest
+    assert "Traceback" not in rest
+
+
+def test_seeds_and_sweeps_exclude_each_other(folder: Path) -> None:
+    line = ["train", "quickstart", "-d", str(folder), "--seeds", "2", "--sweep", "batch_size=8,16"]
+    assert "exclude each other" in str(failure(*line, *TINY))
+    assert "there are tensorboard" in str(failure("train", "quickstart", "--logger", "clearml"))
+    assert "leave out" in str(failure("train", "--resume", "x", "--seeds", "2"))
 
 
 def test_going_on_from_a_bundle_ends_with_a_table(folder: Path, tmp_path: Path) -> None:
@@ -91,7 +138,8 @@ def test_dry_run_shows_the_plan_and_writes_nothing(folder: Path, tmp_path: Path)
         app, ["train", "quickstart", "-d", str(folder), "-o", str(run), "--dry-run", *TINY]
     )
     assert result.exit_code == 0, result.output
-    assert "s a step as measured here" in result.stderr
+    assert "s each as measured here" in " ".join(result.stderr.split())
+    assert "in all" in result.stderr
     assert not run.exists()
 
 
@@ -106,9 +154,9 @@ def test_wrong_use_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     assert isinstance(failure("train", "--resume", "nowhere"), UsageError)
     assert "leave out --data" in str(failure("train", "--resume", ".", "--epochs", "3"))
     assert "there is no" in str(failure("train", "quickstart", "--data", "no/such/folder"))
-    assert "which new data" in str(failure("train", "--from", "default"))
+    assert "which new data" in str(failure("train", "--from", "default/layers"))
     assert "--from BUNDLE" in str(failure("train", "quickstart", "--add", "x"))
-    assert "bundle's own recipe" in str(failure("train", "quickstart", "--from", "default"))
+    assert "bundle's own recipe" in str(failure("train", "quickstart", "--from", "default/layers"))
 
 
 def test_help_needs_no_torch() -> None:

@@ -6,6 +6,7 @@ must say here how it is called.
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import os
 import shutil
@@ -21,6 +22,8 @@ from PIL import Image
 
 from authentiscan.cli import app
 from authentiscan.cli.guard import run
+from authentiscan.core.locks import held
+from authentiscan.datasets import catalog
 from authentiscan.datasets.organize import organize
 
 NOWHERE = "/proc/nowhere/"
@@ -50,6 +53,9 @@ WRITERS: dict[str, list[str]] = {
         "-o",
         NOWHERE + "r.csv",
     ],
+    "sheet": ["{}/real/0.png", "-o", NOWHERE + "x.html"],
+    "sheet --": ["{}/real/0.png", "{}/real/1.png", "-o", NOWHERE + "folder"],
+    "provenance": ["{}/real/0.png", "-o", NOWHERE + "x.csv"],
     "explain": ["{}/real/0.png", "-o", NOWHERE + "x.png"],
     "explain --": ["{}/real/0.png", "{}/real/1.png", "-o", NOWHERE + "folder"],
     "evaluate": ["default", "-d", "{}", "--bootstrap", "0", "-o", NOWHERE + "rep"],
@@ -60,7 +66,13 @@ WRITERS: dict[str, list[str]] = {
     "explain-compare": ["-m", "default", "-d", "{}", "-o", NOWHERE + "rep"],
     "train": ["cifake-cpu", "--data", "{}", "-o", NOWHERE + "run"],
     "ensemble": ["default", "default", "-d", "{}", "-o", NOWHERE + "bundle"],
-    "export": ["default", "-o", NOWHERE + "x.onnx"],
+    "attribution train": ["generators-cpu", "--data", "{}", "-o", NOWHERE + "run"],
+    "attribution evaluate": ["default", "-d", "{}", "--bootstrap", "0", "-o", NOWHERE + "rep"],
+    "attribution add": ["x", "{}/real/0.png", "{}/real/1.png", "-o", NOWHERE + "bundle"],
+    "attribution export": ["default", "-o", NOWHERE + "bundle"],
+    "export": ["default/small", "-o", NOWHERE + "x.onnx"],
+    "models halve": ["default/small", "-o", NOWHERE + "half"],
+    "models quantise": ["default/small", "-o", NOWHERE + "int8"],
     "data organize": ["{}", "-o", NOWHERE + "m.parquet"],
     "data select": ["{}/m.parquet", "-o", NOWHERE + "m.parquet"],
     "data verify": ["{}", "--fix", NOWHERE + "m.parquet"],
@@ -137,6 +149,111 @@ def test_a_place_that_cannot_be_written_is_told_before_the_work(
     assert sorted(p.name for p in world.iterdir()) == before
 
 
+@pytest.mark.parametrize("name", [n for n, words in WRITERS.items() if Path(words[-1]).suffix])
+def test_a_file_of_somebody_else_is_not_replaced(
+    name: str, world: Path, tmp_path: Path, call: Callable[..., tuple[int, str, str]]
+) -> None:
+    words = name.removesuffix(" --").split()
+    assert any("--force" in option.opts for option in COMMANDS[tuple(words)].params)
+    if name == "runs compare":
+        pytest.skip("needs two trained runs; see tests/training/test_runs.py")
+    arguments = [
+        text.replace("{}", str(world)).replace(NOWHERE, f"{tmp_path}/") for text in WRITERS[name]
+    ]
+    place = Path(arguments[-1])
+    place.write_text("somebody's work")
+    code, _, err = call(*words, *arguments)
+    assert code == 2, err
+    assert f"error: {place} exists and was not made by authentiscan" in err
+    assert place.read_text() == "somebody's work"
+    assert [path.name for path in tmp_path.iterdir()] == [place.name]
+
+
+@pytest.mark.parametrize(
+    ("words", "beside"),
+    [
+        (["data", "organize", "{}", "-o", "m.parquet"], "m.failed.jsonl"),
+        (["data", "verify", "{}/m.parquet", "--fix", "m.parquet"], "m.removed.csv"),
+    ],
+)
+def test_nor_is_one_beside_the_output(
+    words: list[str],
+    beside: str,
+    world: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    call: Callable[..., tuple[int, str, str]],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path(beside).write_text("somebody's work")
+    code, _, err = call(*(word.replace("{}", str(world)) for word in words))
+    assert code == 2
+    assert f"{beside} exists and was not made by authentiscan" in err
+    assert Path(beside).read_text() == "somebody's work"
+
+
+@pytest.mark.parametrize("place", ["/", ".", "..", ""])
+@pytest.mark.parametrize("option", [("organize", "-o"), ("verify", "--fix"), ("select", "-o")])
+def test_an_output_without_a_name_is_an_error(
+    option: tuple[str, str], place: str, world: Path, call: Callable[..., tuple[int, str, str]]
+) -> None:
+    code, _, err = call("data", option[0], str(world / "m.parquet"), option[1], place)
+    assert code == 2
+    assert "Traceback" not in err
+
+
+def test_what_this_program_made_is_replaced(
+    world: Path, tmp_path: Path, tiny_bundle: Path, call: Callable[..., tuple[int, str, str]]
+) -> None:
+    photo, model = str(world / "real" / "0.png"), ("--model", str(tiny_bundle))
+    outputs = [f"{tmp_path}/r.{kind}" for kind in ("jsonl", "csv", "html", "parquet")]
+    reports = [f"{tmp_path}/v.{kind}" for kind in ("html", "md", "json")]
+    commands = [
+        ["scan", photo, *model, *(word for path in outputs for word in ("-o", path))],
+        *(["explain", photo, *model, "-o", f"{tmp_path}/x.{e}"] for e in ("png", "jpg", "webp")),
+        ["data", "organize", str(world), "-o", f"{tmp_path}/m.parquet", "-w", "1"],
+        ["data", "select", f"{world}/m.parquet", "-o", f"{tmp_path}/s.parquet"],
+        ["data", "verify", f"{world}/m.parquet", "--fix", f"{tmp_path}/f.parquet",
+         *(word for path in reports for word in ("-o", path))],
+        ["data", "audit", f"{world}/m.parquet", "-o", f"{tmp_path}/bars.png"],
+    ]  # fmt: skip
+    for command in commands * 2:
+        code, _, err = call(*command, "-q")
+        assert "not made by" not in err
+        assert code in (0, 1), err  # 1: six pictures of noise are no good data set
+    scan = commands[0]
+    (tmp_path / "r.csv").write_text("a,b\n1,2\n")
+    assert call(*scan)[0] == 2
+    assert call(*scan, "--force")[0] == 0
+    assert (tmp_path / "r.csv").read_text().startswith("path,verdict")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("evaluate", "{bundle}", "-d", "{set}", "--record"),
+        ("calibrate", "{bundle}", "-d", "{set}"),
+        ("data", "download", "bundle", "--root", "{root}", "--from", "hub"),
+    ],
+)
+def test_what_is_changed_in_its_place_is_locked(
+    words: tuple[str, ...],
+    world: Path,
+    tmp_path: Path,
+    tiny_bundle: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    call: Callable[..., tuple[int, str, str]],
+) -> None:
+    bundle = shutil.copytree(tiny_bundle, tmp_path / "bundle")
+    known = dataclasses.replace(catalog.find("cifake"), name="bundle")
+    monkeypatch.setitem(catalog.CATALOG, "bundle", known)
+    names = {"{bundle}": str(bundle), "{set}": str(world), "{root}": str(tmp_path)}
+    with held(bundle / ".lock", bundle):
+        code, _, err = call(*(names.get(word, word) for word in words))
+    assert code == 2
+    assert "another command writes" in err
+
+
 @pytest.mark.parametrize("path", COMMANDS, ids=" ".join)
 def test_standard_output_that_is_full(
     path: tuple[str, ...], call: Callable[..., tuple[int, str, str]]
@@ -190,7 +307,7 @@ def test_a_name_that_is_no_utf8_and_drives_terminals(
         "data verify {table} -o {out_html}",
         "data audit {table} --matched {out}",
         "data select {table} --where label=1 -o {out}",
-        "data select {pointing} --where label=1 -o {out}",
+        "data select {pointing} --where label=1 -o {out} --force",
         "data verify {pointing} --fix {out}",
         "data audit {pointing} --matched {out}",
         "explain {image} -o {out_image}",

@@ -20,6 +20,7 @@ from authentiscan.core.files import (
     is_there,
     leftover,
     reason,
+    refuse_foreign,
     refuse_inputs,
     whole_file,
     whole_folder,
@@ -296,3 +297,36 @@ def test_names_that_nothing_can_have_are_not_there(tmp_path: Path) -> None:
     assert is_there(tmp_path)
     for name in ("9" * 400, "a\0b", "~nobody-is-called-so"):
         assert not is_there(expanded(name))
+
+
+OURS = [
+    b"", b"x" * 9000 + b"Made by authentiscan 0.1.0",
+    b"\x89PNG Software\0authentiscan" + b"x" * 2**20,
+    b'{"schema_version":1,"path":"a.jpg"}\n', b'{"schema', b"path,verdict,score,threshold\n",
+]  # fmt: skip
+FOREIGN = [
+    b"x", b"a,b\n", b'{"schema_version":2}', b"\xff\xd8\xff\xe0 a photograph",
+    b"x" * 2**20 + b"authentiscan" + b"x" * 2**20,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("content", OURS, ids=range(len(OURS)))
+def test_our_own_files_may_be_replaced(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "out").write_bytes(content)
+    refuse_foreign(tmp_path / "out")
+
+
+@pytest.mark.parametrize("content", FOREIGN, ids=range(len(FOREIGN)))
+def test_files_of_others_may_not(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "out").write_bytes(content)
+    (tmp_path / "link").symlink_to("out")
+    for name in ("out", "link"):
+        with pytest.raises(UsageError, match=f"{name} exists and was not made by .* --force"):
+            refuse_foreign(tmp_path / name)
+
+
+def test_only_files_are_asked_whose_they_are(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    for name in ("absent", "folder"):
+        refuse_foreign(tmp_path / name)
+    refuse_foreign("/dev/null")

@@ -91,6 +91,42 @@ def test_an_input_twice_and_a_file_for_a_folder_are_refused(tmp_path: Path) -> N
     assert [p.name for p in tmp_path.iterdir()] == ["in"]
 
 
+def test_a_filled_folder_lies_in_no_input(tmp_path: Path) -> None:
+    (tmp_path / "set" / "deep").mkdir(parents=True)
+    (tmp_path / "same").symlink_to("set")
+    for data in ("set", "same", "set/deep/.."):
+        with pytest.raises(UsageError, match=r"lies in the input .* name a folder outside"):
+            claimed(folders=[tmp_path / "set" / "deep" / "r"], inputs=[tmp_path / data]).__enter__()
+    (tmp_path / "m.parquet").write_text("x")
+    with claimed(folders=[tmp_path / "r"], inputs=[tmp_path / "set", tmp_path / "m.parquet"]):
+        pass
+    with claimed(folders=[tmp_path], inputs=[tmp_path / "set"]):
+        pass
+
+
+def test_somebody_elses_file_is_claimed_by_force_only(tmp_path: Path) -> None:
+    (tmp_path / "o").write_text("x")
+    with pytest.raises(UsageError, match="was not made by authentiscan"):
+        claimed(tmp_path / "o").__enter__()
+    with claimed(tmp_path / "o", force=True):
+        pass
+    with pytest.raises(UsageError, match="is also an input"):
+        claimed(tmp_path / "o", inputs=[tmp_path / "o"], force=True).__enter__()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no such limit there")
+def test_a_full_disk_is_no_lock_of_others(tmp_path: Path) -> None:
+    import resource
+
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, before[1]))
+    try:
+        with claimed(tmp_path / "o"):
+            assert is_held(tmp_path / ".o.lock")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
 def test_devices_need_no_lock() -> None:
     with claimed("/dev/null"), claimed("/dev/null"):
         pass

@@ -5,7 +5,13 @@ from __future__ import annotations
 import pytest
 
 from authentiscan.core.errors import AuthentiscanError, CorruptImageError
-from authentiscan.core.text import library_words, one_line, printable
+from authentiscan.core.text import (
+    escaped_bytes,
+    library_words,
+    one_line,
+    printable,
+    with_bytes,
+)
 
 
 @pytest.mark.parametrize(
@@ -41,3 +47,20 @@ def test_words_of_libraries_name_no_class() -> None:
     said = OSError("Couldn't deserialize thrift: TProtocolException: Invalid data\nmore\n")
     assert library_words(said) == "Couldn't deserialize thrift: Invalid data"
     assert library_words(ValueError()) == ""
+
+
+@pytest.mark.parametrize(
+    ("raw", "stored"),
+    [
+        (b"a/plain \xc3\xa9\\b.jpg", "a/plain é\\b.jpg"),
+        (b"d\xe9pot/caf\xff.jpg", r"d\xe9pot/caf\xff.jpg"),
+        (rb"caf\xe9.jpg", r"caf\x5cxe9.jpg"),
+        (rb"caf\x5cxe9\x41\n.jpg", r"caf\x5cx5cxe9\x41\n.jpg"),
+        (b"\\\xe9\\x\xe9", r"\\xe9\x\xe9"),
+    ],
+)
+def test_names_that_are_no_text_come_back(raw: bytes, stored: str) -> None:
+    name = raw.decode("utf-8", "surrogateescape")
+    assert escaped_bytes(name) == stored
+    stored.encode()
+    assert with_bytes(stored) == name

@@ -26,7 +26,10 @@ def labels_of(layout: str, *folders: str, **labels: int) -> list[int | None]:
 @pytest.mark.parametrize(
     "subject", ["nature", "human", "photos", "natural", "original", "camera", "real_estate", "city"]
 )
-@pytest.mark.parametrize("fake", ["fake", "FAKE", "1_fake", "ai", "generated", "AI-generated"])
+@pytest.mark.parametrize(
+    "fake",
+    ["fake", "FAKE", "1_fake", "ai", "generated", "AI-generated", "Fake_Images", "fakeimages"],
+)
 def test_everything_below_generated_is_generated(fake: str, subject: str) -> None:
     folders = (f"{fake}/{subject}", f"real/{subject}", f"train/{fake}/{subject}/more")
     assert labels_of("folders", *folders) == [1, 0, 1]
@@ -46,7 +49,10 @@ def test_everything_below_generated_is_generated(fake: str, subject: str) -> Non
         (("raw/human", "raw/ai"), [0, 1]),
         (("0_real", "1_fake"), [0, 1]),
         (("0_fake", "1_real"), [1, 0]),
-        (("Real Images", "unsorted"), [None, None]),
+        (("Real Images", "unsorted"), [0, None]),
+        (("0_real", "1_fake_faces"), [0, 1]),
+        (("Fake_Images/nature", "Real-Images/nature"), [1, 0]),
+        (("not_fake", "surreal_images"), [None, None]),
     ],
 )
 def test_words_that_may_be_subjects_need_a_neighbour(

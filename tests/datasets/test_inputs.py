@@ -13,6 +13,8 @@ from authentiscan.core.errors import DatasetError, UsageError
 from authentiscan.datasets.facts import Failure
 from authentiscan.datasets.inputs import Input, chunks_of
 from authentiscan.datasets.listing import Beside
+from authentiscan.datasets.organize import organize
+from authentiscan.manifest.table import Manifest
 from catalog_samples import lay_out, sample
 
 Photos = dict[str, np.ndarray]
@@ -107,11 +109,24 @@ def test_a_published_layout_that_is_named_is_not_questioned(tmp_path: Path, phot
 
 
 @pytest.mark.skipif(os.name == "nt", reason="names are text there")
-def test_a_root_whose_name_is_no_text(tmp_path: Path) -> None:
+def test_names_that_are_no_text_are_escaped(tmp_path: Path, photos: Photos) -> None:
     root = tmp_path / os.fsdecode(b"d\xe9pot")
-    (root / "real").mkdir(parents=True)
-    with pytest.raises(DatasetError, match=r"d\\xe9pot: a manifest holds UTF-8 names only"):
-        labels(root)
+    latin = os.fsdecode(b"caf\xe9.jpg")
+    lay_out(root, photos, [(f"real/{latin}", False), (f"fake/g\udcffan/{latin}", True)])
+    lay_out(root, photos, [(r"real/caf\xe8.jpg", False)])  # this backslash stands in the name
+    made = organize([root], tmp_path / "m.parquet", processes=1).manifest()
+    assert sorted(made.column("path")) == [
+        r"d\xe9pot/fake/g\xffan/caf\xe9.jpg", r"d\xe9pot/real/caf\x5cxe8.jpg",
+        r"d\xe9pot/real/caf\xe9.jpg"
+    ]  # fmt: skip
+    assert set(made.column("dataset")) == {r"d\xe9pot"}
+    assert all(isinstance(data, bytes) for _, data in made.images())
+    (tmp_path / "deep").mkdir()
+    made.write(tmp_path / "deep" / "moved.parquet")
+    moved = Manifest.read(tmp_path / "deep" / "moved.parquet")
+    assert all(path.startswith(r"../d\xe9pot/") for path in moved.column("path"))
+    assert all(isinstance(data, bytes) for _, data in moved.images())
+    assert all(place.is_file() for place in moved.files())
 
 
 def test_parsing() -> None:

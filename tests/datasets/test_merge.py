@@ -13,7 +13,8 @@ import pytest
 from authentiscan.core.errors import UsageError
 from authentiscan.datasets.facts import CONTENT_HASH, GROUP_HASH
 from authentiscan.datasets.merge import METADATA, join_parts, plan_splits
-from authentiscan.manifest.split import HoldOut, name_hash
+from authentiscan.manifest.hold_out import HoldOut
+from authentiscan.manifest.split import name_hash
 from authentiscan.manifest.table import COLUMNS, Manifest
 
 HALVES = (0.5, 0.0, 0.5)

@@ -11,9 +11,16 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from PIL import Image
 
 from authentiscan.core.errors import DatasetError, ManifestError, UsageError
-from authentiscan.datasets.open import data_name, is_manifest, open_data, open_named
+from authentiscan.datasets.open import (
+    data_name,
+    is_manifest,
+    open_data,
+    open_generators,
+    open_named,
+)
 from authentiscan.datasets.organize import organize
 from authentiscan.images.decode import decode, encode
 from authentiscan.manifest.table import Manifest
@@ -154,3 +161,17 @@ def test_is_manifest(folder: Path, tmp_path: Path) -> None:
     pq.write_table(pa.table({"label": [1]}), tmp_path / "t.parquet")
     assert not is_manifest(tmp_path / "t.parquet")
     assert not is_manifest(folder)
+
+
+def test_a_folder_a_generator_needs_no_photographs(tmp_path: Path) -> None:
+    for name in ("one", "two", "three"):
+        (tmp_path / name).mkdir()
+        Image.new("RGB", (20, 20)).save(tmp_path / name / "a.png")
+    with pytest.raises(DatasetError, match="cannot tell real from generated"):
+        open_data(tmp_path)
+    found = open_generators(tmp_path)
+    assert found.manifest.labels.tolist() == [1, 1, 1]
+    assert found.manifest.column("generator") == ["one", "three", "two"]
+    (tmp_path / "real").mkdir()
+    Image.new("RGB", (20, 20)).save(tmp_path / "real" / "a.png")
+    assert sorted(open_generators(tmp_path).manifest.labels.tolist()) == [0, 1, 1, 1]

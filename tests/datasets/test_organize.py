@@ -23,7 +23,7 @@ from authentiscan.datasets.inputs import Input
 from authentiscan.datasets.merge import METADATA
 from authentiscan.datasets.organize import organize
 from authentiscan.images.decode import encode
-from authentiscan.manifest.split import HoldOut
+from authentiscan.manifest.hold_out import HoldOut
 from authentiscan.manifest.table import COLUMNS, Manifest
 from catalog_samples import lay_out, sample, tiles
 
@@ -62,6 +62,29 @@ def test_facts_are_those_of_the_files(raw: Path, tmp_path: Path) -> None:
         assert row["jpeg_quality"] == (83 if row["label"] == 0 else None)
         assert row["dataset"] == "raw"
     assert not list(tmp_path.glob("*.parts"))
+
+
+def test_trusted_headers_give_the_same_manifest_but_for_damaged_pixels(
+    raw: Path, tmp_path: Path
+) -> None:
+    whole = organize([raw], tmp_path / "whole.parquet").manifest().table
+    quick = organize([raw], tmp_path / "quick.parquet", trust_headers=True)
+    assert quick.manifest().table.equals(whole)
+    assert json.loads(quick.manifest().table.schema.metadata[METADATA])["trust_headers"] is True
+    photo = raw / "real" / "00.jpg"
+    photo.write_bytes(photo.read_bytes()[:-200])
+    assert organize([raw], tmp_path / "whole.parquet").failed == 1
+    assert organize([raw], tmp_path / "quick.parquet", trust_headers=True).failed == 0
+
+
+def test_parts_with_other_trust_are_not_taken_up(raw: Path, tmp_path: Path) -> None:
+    """Parts of a run that decoded nothing are no facts of one that decodes."""
+    photo = raw / "real" / "00.jpg"
+    photo.write_bytes(photo.read_bytes()[:-200])
+    out = tmp_path / "m.parquet"
+    with pytest.raises(UsageError, match="missing"):  # ends after the parts are written
+        organize([raw], out, trust_headers=True, hold_out=[HoldOut("generator", "missing")])
+    assert organize([raw], out).failed == 1
 
 
 def test_same_manifest_whatever_the_file_order_or_processes(
@@ -295,6 +318,18 @@ def test_shared_tables(shared_data: Path, tmp_path: Path) -> None:
     assert manifest.column("source") == table["source"].to_pylist()
     assert manifest.column("width") == table["width"].to_pylist()
     assert {"stored", "style", "source_width", "source_format"} <= set(manifest.table.column_names)
+
+
+def test_a_folder_of_parts_must_be_ours(raw: Path, tmp_path: Path) -> None:
+    parts = tmp_path / "m.parquet.parts"
+    parts.mkdir()
+    (parts / "thesis.txt").write_text("mine")
+    with pytest.raises(UsageError, match="holds other files than parts of a manifest"):
+        organize([raw], tmp_path / "m.parquet")
+    assert (parts / "thesis.txt").read_text() == "mine"
+    (parts / "thesis.txt").rename(parts / "part-000000.json")
+    organize([raw], tmp_path / "m.parquet")
+    assert not parts.exists()
 
 
 def test_what_was_concluded_and_left_out_is_told_and_kept(raw: Path, tmp_path: Path) -> None:

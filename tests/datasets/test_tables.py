@@ -158,8 +158,32 @@ def test_any_csv_gives_entries_failures_or_one_clear_error(cells) -> None:
 def test_csv_that_is_no_text(tmp_path: Path) -> None:
     listing = tmp_path / "list.csv"
     listing.write_bytes(b"path,label\n\xff\xfe\xff,real\n")
-    with pytest.raises(DatasetError, match="not a UTF-8 CSV"):
+    with pytest.raises(
+        DatasetError, match="is no text in UTF-8 or UTF-16; save it as CSV in UTF-8"
+    ):
         entries(listing)
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding"),
+    [
+        (",path,label\n0,a.jpg,real\n", "utf-8"),  # pandas' index
+        ("path,label,\na.jpg,real,\n", "utf-8-sig"),
+        ("path,label\na.jpg,real,surplus\n", "utf-8"),
+        ("path;label\r\na.jpg;real\r\n", "utf-8"),  # Excel, where the comma is a decimal point
+        ("path\tlabel\na.jpg\treal\n", "utf-16"),  # Excel's "Unicode text"
+        ("path,label\n.\\a.jpg,real\n", "utf-16"),
+        ("path,label,note\n\na.jpg,real\n", "utf-8"),
+    ],
+)
+def test_lists_as_other_programs_write_them(
+    tmp_path: Path, image: bytes, text: str, encoding: str
+) -> None:
+    (tmp_path / "a.jpg").write_bytes(image)
+    (tmp_path / "list.csv").write_bytes(text.encode(encoding))
+    (entry,) = entries(tmp_path / "list.csv")
+    assert isinstance(entry, Entry)
+    assert (entry.label, entry.data) == (0, image)
 
 
 def test_hub_shard_names_give_the_split(tmp_path: Path, image: bytes) -> None:

@@ -13,7 +13,6 @@ from authentiscan.datasets.open import NamedData
 from authentiscan.evaluation.adapters import (
     Candidate,
     OnnxSpec,
-    describe_onnx,
     open_candidate,
     read_scores,
 )
@@ -121,7 +120,7 @@ def test_all_kinds_of_detectors_on_the_same_images(
         preprocess=spec.preprocess,
         output="logits",
     )
-    description.write_text(describe_onnx(onnx))
+    description.write_text(onnx.model_dump_json())
     table = score_manifest(bundle.scorer, image_manifest)
     table.write(tmp_path / "elsewhere.csv")
     candidates = [
@@ -182,7 +181,7 @@ def test_onnx_meanings_agree(tiny_bundle, image_manifest, tmp_path) -> None:
     for meaning in ("logit", "probability", "logits"):
         spec = OnnxSpec(onnx="mean.onnx", preprocess=preprocess, output=meaning, meaning=meaning)
         path = tmp_path / f"{meaning}.json"
-        path.write_text(describe_onnx(spec))
+        path.write_text(spec.model_dump_json())
         found.append(OnnxScorer(path).logits(pixels))
     assert np.allclose(found[0], found[1], atol=1e-4)
     assert np.allclose(found[0], found[2], atol=1e-4)

@@ -12,7 +12,7 @@ from authentiscan.core.errors import MetricError
 from authentiscan.evaluation.harness import (
     score_manifest,
     score_panel,
-    score_treatments,
+    score_protocols,
 )
 from authentiscan.evaluation.protocol import MATCHED, RAW, named
 from authentiscan.evaluation.scores import ScoreTable, quality_band, size_band
@@ -41,15 +41,15 @@ def test_facts_of_the_images_are_kept(scorer, image_manifest) -> None:
     assert all(len(s) == 64 for s in table.column("sha256"))
 
 
-def test_treatments_share_decoding_and_equal_single_runs(scorer, image_manifest) -> None:
+def test_protocols_share_decoding_and_equal_single_runs(scorer, image_manifest) -> None:
     history = named("history", image_manifest)
     assert history.history is not None
     assert {q for q, _ in history.history.settings} == {75, 85}
-    treatments = [RAW, MATCHED, history]
-    together = score_treatments(scorer, image_manifest, treatments)
-    for treatment, table in zip(treatments, together, strict=True):
-        alone = score_manifest(scorer, image_manifest, treatment, workers=1)
-        assert np.array_equal(alone.scores, table.scores), treatment.name
+    protocols = [RAW, MATCHED, history]
+    together = score_protocols(scorer, image_manifest, protocols)
+    for protocol, table in zip(protocols, together, strict=True):
+        alone = score_manifest(scorer, image_manifest, protocol, workers=1)
+        assert np.array_equal(alone.scores, table.scores), protocol.name
 
 
 def test_chains_depend_on_the_image_not_on_its_row(scorer, image_manifest) -> None:
@@ -208,7 +208,7 @@ def test_a_panel_reads_every_image_once_and_each_errs_alone(
     assert sorted(read) == list(range(len(image_manifest)))
     assert [t.failed for t in both[0]] == [0, 0]
     assert 0 < both[1][0].failed < len(image_manifest)
-    alone = score_treatments(scorer, image_manifest, [RAW, MATCHED])
+    alone = score_protocols(scorer, image_manifest, [RAW, MATCHED])
     assert all(np.array_equal(a.scores, b.scores) for a, b in zip(alone, both[0], strict=True))
     # One whose scores are kept is not asked again, and keeps its errors.
     seen, other = fails.seen, type(scorer)("other")

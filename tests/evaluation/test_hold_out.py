@@ -164,7 +164,7 @@ def test_a_detector_that_knows_nothing_never_gives_a_verdict(bundle: Path, tmp_p
     found = CliRunner().invoke(app, command)
     assert "this detector never says real" in " ".join(found.output.split())
     spec = read_spec(bundle)
-    assert not spec.decision.gives(Verdict.REAL)
+    assert not spec.decision.allows(Verdict.REAL)
     assert "never says real" in model_card(spec)
     shown = CliRunner().invoke(app, ["models", "info", str(bundle)]).output
     assert "never says real" in " ".join(shown.split())

@@ -12,7 +12,7 @@ from authentiscan.core.errors import UsageError
 from authentiscan.evaluation.protocol import (
     MATCHED,
     RAW,
-    Treatment,
+    Protocol,
     matched_weights,
     named,
 )
@@ -23,7 +23,7 @@ from authentiscan.images.history import JpegHistory
 from authentiscan.manifest.table import Manifest
 
 
-def history(*settings: tuple[int, str]) -> Treatment:
+def history(*settings: tuple[int, str]) -> Protocol:
     """The history protocol that draws from these settings."""
     return replace(named("history"), history=JpegHistory(settings, (1,) * len(settings)))
 
@@ -48,30 +48,30 @@ def test_matched_is_one_jpeg_for_every_image(photo) -> None:
 
 
 def test_history_gives_lossless_images_one_compression_more(photo) -> None:
-    treatment = history((60, "4:2:0"))
+    protocol = history((60, "4:2:0"))
     rng = image_rng(0, "photo")
-    lossless = treatment(photo, True, rng)
-    compressed = treatment(jpeg(photo, 60), False, image_rng(0, "photo"))
+    lossless = protocol(photo, True, rng)
+    compressed = protocol(jpeg(photo, 60), False, image_rng(0, "photo"))
     # The photograph saved at 60 before, and the lossless one, end as the very same pixels.
     assert np.array_equal(lossless, compressed)
     assert lossless.shape == photo.shape
 
 
 def test_history_moves_the_grid_of_both_classes(photo) -> None:
-    treatment = history((75, "4:2:0"))
+    protocol = history((75, "4:2:0"))
     once = jpeg(photo, 75)
     aligned = jpeg(once, 90)
-    moved = [treatment(once, False, image_rng(0, str(i))) for i in range(24)]
+    moved = [protocol(once, False, image_rng(0, str(i))) for i in range(24)]
     assert sum(not np.array_equal(m, aligned) for m in moved) > 16
 
 
 def test_history_is_seeded_and_draws_alike_whatever_the_format(photo) -> None:
-    treatment = history((60, "4:2:0"), (80, "4:4:4"), (95, "4:2:0"))
-    first = treatment(photo, True, image_rng(7, "x"))
-    assert np.array_equal(first, treatment(photo, True, image_rng(7, "x")))
+    protocol = history((60, "4:2:0"), (80, "4:4:4"), (95, "4:2:0"))
+    first = protocol(photo, True, image_rng(7, "x"))
+    assert np.array_equal(first, protocol(photo, True, image_rng(7, "x")))
     rngs = image_rng(7, "x"), image_rng(7, "x")
-    treatment(photo, True, rngs[0])
-    treatment(photo, False, rngs[1])
+    protocol(photo, True, rngs[0])
+    protocol(photo, False, rngs[1])
     assert rngs[0].random() == rngs[1].random()
 
 

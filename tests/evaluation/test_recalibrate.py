@@ -34,7 +34,7 @@ def table(shift: float = 2.0, count: int = 600, per_group: int = 3) -> ScoreTabl
         columns={n: [None] * count for n in names}
         | {"group": [f"g{i // per_group}" for i in range(count)]},
         errors=[None] * count,
-        treatment="matched",
+        protocol="matched",
     )
 
 

@@ -32,7 +32,7 @@ def made(count: int = 6, failed: tuple[int, ...] = (2,)) -> ScoreTable:
         logits=logits,
         columns=columns,
         errors=["broken" if i in failed else None for i in range(count)],
-        treatment="matched",
+        protocol="matched",
         detector="tiny",
         manifest_sha256="abc",
         seconds=1.5,
@@ -99,7 +99,17 @@ def test_parquet_is_read_back_equal(tmp_path: Path) -> None:
     read = ScoreTable.read(tmp_path / "scores.parquet")
     assert np.array_equal(read.scores, table.scores, equal_nan=True)
     assert (read.columns, read.errors) == (table.columns, table.errors)
-    assert (read.treatment, read.detector, read.seconds) == ("matched", "tiny", 1.5)
+    assert (read.protocol, read.detector, read.seconds) == ("matched", "tiny", 1.5)
+
+
+def test_tables_of_earlier_releases_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "scores.parquet"
+    made().write(path)
+    table = pq.read_table(path)
+    (key, about), *_ = table.schema.metadata.items()
+    old = table.replace_schema_metadata({key: about.replace(b'"protocol"', b'"treatment"')})
+    pq.write_table(old, path)
+    assert ScoreTable.read(path).protocol == "matched"
 
 
 def test_other_tables_are_refused(tmp_path: Path) -> None:

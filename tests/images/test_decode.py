@@ -10,8 +10,14 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms, ImageOps
 
-from authentiscan.core.errors import UsageError
-from authentiscan.images.decode import decode, encode, encoded_again
+from authentiscan.core.errors import CorruptImageError, ImageLimitError, UsageError
+from authentiscan.images.decode import (
+    Limits,
+    decode,
+    encode,
+    encoded_again,
+    read_header_facts,
+)
 
 FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "TIFF", "BMP", "GIF")
 
@@ -44,6 +50,7 @@ def test_every_format_gives_pillows_pixels_and_true_facts(photo: np.ndarray, for
     assert facts.sha256 == hashlib.sha256(content).hexdigest()
     assert (facts.frames, facts.has_alpha, facts.orientation_applied) == (1, False, False)
     assert facts.mode == ("P" if format == "GIF" else "RGB")
+    assert read_header_facts(content) == facts
     assert (facts.jpeg_quality is None) == (format != "JPEG")
 
 
@@ -76,6 +83,31 @@ def test_multi_picture_jpeg_is_named_and_its_first_picture_taken(photo: np.ndarr
     assert (image.facts.format, image.facts.frames) == ("MPO", 2)
     np.testing.assert_array_equal(image.pixels, pillow_pixels(content))
     assert image.facts.jpeg_quality == 75
+    assert read_header_facts(content) == image.facts
+
+
+def test_facts_of_headers_need_no_whole_pixels_but_whole_headers(photo: np.ndarray) -> None:
+    content = saved(Image.fromarray(photo), "PNG")
+    cut = content[: len(content) // 2]
+    with pytest.raises(CorruptImageError):
+        decode(cut)
+    facts = read_header_facts(cut)
+    assert (facts.width, facts.height, facts.bytes) == (203, 131, len(cut))
+    with pytest.raises(CorruptImageError):
+        read_header_facts(content[:20])
+    with pytest.raises(ImageLimitError):
+        read_header_facts(content, limits=Limits(pixels=200 * 131))
+
+
+@pytest.mark.parametrize("mode", ["L", "RGBA", "CMYK", "P", "I;16"])
+def test_facts_of_headers_in_other_modes(photo: np.ndarray, mode: str) -> None:
+    plain = Image.fromarray(photo)
+    image = plain.convert("L").convert("I;16") if mode == "I;16" else plain.convert(mode)
+    content = saved(image, "TIFF" if mode == "CMYK" else "PNG")
+    facts, whole = read_header_facts(content), decode(content).facts
+    assert facts.mode == whole.mode
+    assert facts.has_alpha == (mode == "RGBA")  # no pixel is looked at: whether it is used
+    assert not whole.has_alpha
 
 
 @pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP", "AVIF", "TIFF"])
@@ -90,6 +122,7 @@ def test_exif_orientation_is_applied(photo: np.ndarray, format: str, orientation
     np.testing.assert_array_equal(image.pixels, np.array(upright))
     assert image.facts.orientation_applied == (orientation > 1)
     assert (image.facts.height, image.facts.width) == image.pixels.shape[:2]
+    assert read_header_facts(content) == image.facts
 
 
 def test_absurd_orientation_is_ignored(photo: np.ndarray) -> None:

@@ -336,3 +336,11 @@ def test_limits_are_a_frozen_record() -> None:
         Limits(pixel=3)  # type: ignore[call-arg]
     with pytest.raises(ValueError, match="frozen"):
         Limits().pixels = 3  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("size", [(12000, 9000), (16384, 12288), (12288, 16384)])
+def test_the_largest_photographs_of_phones_are_within_the_limits(size: tuple[int, int]) -> None:
+    with pytest.raises(CorruptImageError):  # it has no pixels, and that is all that is wrong
+        decode(png(*size))
+    with pytest.raises(ImageLimitError, match=r"--max-pixels \d+ allows it"):
+        decode(png(size[0] + 6000, size[1] + 6000))

@@ -30,6 +30,24 @@ def test_smallest_pictures_are_measured() -> None:
     assert set(measure(np.full((1, 1, 3), 7, np.uint8))) == set(FIGURES)
 
 
+def test_noise_is_that_of_the_filter_whatever_the_height() -> None:
+    """Immerkær's filter by a plain convolution, blocks by a plain loop."""
+    rng = np.random.default_rng(3)
+    mask = np.asarray([[1, -2, 1], [-2, 4, -2], [1, -2, 1]])
+    for height in (16, 64, 80, 200):
+        green = rng.integers(60, 180, (height, 48))
+        padded = np.pad(green, 1, mode="edge")
+        windows = np.lib.stride_tricks.sliding_window_view(padded, (3, 3))
+        squares = (windows * mask).sum(axis=(2, 3)) ** 2
+        blocks = [
+            np.sqrt(squares[y : y + 16, x : x + 16].sum() / (36 * 256))
+            for y in range(0, height // 16 * 16, 16)
+            for x in range(0, 48, 16)
+        ]
+        pixels = np.repeat(green[..., None], 3, axis=2).astype(np.uint8)
+        assert measure(pixels)["noise"] == pytest.approx(np.percentile(blocks, 10), rel=1e-9)
+
+
 def test_ranges_leave_out_the_stated_share() -> None:
     measured = [dict.fromkeys(FIGURES, float(i)) for i in range(1001)]
     assert typical_ranges(measured, outside=0.05)["contrast"] == (5.0, 995.0)
@@ -56,3 +74,16 @@ def test_noise_is_seen_where_it_is_not_clipped() -> None:
     noisy = np.clip(np.rint(page + rng.normal(0, 5, page.shape)), 0, 255).astype(np.uint8)
     assert measure(noisy)["noise"] == pytest.approx(5, rel=0.2)
     assert measure(page.astype(np.uint8))["noise"] == 0.0
+
+
+def test_noise_is_the_deviation_of_the_filtered_blocks() -> None:
+    """Against the plain sum over one block: Immerkær's 3×3 filter, edges repeated."""
+    block = np.random.default_rng(3).integers(40, 200, (16, 16)).astype(np.uint8)
+    kernel = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]])
+    wide = np.pad(block.astype(int), 1, mode="edge")
+    filtered = [
+        (wide[y : y + 3, x : x + 3] * kernel).sum() / 6 for y in range(16) for x in range(16)
+    ]
+    expected = np.sqrt(np.mean(np.square(filtered)))
+    found = measure(np.repeat(block[:, :, None], 3, axis=2))["noise"]
+    assert found == pytest.approx(expected, rel=1e-6)

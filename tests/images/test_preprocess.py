@@ -21,6 +21,8 @@ POLICIES = {
     "upscale": Preprocess(size=256, small_image="upscale", max_crops=2),
     "short-side": Preprocess(size=64, resize="short_side", interpolation="bilinear"),
     "squash": Preprocess(size=64, resize="squash", interpolation="lanczos"),
+    "rim": Preprocess(size=64, resize="short_side", short_side=80, interpolation="bilinear"),
+    "black": Preprocess(size=256, small_image="black"),
     "half": Preprocess(size=96, mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5)),
 }
 
@@ -35,6 +37,8 @@ PINNED = {
     "upscale": "d7589be0657a137a37eba13ed985d99fd9c3f6c5798b01d0ef90ceab102c4449",
     "short-side": "39003cb0414257d0fbb3b465e186b2c402e8d074a6a099c1dc59a1f53c57f6b1",
     "squash": "5e49256afe46a78a0558ed33fba49d8f87a06a2c82e727d385314b6295f4beec",
+    "rim": "4c6f41e2af19b3454f04f696fbe77f2bc979aec00c095623e14ff94cf1e42308",
+    "black": "4bb5f949389c709a9a0ca72194f23cfda31cbbdb1b9ba0d08b07f76888de2556",
     "half": "8d4408cb68c89f340f353cfe4aa5e84ba4f23108dd9bc934d2d7c733c555c8aa",
 }
 
@@ -148,3 +152,43 @@ def test_few_crops_of_a_large_image_lie_in_the_middle_of_equal_parts() -> None:
 def test_crops_that_cover_an_image_reach_its_ends() -> None:
     boxes = Preprocess(size=100, max_crops=9).boxes(250, 250)
     assert {box.left for box in boxes} == {0, 75, 150}
+
+
+def test_a_record_without_a_short_side_reads_as_it_always_did() -> None:
+    """`identity` of bundles is made of this text."""
+    assert "short_side" not in Preprocess(size=96, resize="short_side").model_dump()
+    kept = Preprocess(size=96, resize="short_side", short_side=110)
+    assert Preprocess.model_validate_json(kept.model_dump_json()) == kept
+
+
+def test_a_short_side_leaves_out_the_rim() -> None:
+    wide = np.zeros((100, 200, 3), np.uint8)
+    wide[:10] = wide[-10:] = 255
+    policy = Preprocess(size=80, resize="short_side", short_side=100)
+    assert policy.fit(wide).shape == (100, 200, 3)
+    (crop,), (box,) = policy.crops(wide)
+    assert (box.left, box.top) == (60, 10)
+    assert not crop.any()
+    for wrong in ({"short_side": 40}, {"short_side": 100, "resize": "squash"}):
+        with pytest.raises(ValidationError, match="short_side is for"):
+            Preprocess(**{"size": 80, "resize": "short_side", **wrong})
+
+
+def test_a_black_ground_lies_all_around() -> None:
+    policy = Preprocess(size=64, small_image="black")
+    (crop,), _ = policy.crops(np.full((31, 64, 3), 9, np.uint8))
+    assert policy.margin(31, 64) == (16, 0)
+    assert (crop[16:47] == 9).all()
+    assert crop.sum() == 31 * 64 * 3 * 9
+
+
+@pytest.mark.parametrize("value", [0.0, 1e-320, -0.2, float("nan"), float("inf")])
+def test_a_spread_that_cannot_divide_is_refused(value: float) -> None:
+    with pytest.raises(ValidationError):
+        Preprocess(std=(0.2, value, 0.2))
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_a_mean_is_finite(value: float) -> None:
+    with pytest.raises(ValidationError):
+        Preprocess(mean=(0.5, value, 0.5))

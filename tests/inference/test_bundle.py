@@ -37,6 +37,9 @@ def calibrated(**fields: object) -> Callable[[dict[str, Any]], object]:
 INVALID: dict[str, Callable[[dict[str, Any]], object]] = {
     "a falling slope": calibrated(kind="platt", slope=-1.0),
     "an endless intercept": lambda s: s["calibration"].update(intercept=1e999),
+    "a slope that overflows": lambda s: s["calibration"].update(slope=1e300),
+    "logits that overflow": calibrated(kind="isotonic", logits=[-1e308, 1e308], scores=[0, 1]),
+    "a mean that overflows": lambda s: s["preprocess"].update(mean=[1e30, 0, 0]),
     "no knots": calibrated(kind="isotonic", logits=[], scores=[]),
     "one knot": calibrated(kind="isotonic", logits=[0], scores=[0.5]),
     "fewer scores than logits": calibrated(kind="isotonic", logits=[0, 1, 2], scores=[0, 1]),
@@ -139,6 +142,15 @@ def test_weights_outside_with_a_checksum_are_read_and_watched(
     (bundle / "w.bin").write_bytes(bytes([content[0] ^ 1]) + content[1:])
     with pytest.raises(BundleIntegrityError, match="was changed"):
         load_detector(bundle)
+
+
+def test_a_network_that_answers_no_number_is_told(bundle: Path, photos) -> None:
+    content = weights_outside(bundle, "w.bin")
+    (bundle / "w.bin").write_bytes(b"\xff" * len(content))  # not a number, as a float32
+    sha = file_sha256(bundle / "w.bin")
+    change(bundle, lambda s: s["files"].update({"w.bin": sha}))
+    with pytest.raises(BundleError, match="an answer that is no number"):
+        load_detector(bundle).predict(photos["coffee"])
 
 
 @pytest.mark.parametrize("name", ["../outside.bin", "/etc/hostname", "a/b.bin"])

@@ -12,9 +12,15 @@ import pytest
 from PIL import Image
 
 import authentiscan
-from authentiscan.core.errors import BundleIntegrityError, BundleNotFoundError, UsageError
+from authentiscan.core.errors import (
+    BundleError,
+    BundleIntegrityError,
+    BundleNotFoundError,
+    UsageError,
+)
 from authentiscan.core.types import DecodedImage, ImageFacts, Verdict
 from authentiscan.inference import Detector, default_bundle, load_detector
+from authentiscan.inference.onnx_backend import open_session
 
 
 @pytest.fixture(scope="module")
@@ -158,3 +164,15 @@ def test_the_onnx_path_never_imports_torch(tiny_bundle):
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_a_damaged_graph_prints_nothing(
+    tiny_bundle: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """ONNX Runtime would try again with words on standard output, where JSON may be expected."""
+    (tmp_path / "model.onnx").write_bytes(
+        (tiny_bundle / "model.onnx").read_bytes()[:-200] + b"\xe6\xe6" * 100
+    )
+    with pytest.raises(BundleError):
+        open_session(tmp_path / "model.onnx")
+    assert capfd.readouterr() == ("", "")

@@ -22,9 +22,10 @@ from authentiscan.explain import explain
 from authentiscan.explain.base import stitch
 from authentiscan.images.decode import encode
 from authentiscan.inference import EnsembleSpec, load_detector, read_spec
-from authentiscan.inference.ensemble import save_ensemble
+from authentiscan.inference.ensemble import Part, save_by_size, save_ensemble
 from authentiscan.inference.update import update_spec
 from authentiscan.metrics.calibration import Calibration
+from authentiscan.metrics.decision import Decision, RealThreshold, Threshold
 
 
 @pytest.fixture(scope="module")
@@ -223,3 +224,162 @@ def test_no_torch_is_needed(pair):
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def rule(generated: float, real: float, fpr: float = 0.02) -> Decision:
+    """A rule that says generated from the one score, real below the other."""
+    return Decision(
+        generated=Threshold(
+            name="g",
+            score=generated,
+            measured_on="a test",
+            fpr=fpr,
+            fpr_interval=(0.01, 0.03),
+            tpr=0.5,
+        ),
+        real=RealThreshold(
+            name="r",
+            score=real,
+            measured_on="a test",
+            miss=0.05,
+            miss_interval=(0.04, 0.06),
+            tnr=0.5,
+        ),
+    )
+
+
+@pytest.fixture(scope="module")
+def by_size(tiny_bundle: Path, other_bundle: Path, tmp_path_factory: pytest.TempPathFactory):
+    """The tiny detector from 65 px, the other one below; each with thresholds of its own."""
+    place = tmp_path_factory.mktemp("sizes")
+    bundles = []
+    for source, decision in ((tiny_bundle, rule(0.9, 0.2)), (other_bundle, rule(0.7, 0.4))):
+        shutil.copytree(source, place / source.parent.name)
+        update_spec(place / source.parent.name, decision=decision)
+        bundles.append(place / source.parent.name)
+    save_by_size([(bundles[0], (65, 1_000_000)), (bundles[1], (1, 64))], place / "both", name="two")
+    return place / "both", bundles
+
+
+def test_the_size_of_an_image_chooses_who_judges_it(by_size, photos):
+    folder, bundles = by_size
+    large, small = (load_detector(bundle, threads=1) for bundle in bundles)
+    both = load_detector(folder, threads=1)
+    picture = photos["coffee"]
+    thumbnail = np.ascontiguousarray(picture[:64, :90])
+    assert both.predict(picture).score == pytest.approx(large.predict(picture).score)
+    member = both.spec.members[1]
+    assert both.logits([thumbnail])[0] == pytest.approx(
+        member.weight * small.logits([thumbnail])[0] + member.bias, abs=1e-5
+    )
+    mixed = [thumbnail, picture, thumbnail, picture[:65, :65]]
+    scores = [found.score for found in both.predict_many(mixed)]
+    assert scores == pytest.approx([both.predict(image).score for image in mixed], abs=1e-6)
+    assert len(both.predict(thumbnail).crops) == len(small.predict(thumbnail).crops)
+    assert both.spec.networks_for(64, 900) == small.spec.networks
+    assert both.spec.networks_for(65, 900) == large.spec.networks
+    assert both.network_for(64, 900).spec == small.network.spec
+    with pytest.raises(UsageError, match="2 networks"):
+        _ = both.network
+
+
+def test_thresholds_of_members_fall_on_those_of_the_first(by_size):
+    folder, bundles = by_size
+    both, small = read_spec(folder), read_spec(bundles[1])
+    member = both.members[1]
+    for own, common in ((0.7, 0.9), (0.4, 0.2)):
+        logit = member.weight * small.calibration.logit(own) + member.bias
+        assert both.calibration(logit) == pytest.approx(common, abs=1e-9)
+
+
+def test_a_report_states_the_rate_of_the_member_that_judges(by_size, photos, tmp_path):
+    _, bundles = by_size
+    shutil.copytree(bundles[1], tmp_path / "small")
+    update_spec(tmp_path / "small", decision=rule(0.7, 0.4, fpr=0.011))
+    save_by_size(
+        [(bundles[0], (65, 1_000_000)), (tmp_path / "small", (1, 64))], tmp_path / "two", name="two"
+    )
+    detector = load_detector(tmp_path / "two", threads=1)
+    for side, fpr in ((64, 0.011), (200, 0.02)):
+        data = encode(np.ascontiguousarray(photos["coffee"][:side, :side]), "PNG")
+        assert analyze(data, detector).fpr == fpr
+    small, common = detector.spec.decision_for(64, 90), detector.spec.decision
+    assert (small.generated.score, small.real.score) == (common.generated.score, common.real.score)
+    assert detector.spec.decision_for(65, 90) == common
+    anew = detector.spec.model_copy(update={"decision": rule(0.95, 0.2)})
+    assert anew.decision_for(64, 90) == anew.decision, "thresholds that were measured together"
+
+
+def test_a_detector_that_never_says_real_is_only_shifted(tiny_bundle, other_bundle, tmp_path):
+    shutil.copytree(other_bundle, tmp_path / "small")
+    update_spec(tmp_path / "small", decision=rule(0.7, 0.0))
+    save_by_size(
+        [(tiny_bundle, (65, 1_000_000)), (tmp_path / "small", (1, 64))],
+        tmp_path / "two",
+        name="two",
+    )
+    assert read_spec(tmp_path / "two").members[1].weight == 1.0
+
+
+def test_the_heatmap_is_of_the_network_that_judges(by_size, photos):
+    folder, bundles = by_size
+    small = np.ascontiguousarray(photos["coffee"][:60, :80])
+    found = explain(load_detector(folder, threads=1), small)
+    alone = explain(load_detector(bundles[1], threads=1), small)
+    np.testing.assert_allclose(found.scaled(), alone.scaled(), atol=1e-4)
+
+
+def test_a_small_image_gets_no_warning_that_only_the_other_member_deserves(by_size, photos):
+    folder, bundles = by_size
+    data = encode(np.ascontiguousarray(photos["coffee"][:64, :64]), "PNG")
+    codes = [
+        {w.code for w in analyze(data, load_detector(path, threads=1)).warnings}
+        for path in (folder, bundles[1])
+    ]
+    assert codes[0] == codes[1]
+
+
+@pytest.mark.parametrize(
+    "ranges",
+    [
+        ((65, 1_000_000), (1, 60)),
+        ((65, 1_000_000), (1, 70)),
+        ((65, 100), (1, 64)),
+        ((2, 64), (65, 1_000_000)),
+    ],
+)
+def test_sizes_judged_by_none_or_two_are_refused(tiny_bundle, other_bundle, tmp_path, ranges):
+    with pytest.raises(UsageError, match="side"):
+        save_by_size(
+            list(zip((tiny_bundle, other_bundle), ranges, strict=True)), tmp_path / "x", name="x"
+        )
+    assert not (tmp_path / "x").exists()
+
+
+@pytest.mark.parametrize("sides", [[0, 64], [64, 1], ["a", 2], [1]])
+def test_a_changed_range_of_sides_is_refused(by_size, tmp_path, sides):
+    shutil.copytree(by_size[0], tmp_path / "copy")
+    path = tmp_path / "copy" / "detector.json"
+    content = json.loads(path.read_text())
+    content["members"][1]["sides"] = sides
+    path.write_text(json.dumps(content))
+    with pytest.raises(BundleError):
+        read_spec(tmp_path / "copy")
+
+
+def test_a_description_in_which_a_size_is_judged_by_nobody_is_refused(by_size, tmp_path):
+    shutil.copytree(by_size[0], tmp_path / "copy")
+    path = tmp_path / "copy" / "detector.json"
+    content = json.loads(path.read_text())
+    content["members"][1]["sides"] = [1, 50]
+    path.write_text(json.dumps(content))
+    with pytest.raises(BundleError, match="shorter side is 51"):
+        read_spec(tmp_path / "copy")
+
+
+def test_a_bias_is_added_once(tiny_bundle, other_bundle, tmp_path, photos):
+    save_ensemble([Part(tiny_bundle, 1.0), Part(other_bundle, 0.5, 0.25)], tmp_path / "a", name="a")
+    save_ensemble([Part(tmp_path / "a", 2.0, 1.0)], tmp_path / "b", name="b")
+    inner, outer = (load_detector(tmp_path / name, threads=1) for name in "ab")
+    image = photos["coffee"]
+    assert outer.logits([image])[0] == pytest.approx(2 * inner.logits([image])[0] + 1.0, abs=1e-5)

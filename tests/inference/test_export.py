@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -161,6 +162,18 @@ def test_weights_that_do_not_fit_are_refused(bundle):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", names())
 def test_every_family_becomes_a_bundle(name, tmp_path):
+    import torch
+
+    torch.manual_seed(0)  # maps near zero of a net without training magnify differences
     save_bundle(create(name), tmp_path / name, name=name, preprocess=Preprocess(size=64))
     detector = load_detector(tmp_path / name)
     assert 0 <= detector.predict(np.zeros((70, 70, 3), np.uint8)).score <= 1
+
+
+def test_weights_with_a_broken_header_are_told_plainly(tiny_bundle: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "bundle"
+    shutil.copytree(tiny_bundle, folder)
+    weights = folder / "weights.safetensors"
+    weights.write_bytes(weights.read_bytes()[:50].replace(b"{", b"["))
+    with pytest.raises(BundleError, match="cannot be read: it is broken or no safetensors file"):
+        load_detector(folder, backend="torch", verify=False)

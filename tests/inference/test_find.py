@@ -8,7 +8,14 @@ from pathlib import Path
 import pytest
 
 from authentiscan.core.errors import BundleNotFoundError
-from authentiscan.inference import default_bundle, find_bundle, load_detector
+from authentiscan.inference import (
+    NetworkSpec,
+    default_bundle,
+    find_bundle,
+    load_detector,
+    read_spec,
+)
+from authentiscan.inference.spec import members_of
 
 
 @pytest.fixture
@@ -70,3 +77,12 @@ def test_a_missing_bundle_ends_a_command_with_2() -> None:
 
 def test_python_understands_the_same_names(runs: Path) -> None:
     assert load_detector("a").spec == load_detector("runs/a/bundle").spec
+
+
+def test_a_member_is_named_behind_its_ensemble():
+    for name in members_of(read_spec(default_bundle(), verify=False)):
+        found = find_bundle(f"default/{name}")
+        assert found.name == name.rpartition("/")[2]
+        assert isinstance(read_spec(found), NetworkSpec)
+    with pytest.raises(BundleNotFoundError, match="default/nobody"):
+        find_bundle("default/nobody")

@@ -49,6 +49,10 @@ def test_facts_figures_and_parts_are_told_apart() -> None:
     assert not read.part("matched", "elsewhere")
 
 
+def test_facts_under_their_old_name_are_read() -> None:
+    assert RecordedMetrics.read({"treatment": "raw"}).facts == {"protocol": "raw"}
+
+
 def test_a_part_is_added_or_replaced_and_the_rest_stays() -> None:
     first = RecordedMetrics.read({"a": 1, "x": {"b": 2}, "y": {"c": 3}})
     second = first.with_part("x", {"b": 5})

@@ -11,16 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from authentiscan.core.errors import UsageError
+from authentiscan.manifest.hold_out import HoldOut, held_codes, parse_hold_outs
 from authentiscan.manifest.split import (
-    HoldOut,
     assign_splits,
     check_fractions,
     deal,
-    held_codes,
     join_duplicates,
     join_splits,
     name_hash,
-    parse_hold_outs,
 )
 from authentiscan.manifest.table import Manifest
 

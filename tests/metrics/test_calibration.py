@@ -10,7 +10,14 @@ from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import LogisticRegression
 
 from authentiscan.core.errors import MetricError
-from authentiscan.metrics.calibration import apply, fit, fit_isotonic, fit_platt, fit_temperature
+from authentiscan.metrics.calibration import (
+    Calibration,
+    apply,
+    fit,
+    fit_isotonic,
+    fit_platt,
+    fit_temperature,
+)
 from authentiscan.metrics.ranking import measure
 
 
@@ -27,6 +34,15 @@ def test_platt_is_logistic_regression(overlapping) -> None:
     model = LogisticRegression(C=1e12).fit(x[:, None], y)
     assert found.slope == pytest.approx(model.coef_[0, 0], rel=0.01)
     assert found.intercept == pytest.approx(model.intercept_[0], abs=0.01)
+
+
+def test_the_least_logit_of_a_score_is_where_the_score_is_reached() -> None:
+    steps = Calibration(kind="isotonic", logits=(-3, 0, 2, 5), scores=(0.1, 0.4, 0.4, 0.9))
+    for _ in range(2):  # the second time from memory
+        for calibration in (Calibration(slope=0.8, intercept=0.3), steps, Calibration()):
+            for score in (0.15, 0.4, 0.7):
+                logit = calibration.logit(score)
+                assert calibration(logit) >= score > calibration(logit - 1e-6)
 
 
 def test_balanced_prior_only_moves_the_intercept(overlapping) -> None:

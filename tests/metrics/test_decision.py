@@ -59,13 +59,13 @@ def test_a_score_at_a_threshold_is_on_its_upper_side(score: float, verdict: Verd
 def test_thresholds_at_the_ends_are_never_reached() -> None:
     decision = Decision(generated=upper(1.0), real=lower(0.0))
     assert {decision(s) for s in (0.0, 0.5, 1.0)} == {Verdict.INCONCLUSIVE}
-    assert not decision.gives(Verdict.REAL)
-    assert not decision.gives(Verdict.GENERATED)
-    assert decision.gives(Verdict.INCONCLUSIVE)
+    assert not decision.allows(Verdict.REAL)
+    assert not decision.allows(Verdict.GENERATED)
+    assert decision.allows(Verdict.INCONCLUSIVE)
 
 
 def test_no_band_leaves_no_inconclusive() -> None:
-    assert not Decision(generated=upper(0.5), real=lower(0.5)).gives(Verdict.INCONCLUSIVE)
+    assert not Decision(generated=upper(0.5), real=lower(0.5)).allows(Verdict.INCONCLUSIVE)
 
 
 def test_answers_of_an_array_agree_with_the_rule_one_by_one() -> None:

@@ -28,8 +28,8 @@ def made(
 def test_rates_hold_on_sources_never_seen() -> None:
     decision = hold_decision({"raw": made(5)}, Promise(fpr=0.02, miss=0.05), measured_on="x")
     fresh = [answered(made(5, seed=s), decision) for s in range(1, 9)]
-    assert decision.gives(Verdict.GENERATED)
-    assert decision.gives(Verdict.REAL)
+    assert decision.allows(Verdict.GENERATED)
+    assert decision.allows(Verdict.REAL)
     assert np.mean([f["fpr"] for f in fresh]) < 0.03
     assert np.mean([f["miss"] for f in fresh]) < 0.06
     assert np.mean([f["right"] for f in fresh]) > 0.95
@@ -41,8 +41,8 @@ def test_rates_hold_on_sources_never_seen() -> None:
 
 def test_scores_that_know_nothing_give_no_verdict() -> None:
     decision = hold_decision({"raw": made(0)}, measured_on="x")
-    assert not decision.gives(Verdict.GENERATED)
-    assert not decision.gives(Verdict.REAL)
+    assert not decision.allows(Verdict.GENERATED)
+    assert not decision.allows(Verdict.REAL)
     assert {decision(s) for s in (0.0, 0.5, 1.0)} == {Verdict.INCONCLUSIVE}
 
 
@@ -56,8 +56,8 @@ def test_one_side_may_hold_where_the_other_does_not() -> None:
     decision = hold_decision(
         {"raw": Scored.of(scores, tables.labels, tables.sources)}, measured_on="x"
     )
-    assert decision.gives(Verdict.GENERATED)
-    assert not decision.gives(Verdict.REAL)
+    assert decision.allows(Verdict.GENERATED)
+    assert not decision.allows(Verdict.REAL)
     assert decision.generated.tpr == pytest.approx(0.33, abs=0.05)
 
 

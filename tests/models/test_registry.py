@@ -45,6 +45,10 @@ def _give_running_statistics(model: ImageClassifier) -> None:
         model(torch.randn(4, 3, SIZE, SIZE))
 
 
+def test_the_listed_size_is_right(model):
+    assert models.parameters(model.architecture[0]) == model.parameter_count()
+
+
 def test_shapes(model):
     x = torch.randn(3, 3, SIZE, SIZE)
     with torch.no_grad():

@@ -151,9 +151,9 @@ def test_entity_bombs_stay_cheap(make: Callable[..., bytes]) -> None:
     entities = '<!ENTITY x0 "xxxxxxxxxx">'
     for level in range(1, 12):
         entities += f'<!ENTITY x{level} "{f"&x{level - 1};" * 10}">'
-    started = time.perf_counter()
+    started = time.process_time()
     found = inspect(make("JPEG", xmp=f"<!DOCTYPE a [{entities}]><a>&x11;</a>"))
-    assert time.perf_counter() - started < 1
+    assert time.process_time() - started < 1
     assert any("XMP" in note for note in found.notes)
 
 
@@ -334,9 +334,9 @@ def test_xmp_in_any_unicode_form(codec: str) -> None:
     ],
 )
 def test_tolerant_reading_stays_linear(hostile: str) -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     xmp.read(hostile.encode())
-    assert time.perf_counter() - started < 5
+    assert time.process_time() - started < 5
 
 
 COMMENT = "a cat, masterpiece\nSteps: 20, Sampler: Euler a, CFG scale: 7, Seed: 1"

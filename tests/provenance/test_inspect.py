@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from authentiscan.images.decode import decode_walked
 from authentiscan.images.walk import metadata as blocks
 from authentiscan.images.walk import tiff
 from authentiscan.images.walk.metadata import MAX_BLOCKS, MAX_TOTAL
@@ -76,6 +77,16 @@ def test_containers_are_known(kind: str, name: str, make: Callable[..., bytes]) 
     assert (found.container, found.claim, found.notes) == (name, Claim.NONE, ())
 
 
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF", "GIF", "AVIF"])
+def test_the_walk_of_the_decoder_tells_the_same(kind: str, make: Callable[..., bytes]) -> None:
+    content = make(kind, exif={271: "Sony", 272: "ILCE-7M4", 33434: 0.01, 33437: 4.0})
+    _, walked = decode_walked(content)
+    changing = {"milliseconds"}
+    for _ in range(2):
+        found = inspect(content, walked=walked)
+        assert found.model_dump(exclude=changing) == inspect(content).model_dump(exclude=changing)
+
+
 def test_avif_items_are_found(make: Callable[..., bytes]) -> None:
     exif = {271: "Sony", 272: "ILCE-7M4", 33434: 0.01, 33437: 4.0}
     assert inspect(make("AVIF", exif=exif)).claim is Claim.CAMERA
@@ -122,9 +133,9 @@ def test_text_bombs_are_refused() -> None:
 
 def test_many_parts_end_early() -> None:
     data = PNG + chunk(b"tEXt", b"k\0v") * 20_000
-    started = time.perf_counter()
+    started = time.thread_time()
     found = inspect(data)
-    assert time.perf_counter() - started < 3
+    assert time.thread_time() - started < 3
     assert any(str(MAX_BLOCKS) in note for note in found.notes)
 
 

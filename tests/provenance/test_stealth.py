@@ -81,10 +81,10 @@ def test_boundless_length_and_broken_gzip_are_refused() -> None:
     image[..., 3] = column.reshape(image.shape[1], image.shape[0]).T
     buffer = io.BytesIO()
     Image.fromarray(image).save(buffer, "PNG")
-    started = time.perf_counter()
+    started = time.process_time()
     with pytest.raises(ValueError, match="states"):
         stealth.read(buffer.getvalue())
-    assert time.perf_counter() - started < 2
+    assert time.process_time() - started < 2
 
 
 def test_gzip_bomb_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:

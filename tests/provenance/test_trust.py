@@ -33,6 +33,17 @@ def test_files(tmp_path: Path, signer_chain: Chain) -> None:
         TrustList.read(tmp_path / "none.pem")
 
 
+def test_a_list_is_known_by_its_certificates(tmp_path: Path, signer_chain: Chain) -> None:
+    root, other = signer_chain["root"], signer_chain["leaf"]
+    here = {name: TrustList.of(text, name, where=name).sha256 for name, text in {
+        "one": root, "twice": root * 2, "two": root + other, "turned": other + root,
+    }.items()}  # fmt: skip
+    assert here["one"] == here["twice"] != here["two"] == here["turned"]
+    facts = trust.facts_of(root + other, title="", date="", source="", licence="")
+    assert TrustList(pins=facts.certificates).sha256 == here["two"]
+    assert TrustList().sha256 != here["one"]
+
+
 @pytest.mark.parametrize("at", [60, 200])
 def test_a_damaged_certificate_is_named(at: int, tmp_path: Path, signer_chain: Chain) -> None:
     """Dropped without a word it would make trusted signers unknown."""

@@ -12,6 +12,7 @@ import pytest
 from authentiscan.core.errors import UsageError
 from authentiscan.images.decode import encode
 from authentiscan.report import plots
+from authentiscan.report.judges import Judge
 from authentiscan.report.page import Page, Picture, Pixels, Section, Thumb
 from authentiscan.report.tables import Table
 from authentiscan.report.thumbnails import address
@@ -43,8 +44,7 @@ def _page() -> Page:
                 folded=True,
             ),
         ],
-        detector="default 0.1",
-        limits=["no screenshots"],
+        judges=[Judge("default 0.1", "ab12", ("no screenshots",)), Judge("rival")],
         closing="3 s.",
     )
 
@@ -54,12 +54,12 @@ def test_the_page_is_whole_safe_and_holds_everything(read_page: Callable[[str], 
     for words in (
         "Report of my_file.parquet", "a shortcut", "71 %", "some/long_name.png", "a note",
         "elsewhere", "unreadable", "near, 0.99", "the size tells the label", "no screenshots",
-        "default 0.1", "3 s.", EVIL,
+        "Detectors: default 0.1 (SHA-256 ab12); rival.", "3 s.", EVIL,
     ):  # fmt: skip
         assert words in page.text, words
     assert len(page.all("img")) == 4
     assert all(image["alt"] for image in page.all("img"))
-    assert len(page.all("details")) == 2
+    assert len(page.all("details")) == 3
     assert page.all("a") == [{"href": "cross/page.html"}]
 
 

@@ -6,19 +6,27 @@ import re
 import sys
 from collections.abc import Callable, Iterator
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from authentiscan.report import shell
+from authentiscan.report.glossary import GLOSSARY
+from authentiscan.report.judges import Judge
 
+ROOT = Path(__file__).resolve().parents[2]
 CARDS: dict[str, Any] = {
     "total": 2,
     "counts": [("real", 2)],
     "kinds": ("all", "real"),
+    "codes": [("too_small", 1)],
+    "folder": "photos",
+    "pictured": 2,
     "left_out": "3 files of other kinds",
     "colours": ["#000004", "#fcffa4"],
-    "cards": ["<article>a</article>", "<article>b</article>"],
+    "index": ["[]"],
+    "chunks": ["<article>a</article>", "<article>b</article>"],
 }
 
 
@@ -66,11 +74,12 @@ def test_the_footer_says_who_when_how_and_what_it_cannot_do(
 ) -> None:
     monkeypatch.setattr(sys, "argv", ["/usr/bin/authentiscan", "scan", "my photos", "-o", "p.html"])
     limits = ("Not for screenshots.", "<b>Not</b> for faces.")
-    page = read_page("".join(shell.page("cards.html", detector="d 1", limits=limits, **CARDS)))
+    judges = [Judge("d 1", "ab12", limits)]
+    page = read_page("".join(shell.page("batch.html", judges=judges, **CARDS)))
     assert f"by authentiscan {version('authentiscan')}" in page.text
     assert re.search(r"Made \d{4}-\d\d-\d\d \d\d:\d\d UTC", page.text)
     assert "authentiscan scan 'my photos' -o p.html" in page.text
-    assert "Detector: d 1." in page.text
+    assert "Detector: d 1 (SHA-256 ab12)." in page.text
     assert "Of what was named, 3 files of other kinds." in page.text
     assert "Not for screenshots." in page.text
     assert "<b>Not</b> for faces." in page.text, "escaped, not obeyed"
@@ -89,7 +98,7 @@ def test_a_page_comes_in_pieces_as_its_cards_do() -> None:
             taken.append(number)
             yield f"<article>{number}</article>"
 
-    pieces = shell.page("cards.html", **{**CARDS, "cards": cards()})
+    pieces = shell.page("batch.html", **{**CARDS, "chunks": cards()})
     for piece in pieces:
         if "<article>0" in piece:
             break
@@ -113,3 +122,31 @@ def test_names_break_between_words_and_numbers_do_not(text: str, parts: list[str
 def test_breaking_escapes_and_shows_control_characters() -> None:
     shown = str(shell.breakable("<i>\x1b[31m")).replace("<wbr>", "")
     assert shown == "&lt;i&gt;\\u001b[31m"
+
+
+def test_a_script_runs_only_by_its_checksum_and_only_where_it_is_asked_for(
+    read_page: Callable[[str], Any],
+) -> None:
+    scripted = read_page("".join(shell.page("batch.html", script="batch.js", **CARDS)))
+    assert scripted.scripts[-1] == shell.render("batch.js")
+    plain = "".join(shell.page("batch.html", **{**CARDS, "chunks": []}))
+    assert "script-src" not in plain, "then the policy forbids all of them"
+
+
+def test_the_words_of_every_page_are_those_of_the_documents(
+    read_page: Callable[[str], Any],
+) -> None:
+    document = (ROOT / "docs" / "glossary.md").read_text("utf-8")
+    told = " ".join(document.split())
+    page = read_page("".join(shell.page("batch.html", **CARDS)))
+    for word, meaning in GLOSSARY:
+        assert f"**{word}**: {meaning}" in told, word
+        assert meaning in page.text
+    assert len(re.findall(r"^- \*\*", document, flags=re.M)) == len(GLOSSARY)
+
+
+def test_code_is_set_as_code_and_stays_escaped() -> None:
+    assert str(shell.coded("use `a <b>`, not <i>")) == (
+        "use <code>a &lt;b&gt;</code>, not &lt;i&gt;"
+    )
+    assert str(shell.coded("one ` alone")) == "one ` alone"

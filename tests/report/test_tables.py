@@ -5,8 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import re
+from pathlib import Path
 
-from authentiscan.report.tables import Table
+from authentiscan.report.tables import Table, write_latex
 
 TABLE = Table(["name", "AUC"], [["a|b\nc", "0.5 ± 0.1"], ["=cmd()", "–"]], note="below")
 
@@ -37,3 +38,12 @@ def test_latex_escapes_what_latex_would_obey() -> None:
     body = text.splitlines()[1:-1]
     assert [body[0], body[2], body[-1]] == [r"\toprule", r"\midrule", r"\bottomrule"]
     assert all(len(re.findall(r"(?<!\\)&", line)) == 1 for line in body if line.endswith(r"\\"))
+
+
+def test_latex_tables_go_into_one_file_and_a_title_cannot_leave_its_comment(tmp_path: Path) -> None:
+    table = Table(["", "AUC"], [["a_b", "71 %"]])
+    write_latex(tmp_path / "t.tex", [("one\n\\input{x}", table), ("two", table)], inputs=[])
+    lines = (tmp_path / "t.tex").read_text().splitlines()
+    assert [line for line in lines if line.startswith("%")][1:] == ["% one \\input{x}", "% two"]
+    assert lines.count(r"\toprule") == 2
+    assert r"a\_b & 71 \% \\" in lines

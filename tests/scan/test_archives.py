@@ -136,6 +136,15 @@ def test_a_damaged_tar_header_is_told_and_what_follows_is_read(tmp_path: Path, m
     assert errors == ["a damaged archive: a header is damaged: members are missing"]
 
 
+def test_a_header_that_was_emptied_is_no_end(tmp_path: Path) -> None:
+    whole = tar(tmp_path / "x.tar", FOUR, "w").read_bytes()
+    place = whole.index(b"1.png")
+    (tmp_path / "x.tar").write_bytes(whole[:place] + bytes(512) + whole[place + 512 :])
+    read, errors = told(tmp_path / "x.tar")
+    assert read == ["0.png", "2.png", "3.png"]
+    assert errors == ["a damaged archive: a header is damaged: members are missing"]
+
+
 @pytest.mark.parametrize("members", [1, 2, 3, 4])
 def test_a_tar_cut_between_members_is_told(tmp_path: Path, members: int) -> None:
     content = tar(tmp_path / "x.tar", FOUR, "w").read_bytes()

@@ -12,7 +12,8 @@ import pytest
 from authentiscan.analysis import analyze
 from authentiscan.core.errors import UsageError
 from authentiscan.core.types import DecodedImage
-from authentiscan.images.decode import Limits, decode, encode
+from authentiscan.images.decode import Limits, decode, decode_walked, encode
+from authentiscan.images.walk import Walk
 from authentiscan.inference import Detector, load_detector
 from authentiscan.scan import Item, Options, find, scan
 from authentiscan.scan.engine import THUMBNAIL_SIDE
@@ -169,11 +170,11 @@ def test_an_image_is_decoded_once_for_verdict_and_thumbnail(
 ) -> None:
     decoded: list[int] = []
 
-    def counting(content: bytes, *, limits: Limits) -> DecodedImage:
+    def counting(content: bytes, *, limits: Limits) -> tuple[DecodedImage, Walk]:
         decoded.append(len(content))
-        return decode(content, limits=limits)
+        return decode_walked(content, limits=limits)
 
-    monkeypatch.setattr("authentiscan.images.inputs.decode", counting)
+    monkeypatch.setattr("authentiscan.images.inputs.decode_walked", counting)
     path = folder / "coffee.jpg"
     (result,) = scan([Item("a", path=path)], detector, options=Options(thumbnails=True))
     assert result.thumbnail is not None

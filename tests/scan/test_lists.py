@@ -108,6 +108,17 @@ def test_comments_are_skipped_and_prose_among_paths_is_one_row(tmp_path: Path) -
     assert str(prose.error) == "2 lines are no paths ('see below'); put # before a comment"
 
 
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r", "\0"])
+def test_lines_end_as_any_system_ends_them(tmp_path: Path, end: str) -> None:
+    listed = _list(tmp_path, end.join(["a.jpg", "b.jpg", ""]))
+    assert [Path(item.name).name for item in find([str(listed)])] == ["a.jpg", "b.jpg"]
+
+
+def test_the_address_of_a_local_file_is_told_what_to_do(tmp_path: Path) -> None:
+    (item,) = find([f"file://{tmp_path}/a.jpg"])
+    assert "name a file of this machine by its path, without file://" in str(item.error)
+
+
 def test_missing_paths_of_a_list_are_rows_of_their_own(tmp_path: Path) -> None:
     lines = ["./IMG_0001", "C:\\photos\\a.jpg", "/nowhere/b", "c.JPG", "d.tar.gz", "sub/e"]
     found = list(find([str(_list(tmp_path, "\n".join(lines)))]))
@@ -133,7 +144,6 @@ def test_a_name_with_spaces_around_it_comes_first(tmp_path: Path) -> None:
     [
         "https://example.org/photo.jpg?w=1200",
         "HTTP://example.org/",
-        "s3://bucket/key.png",
         "file:///home/a.jpg",
         "data:image/png;base64,iVBORw0KGgo=",
         "data:image/png;base64," + "A" * 100_000,

@@ -7,18 +7,19 @@ from pathlib import Path
 import pytest
 
 from authentiscan.analysis import Report
-from authentiscan.analysis.report import ModelInfo, Stability
+from authentiscan.analysis.report import ClipFrame, ClipInfo, ImageInfo, ModelInfo, Stability
+from authentiscan.attribution.result import Attribution, AttributorInfo
 from authentiscan.core.errors import UsageError
 from authentiscan.core.types import Verdict
 from authentiscan.provenance import Provenance
 from authentiscan.scan import Item
-from authentiscan.scan.resume import Earlier
+from authentiscan.scan.resume import Earlier, Way
 
 MODEL = ModelInfo(name="m", version="1", architecture="a", sha256="ab" * 32)
 
 
 def good(path: str) -> Report:
-    provenance = Provenance()
+    provenance = Provenance(trust_list="ab" * 32)
     return Report(path=path, verdict=Verdict.REAL, score=0.1, model=MODEL, provenance=provenance)
 
 
@@ -100,21 +101,67 @@ def test_a_file_of_another_program_is_refused_and_not_touched(
         assert path.read_bytes() == start + content
 
 
+WAY = Way.of(good("a"), MODEL)
+
+
 def test_other_ways_than_the_first_are_refused(tmp_path: Path) -> None:
     earlier = Earlier(journal(tmp_path, good("a"), bad("b")))
-    sha = MODEL.sha256
-    earlier.refuse_other(sha, stability=False, provenance=True)
-    with pytest.raises(UsageError, match="another detector"):
-        earlier.refuse_other("0" * 64, stability=False, provenance=True)
-    with pytest.raises(UsageError, match="without --stability: do the same"):
-        earlier.refuse_other(sha, stability=True, provenance=True)
-    with pytest.raises(UsageError, match="with --provenance: do the same"):
-        earlier.refuse_other(sha, stability=False, provenance=False)
+    earlier.refuse_other(WAY)
+    for other, told in (
+        ({"model": "0" * 64}, "another detector"),
+        ({"decision": (0.5, 0.2)}, "thresholds were changed"),
+        ({"stability": True}, "without --stability: do the same"),
+        ({"provenance": False}, "with --provenance: do the same"),
+        ({"trust": "cd" * 32}, "another trust list"),
+    ):
+        with pytest.raises(UsageError, match=told):
+            earlier.refuse_other(WAY._replace(**other))
     steady = Stability(trials=(), flips=(), largest_shift=0, complete=True, milliseconds=1)
     shaken = good("a").model_copy(update={"stability": steady, "provenance": None})
     with pytest.raises(UsageError, match="with --stability"):
-        Earlier(journal(tmp_path, shaken)).refuse_other(sha, stability=False, provenance=False)
+        Earlier(journal(tmp_path, shaken)).refuse_other(WAY._replace(provenance=False))
+
+
+def test_rows_that_name_a_generator_want_the_same_attributor(tmp_path: Path) -> None:
+    namer = AttributorInfo(name="n", version="1", sha256="ef" * 32)
+    said = Attribution(generator="x", candidates=(), fit=1.0, least_fit=0.05, crops=1, model=namer)
+    made = good("a").model_copy(update={"verdict": Verdict.GENERATED, "attribution": said})
+    unnamed = made.model_copy(update={"attribution": None})
+    for report, own, other, told in (
+        (made, "ef" * 32, "", "by another attributor: name that one"),
+        (unnamed, "", "ef" * 32, "without an attributor: give --attributor none"),
+    ):
+        earlier = Earlier(journal(tmp_path, report, good("b")))
+        earlier.refuse_other(WAY._replace(attributor=own))
+        with pytest.raises(UsageError, match=told):
+            earlier.refuse_other(WAY._replace(attributor=other))
+    Earlier(journal(tmp_path, good("b"))).refuse_other(WAY._replace(attributor="0" * 64))
+
+
+def test_no_trust_list_binds_where_none_was_asked_for_or_named(tmp_path: Path) -> None:
+    unsaid = good("a").model_copy(update={"provenance": Provenance()})
+    Earlier(journal(tmp_path, unsaid)).refuse_other(WAY)
+    none = good("a").model_copy(update={"provenance": None})
+    Earlier(journal(tmp_path, none)).refuse_other(WAY._replace(provenance=False))
+
+
+@pytest.mark.parametrize(("by_frames", "told"), [(True, "with --frames"), (False, "without --fr")])
+def test_animations_are_judged_as_they_were_before(
+    tmp_path: Path, by_frames: bool, told: str
+) -> None:
+    image = ImageInfo(format="GIF", width=9, height=9, bytes=9, sha256="", frames=2)
+    frame = ClipFrame(seconds=0, score=0.1, verdict=Verdict.REAL)
+    clip = ClipInfo(codec="gif", asked=16, frames=(frame,)) if by_frames else None
+    row = good("a").model_copy(update={"image": image, "clip": clip})
+    earlier = Earlier(journal(tmp_path, row))
+    way = WAY._replace(frames=16)
+    earlier.refuse_other(way._replace(animated=by_frames))
+    with pytest.raises(UsageError, match=told):
+        earlier.refuse_other(way._replace(animated=not by_frames))
+    still = image.model_copy(update={"frames": 1})
+    one = Earlier(journal(tmp_path, good("a").model_copy(update={"image": still})))
+    one.refuse_other(way._replace(animated=True))
 
 
 def test_failures_alone_bind_to_nothing(tmp_path: Path) -> None:
-    Earlier(journal(tmp_path, bad("a"))).refuse_other("0" * 64, stability=True, provenance=False)
+    Earlier(journal(tmp_path, bad("a"))).refuse_other(WAY._replace(stability=True))

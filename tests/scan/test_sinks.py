@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from authentiscan.core.errors import OutputError, UsageError
 from authentiscan.core.types import Verdict
 from authentiscan.images.decode import encode
 from authentiscan.scan import Scanned, Sinks, open_sink
-from authentiscan.scan.page import Pictures
+from authentiscan.scan.batch_page import Pictures
 from authentiscan.scan.sinks import CSV_COLUMNS, Csv
 
 EVIL = '<script>alert(1)</script>"&\n=cmd.jpg'
@@ -111,7 +112,7 @@ def test_page_is_sorted_escaped_and_self_contained(
 ) -> None:
     page = read_page(written(tmp_path / "r.html").read_text("utf-8"))
     cards = [attributes["class"] for attributes in page.all("article")]
-    assert cards == ["card generated", "card real", "card failed"]
+    assert cards == ["card generated", "card failed", "card real"]
     assert " ".join(EVIL.split()) in page.text
     assert [path.name for path in tmp_path.iterdir()] == ["r.html"]
 
@@ -205,6 +206,28 @@ def test_a_sink_that_fails_is_discarded_and_the_others_are_kept(tmp_path: Path) 
         sinks.write(results()[0])
     assert (tmp_path / "r.csv").read_text() == "OLD"
     assert rows_of(tmp_path / "r.jsonl") == ["a,b.jpg"]
+
+
+def filled(path: Path) -> None:
+    row = results()[0]
+    with Sinks([open_sink(path)]) as sinks:
+        for _ in range(9000):
+            sinks.write(row)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no such limit there")
+@pytest.mark.parametrize("name", ["r.jsonl", "r.csv"])
+def test_a_place_that_takes_no_more_is_named(tmp_path: Path, name: str) -> None:
+    import resource
+
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, before[1]))
+    try:
+        with pytest.raises(OutputError, match=f"cannot write .*{name}: File too large"):
+            filled(tmp_path / name)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert not list(tmp_path.glob(".*"))
 
 
 def test_what_was_left_out_is_told_by_page_and_parquet(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from authentiscan.core.errors import UnreadableFileError
 from authentiscan.images.decode import encode, read_source
-from authentiscan.scan.items import LeftOut, shown, summary
+from authentiscan.scan.items import ARCHIVE, TABLE, LeftOut, not_read, shown, summary
 from authentiscan.scan.sources import count, find
 
 PICTURE = encode(np.full((8, 8, 3), 99, np.uint8), "PNG")
@@ -158,13 +158,16 @@ def test_what_is_left_out_is_counted_by_reason(tree: Path) -> None:
     assert left == {
         "hidden": 2,
         "a text file": 1,
-        "a Parquet table": 1,
+        TABLE: 1,
         "an empty file": 1,
         "a camera raw file": 1,
-        "an archive (name it to scan what it holds)": 1,
+        ARCHIVE: 1,
         "a link to a folder": 1,
     }
-    assert summary(left).startswith("left out 8: hidden 2, a Parquet table 1")
+    assert summary(left).startswith("left out 8: hidden 2, a Parquet table (")
+    assert not_read(left).startswith("not read, though images may be in there: a Parquet table (")
+    assert "an archive (name it to scan what it holds) 1" in not_read(left)
+    assert not_read({"hidden": 2}) == ""
     flat: LeftOut = LeftOut()
     names([str(tree)], tree, recursive=False, left_out=flat)
     assert flat["a folder below (--no-recursive)"] == 1

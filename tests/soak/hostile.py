@@ -41,7 +41,7 @@ VALUES: tuple[Any, ...] = (
 # An address, a class or a traceback tells the reader of a message nothing. Names of files such as
 # `detector.json` and words such as `error` do.
 _INNARDS = re.compile(
-    r"0x[0-9a-f]{6,}| object at |Traceback|<class|<[\w.]+ object|NoneType|"
+    r"\b0x[0-9a-f]{6,}| object at |Traceback|<class|<[\w.]+ object|NoneType|"
     r"\b[A-Z][A-Za-z]+(?:Error|Exception|Warning)\b|unexpected error|instance of [A-Z]|"
     r"validation errors? for "
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -20,25 +21,44 @@ from authentiscan.training.state import load_checkpoint
 PROGRAM = Path(__file__).with_name("ddp_run.py")
 
 
-TORCHRUN = ["-m", "torch.distributed.run", "--nproc-per-node", "2"]
+def commands(start: str) -> list[list[str]]:
+    """What begins the commands of a run: by the program itself, by torchrun on one machine, or by
+    torchrun on each of two, as docs/training.md says.
+    """
+    if start == "itself":
+        return [[sys.executable]]
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node"]
+    if start == "torchrun":
+        return [[*torchrun, "2"]]
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    meeting = ["--nnodes", "2", "--master-addr", "127.0.0.1", "--master-port", str(port)]
+    return [[*torchrun, "1", *meeting, "--node-rank", rank] for rank in ("0", "1")]
 
 
-def trained(recipe: Path, output: Path, *, processes: int = 1, by_torchrun: bool = False) -> Any:
-    """The last checkpoint of a run by ``processes`` that it starts itself, or by torchrun's two."""
-    start = TORCHRUN if by_torchrun else []
-    subprocess.run(
-        [sys.executable, *start, str(PROGRAM), str(recipe), str(output), str(processes)],
-        check=True,
-        timeout=240,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-    )
+def trained(recipe: Path, output: Path, *, processes: int = 1, start: str = "itself") -> Any:
+    """The last checkpoint of a run by ``processes``, or by the two that torchrun starts."""
+    running = [
+        subprocess.Popen(
+            [*command, str(PROGRAM), str(recipe), str(output), str(processes)],
+            env={**os.environ, "OMP_NUM_THREADS": "1"},
+        )
+        for command in commands(start)
+    ]
+    try:
+        assert [process.wait(timeout=600) for process in running] == [0] * len(running)
+    finally:
+        for process in running:
+            process.kill()
     return load_checkpoint(output / "checkpoints" / "last.ckpt")
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("by_torchrun", [False, True])
+@pytest.mark.timeout(1500)
+@pytest.mark.parametrize("start", ["itself", "torchrun", "two machines"])
 def test_two_processes_equal_one(
-    tiny: Callable[..., Recipe], toy: Path, tmp_path: Path, by_torchrun: bool
+    tiny: Callable[..., Recipe], toy: Path, tmp_path: Path, start: str
 ) -> None:
     """Without batch statistics and dropout, only rounding differs."""
     recipe = tiny(
@@ -48,8 +68,8 @@ def test_two_processes_equal_one(
     file = tmp_path / "recipe.yaml"
     file.write_text(dump_recipe(recipe))
     one = trained(file, tmp_path / "one")
-    processes = 1 if by_torchrun else 2
-    two = trained(file, tmp_path / "two", processes=processes, by_torchrun=by_torchrun)
+    processes = 2 if start == "itself" else 1
+    two = trained(file, tmp_path / "two", processes=processes, start=start)
     facts = json.loads((tmp_path / "two" / "environment.json").read_text())
     assert facts["processes"] == 2
     assert one["progress"]["total_steps"] == two["progress"]["total_steps"] == 14

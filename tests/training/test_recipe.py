@@ -154,6 +154,15 @@ def test_changes_are_typed_like_the_file() -> None:
     assert recipe.model.arguments == {"widths": [8, 16]}
 
 
+def test_the_old_name_of_the_protocol_is_read() -> None:
+    old = SMALL + "deployment: {treatment: history}\n"
+    new = SMALL + "deployment: {protocol: history}\n"
+    assert parse_recipe(old) == parse_recipe(new)
+    for text, change in ((old, "protocol"), (new, "treatment"), (old, "treatment")):
+        changed = parse_recipe(text, changes=[f"deployment.{change}=matched"])
+        assert changed.deployment.protocol == "matched", "the change holds, not the file"
+
+
 def test_mistakes_in_changes_name_the_change() -> None:
     with pytest.raises(RecipeError) as caught:
         parse_recipe(
@@ -203,3 +212,8 @@ def test_any_text_is_a_recipe_or_a_recipe_error(text: str) -> None:
     except RecipeError:
         return
     assert isinstance(recipe, Recipe)
+
+
+def test_a_name_too_long_for_any_file_is_no_recipe() -> None:
+    with pytest.raises(RecipeError, match="neither a file nor a shipped recipe"):
+        load_recipe("9" * 5000)

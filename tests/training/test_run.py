@@ -20,10 +20,12 @@ import torch
 from authentiscan.core.errors import OutputError, TrainingError, UsageError
 from authentiscan.inference import load_detector, read_spec
 from authentiscan.training.parts import gather
+from authentiscan.training.plan import plan
 from authentiscan.training.recipe import Recipe, recipe_sha256
 from authentiscan.training.recipe_data import with_data
 from authentiscan.training.recipe_file import dump_recipe, load_recipe
-from authentiscan.training.run import Result, latest_run, plan, resume_run, train
+from authentiscan.training.run import Result, resume_run, train
+from authentiscan.training.runs import latest_run
 from authentiscan.training.state import Progress, load_checkpoint, save_checkpoint
 
 MakeRecipe = Callable[..., Recipe]

@@ -7,6 +7,7 @@ from authentiscan.analysis.pipeline import (
     analyze,
     analyze_many,
     assemble,
+    default_attributor,
     default_detector,
     open_image,
 )
@@ -18,6 +19,7 @@ __all__ = [
     "analyze",
     "analyze_many",
     "assemble",
+    "default_attributor",
     "default_detector",
     "json_schema",
     "open_image",

@@ -19,18 +19,21 @@ from authentiscan.analysis.report import (
     crops_of,
 )
 from authentiscan.core.errors import AuthentiscanError
-from authentiscan.core.types import DecodedImage, Prediction
+from authentiscan.core.types import DecodedImage, Prediction, Verdict
 from authentiscan.images.decode import DEFAULT_LIMITS, Limits
 from authentiscan.images.inputs import ImageInput, load_image
+from authentiscan.images.walk import Walk
 from authentiscan.provenance import Provenance, TrustList
 from authentiscan.provenance import inspect as inspect_provenance
 
 if TYPE_CHECKING:
+    from authentiscan.attribution import Attributor
     from authentiscan.inference import Detector
-    from authentiscan.inference.bundle import DetectorSpec
+    from authentiscan.inference.spec import DetectorSpec
 
 _default_lock = threading.Lock()
 _default: list[Detector] = []
+_named: list[Attributor] = []
 
 
 def default_detector() -> Detector:
@@ -43,16 +46,28 @@ def default_detector() -> Detector:
         return _default[0]
 
 
+def default_attributor() -> Attributor:
+    """The packaged attributor, loaded once a process."""
+    from authentiscan.attribution import load_attributor
+
+    with _default_lock:
+        if not _named:
+            _named.append(load_attributor())
+        return _named[0]
+
+
 @dataclass(frozen=True, slots=True)
 class Opened:
     """An image read and decoded once, for all that is done with it.
 
-    content: its encoded bytes, None where only pixels were given. milliseconds: reading took.
+    content: its encoded bytes, and walked: the walk over them; None where only pixels were given.
+    milliseconds: reading took.
     """
 
     name: str
     image: DecodedImage
     content: bytes | None
+    walked: Walk | None
     milliseconds: float
 
 
@@ -64,8 +79,8 @@ def open_image(
     name: the report's ``path``; None for the file's own path. Raises as `analyze` does.
     """
     started = time.perf_counter()
-    image, content = load_image(source, limits=limits)
-    return Opened(_label(source) if name is None else name, image, content, _since(started))
+    loaded = load_image(source, limits=limits)
+    return Opened(_label(source) if name is None else name, *loaded, _since(started))
 
 
 def analyze(
@@ -76,8 +91,10 @@ def analyze(
     stability: bool = False,
     provenance: bool = True,
     heatmap: bool = False,
+    attributor: Attributor | None = None,
     trust: TrustList | None = None,
     limits: Limits = DEFAULT_LIMITS,
+    prediction: Prediction | None = None,
 ) -> Report:
     """Judge one image and say why.
 
@@ -88,9 +105,13 @@ def analyze(
     name: the report's ``path``; None for the file's own path.
     stability: score changed copies too and let a flip make the verdict inconclusive; five more
         predictions.
-    provenance: read the file's metadata. heatmap: also compute `Report.heatmap`.
+    provenance: read the file's metadata. heatmap: also compute `Report.heatmap`, where the detector
+        has one.
+    attributor: names the likely generator of an image judged generated, as `default_attributor`
+        does; None names none. The verdict is the same with and without it.
     trust: whose C2PA signatures count; None for `TrustList.chosen`, as a rule the official list.
     limits: of bytes, pixels, frames and metadata, beyond which the image is not decoded.
+    prediction: what the detector said of the image already, as in a batch; None to ask it now.
 
     Safe to call from several threads. Raises a DecodeError subclass where the image cannot be read,
     a BundleError subclass where the packaged detector cannot be loaded.
@@ -101,19 +122,19 @@ def analyze(
     timings = {"decode_ms": opened.milliseconds}
     judge = detector or default_detector()
     update: dict[str, object] = {}
-    if heatmap:
+    if heatmap and judge.explains:
         from authentiscan.explain import gradcam
 
         found = gradcam.explain(judge, image)  # score and map come out of one pass
         assert found.prediction is not None
         prediction = found.prediction
         update["heatmap"] = found.scaled()
-    else:
+    elif prediction is None:
         prediction = judge.predict(image)
     timings["model_ms"] = _since(mark)
     findings = None
     if provenance and opened.content is not None:
-        findings = inspect_provenance(opened.content, trust)
+        findings = inspect_provenance(opened.content, trust, walked=opened.walked)
         timings["provenance_ms"] = findings.milliseconds
     steady = None
     if stability:
@@ -122,6 +143,10 @@ def analyze(
     report = assemble(
         image, prediction, judge.spec, name=opened.name, provenance=findings, stability=steady
     )
+    if attributor is not None and report.verdict is Verdict.GENERATED:
+        mark = time.perf_counter()
+        update["attribution"] = attributor.attribute(image)
+        timings["attribution_ms"] = _since(mark)
     timings["total_ms"] = round(opened.milliseconds + _since(started), 3)
     return report.model_copy(update={"timings": timings, **update})
 
@@ -133,6 +158,7 @@ def analyze_many(
     stability: bool = False,
     provenance: bool = True,
     heatmap: bool = False,
+    attributor: Attributor | None = None,
     trust: TrustList | None = None,
     limits: Limits = DEFAULT_LIMITS,
 ) -> Iterator[Report]:
@@ -149,6 +175,7 @@ def analyze_many(
                 stability=stability,
                 provenance=provenance,
                 heatmap=heatmap,
+                attributor=attributor,
                 trust=trust,
                 limits=limits,
             )
@@ -169,12 +196,14 @@ def assemble(
 
     For callers that decode and predict in their own way, as in batches; `analyze` does all of it.
     """
-    ways = [network.preprocess for network in spec.networks]
+    size = image.facts.height, image.facts.width
+    judging, decision = spec.networks_for(*size), spec.decision_for(*size)
+    ways = [network.preprocess for network in judging]
     raised = warnings.check(image, ways, provenance, spec.typical, spec.verdict_range)
     evidence = rules.Evidence(
         score=prediction.score,
-        pixels=spec.decision(prediction.score),
-        decision=spec.decision,
+        pixels=decision(prediction.score),
+        decision=decision,
         warnings=frozenset(warning.code for warning in raised),
         stability=stability,
         provenance=provenance,
@@ -189,11 +218,11 @@ def assemble(
         score=prediction.score,
         reason=judgement.reason,
         rule=judgement.rule,
-        threshold=spec.decision.generated.score,
-        fpr=spec.decision.generated.fpr,
-        real_below=spec.decision.real.score,
-        miss=spec.decision.real.miss,
-        rate=spec.decision.rate(evidence.pixels),
+        threshold=decision.generated.score,
+        fpr=decision.generated.fpr,
+        real_below=decision.real.score,
+        miss=decision.real.miss,
+        rate=decision.rate(evidence.pixels),
         pixel_verdict=evidence.pixels,
         spread=prediction.spread,
         crops=crops_of(prediction),
@@ -201,12 +230,7 @@ def assemble(
         stability=stability,
         provenance=provenance,
         image=ImageInfo.of(image.facts),
-        model=ModelInfo(
-            name=spec.name,
-            version=spec.version,
-            architecture=spec.architecture_name,
-            sha256=spec.sha256,
-        ),
+        model=ModelInfo.of(spec),
     )
 
 

@@ -6,18 +6,22 @@ that breaks a reader raises `SCHEMA_VERSION`.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import ConfigDict, Field
 from pydantic.json_schema import SkipJsonSchema
 
+from authentiscan.attribution.result import Attribution
 from authentiscan.core.files import reason
 from authentiscan.core.records import Record
 from authentiscan.core.text import printable
-from authentiscan.core.types import ImageFacts, Prediction, Verdict
+from authentiscan.core.types import ImageFacts, JsonObject, Prediction, Verdict
 from authentiscan.provenance.records import Provenance
+
+if TYPE_CHECKING:
+    from authentiscan.inference.spec import DetectorSpec
 
 SCHEMA_VERSION = 1
 
@@ -88,6 +92,34 @@ class ImageInfo(Record):
         return cls(**{name: getattr(facts, name) for name in cls.model_fields})
 
 
+class ClipFrame(Record):
+    """One frame that was judged, ``seconds`` after the clip's beginning.
+
+    score: P(generated) in [0, 1]; verdict: by the rules of a still image. key: coded without any
+    other frame, so the best preserved.
+    """
+
+    seconds: float = Field(ge=0)
+    score: float = Field(ge=0, le=1)
+    verdict: Verdict
+    key: bool = False
+
+
+class ClipInfo(Record):
+    """What was judged of a video or an animation.
+
+    asked: how many frames were wanted. notes: what kept further frames from being read.
+    """
+
+    codec: str
+    seconds: float | None = None
+    frame_rate: float | None = None
+    bit_rate: int | None = None
+    asked: int = Field(ge=1)
+    frames: tuple[ClipFrame, ...]
+    notes: tuple[str, ...] = ()
+
+
 class ModelInfo(Record):
     """Which detector gave the score; ``sha256`` of its graph, or of all its networks."""
 
@@ -95,6 +127,14 @@ class ModelInfo(Record):
     version: str
     architecture: str
     sha256: str | None = None
+
+    @classmethod
+    def of(cls, spec: DetectorSpec) -> ModelInfo:
+        """The part of a detector's description that a report shows."""
+        architecture = spec.architecture_name
+        return cls(
+            name=spec.name, version=spec.version, architecture=architecture, sha256=spec.sha256
+        )
 
 
 class Report(Record):
@@ -111,7 +151,11 @@ class Report(Record):
     rate: the error rate behind ``pixel_verdict`` as a sentence; empty where it is inconclusive.
     pixel_verdict: what score and thresholds alone say.
     crops, spread: score of every crop, and largest minus smallest.
+    clip: of a video or an animation its frames, None for a still image. ``score`` is then the
+        median of the frames' scores, ``spread`` the largest minus the smallest of them.
     stability, provenance: None where they were not asked for.
+    attribution: the likely generator of an image whose verdict is ``generated``; None for others
+        and where no attributor was given. It never changes the verdict.
     timings: milliseconds; ``decode_ms``, ``model_ms`` and ``total_ms`` always, others where run.
     error: None, or why there is no verdict; error_kind: the error's class.
     heatmap: (H, W) float32 in [0, 1], larger = speaks more for generated; not part of the JSON.
@@ -136,7 +180,9 @@ class Report(Record):
     warnings: tuple[ReportWarning, ...] = ()
     stability: Stability | None = None
     provenance: Provenance | None = None
+    attribution: Attribution | None = None
     image: ImageInfo | None = None
+    clip: ClipInfo | None = None
     model: ModelInfo | None = None
     timings: dict[str, float] = Field(default_factory=dict)
     error: str | None = None
@@ -150,9 +196,9 @@ class Report(Record):
         """The row of an image that could not be judged: no verdict, the error in its place."""
         if isinstance(error, str):
             return cls(path=path, error=error or "failed")
-        told = reason(error) if isinstance(error, OSError) else str(error)
+        text = reason(error) if isinstance(error, OSError) else str(error)
         kind = type(error).__name__
-        return cls(path=path, error=printable(told) or "failed", error_kind=kind)
+        return cls(path=path, error=printable(text) or "failed", error_kind=kind)
 
     def json_line(self) -> str:
         """The report as one line of JSON."""
@@ -173,7 +219,7 @@ def crops_of(prediction: Prediction) -> tuple[Crop, ...]:
     )
 
 
-def json_schema() -> dict[str, Any]:
+def json_schema() -> JsonObject:
     """The JSON schema of a report as it is written."""
     schema = Report.model_json_schema(mode="serialization")
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}

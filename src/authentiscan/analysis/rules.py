@@ -124,12 +124,12 @@ def _pixels(evidence: Evidence) -> str:
     if evidence.pixels is Verdict.REAL:
         own, limit = _apart(score, low)
         return f"score {own} is below {limit}; {rule.rate(evidence.pixels)}"
-    if not rule.gives(Verdict.REAL) and not rule.gives(Verdict.GENERATED):
+    if not rule.allows(Verdict.REAL) and not rule.allows(Verdict.GENERATED):
         return f"score {score:.2f}, and this detector is not good enough to give a verdict"
-    if not rule.gives(Verdict.REAL):
+    if not rule.allows(Verdict.REAL):
         own, limit = _apart(score, high)
         return f"score {own} is below {limit}, and this detector never says real"
-    if not rule.gives(Verdict.GENERATED):
+    if not rule.allows(Verdict.GENERATED):
         own, limit = _apart(score, low)
         return f"score {own} is at or above {limit}, and this detector never says generated"
     own, *limits = _apart(score, low, high)

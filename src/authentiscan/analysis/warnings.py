@@ -148,14 +148,14 @@ def credentials(provenance: Provenance | None) -> list[tuple[str, str]]:
     if provenance is None:
         return []
     signed = [f for f in provenance.findings if f.kind == "c2pa" and f.state is provenance.c2pa]
-    told = signed[0].summary if signed else "the content credentials"
+    claim = signed[0].summary if signed else "the content credentials"
     match provenance.c2pa:
         case State.UNCHECKED:
-            return [("c2pa_unchecked", f"{told}; what they say of the picture is not known")]
+            return [("c2pa_unchecked", f"{claim}; what they say of the picture is not known")]
         case State.UNREADABLE:
-            return [("c2pa_unreadable", f"{told}; what they say of the picture is not known")]
+            return [("c2pa_unreadable", f"{claim}; what they say of the picture is not known")]
         case State.INVALID:
-            return [("c2pa_broken", f"{told}: {CHANGED}")]
+            return [("c2pa_broken", f"{claim}: {CHANGED}")]
     return []
 
 

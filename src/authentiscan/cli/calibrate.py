@@ -21,6 +21,7 @@ from authentiscan.cli.screen import note, progress, warn
 if TYPE_CHECKING:
     from typing import Literal
 
+    from authentiscan.datasets.open import NamedData
     from authentiscan.evaluation.hold_out import HeldOutThresholds
     from authentiscan.evaluation.noise_limit import NoiseLimit
     from authentiscan.evaluation.recalibrate import CalibrationResult, Choice
@@ -146,9 +147,10 @@ def calibrate(
 
     bundle = find_bundle(detector)
     holding = hold_out_sources or scores is not None
-    if (data is None) == (scores is None):
+    source = data or scores
+    if source is None or (data and scores):
         raise UsageError("give either --data (images) or --scores (a table of scores)")
-    claim(folders=[output], inputs=[data] if data else [])
+    claim(folders=[output, None if dry_run else bundle], inputs=[data] if data else [])
     chosen = protocol or (["raw", "matched"] if holding else ["matched"])
     if len(chosen) > 1 and not holding:
         raise UsageError("a score curve is fitted under one --protocol")
@@ -162,12 +164,8 @@ def calibrate(
         images = open_rows(data, split, wanted="val")
         cache = output / "scores" if output else None
         tables = _score(bundle, images.manifest, chosen, cache=cache, workers=workers)
-    name = images.name if images else ""
     if promise is not None:
-        held = _hold_out(bundle, tables, scores, name, promise)
-        if images is not None:
-            limit = _noise_limit(bundle, images.manifest, held.decision, promise.fpr)
-            held = held.model_copy(update={"noise": limit})
+        held = _hold_out(bundle, tables, images or source, promise)
         if not dry_run:
             from authentiscan.evaluation.hold_out import write_thresholds
 
@@ -176,13 +174,12 @@ def calibrate(
     else:
         from authentiscan.evaluation.recalibrate import recalibrate, write_calibration
 
+        name = images.name if images else ""
         result = recalibrate(tables[0], **fitting, measured_on=f"{name}, {chosen[0]}")
         if not dry_run:
             write_calibration(bundle, result)
         if output:
-            from authentiscan.evaluation.calibration_page import write_calibration_report
-
-            note(f"report: {write_calibration_report(result, detector, output)}")
+            _write_report(result, detector, bundle, output)
         typer.echo(result.model_dump_json(indent=2) if as_json else _text(result))
         for warning in result.warnings:
             warn(warning)
@@ -202,29 +199,42 @@ def _score(
     workers: int,
 ) -> list[ScoreTable]:
     """The scores of the images under each protocol."""
-    from authentiscan.evaluation.harness import score_treatments
+    from authentiscan.evaluation.harness import score_protocols
     from authentiscan.evaluation.protocol import named
     from authentiscan.inference import load_detector
 
     loaded = load_detector(bundle, threads=1)
-    treatments = [named(text, manifest) for text in protocols]
+    chosen = [named(text, manifest) for text in protocols]
     with progress("scoring") as update:
-        return score_treatments(loaded, manifest, treatments, update, cache=cache, workers=workers)
+        return score_protocols(loaded, manifest, chosen, update, cache=cache, workers=workers)
 
 
 def _hold_out(
     bundle: Path,
     tables: list[ScoreTable],
-    scores: Path | None,
-    name: str,
+    source: NamedData | Path,
     promise: Promise,
 ) -> HeldOutThresholds:
+    """Thresholds that keep ``promise``, from images or from a table of scores; from images also the
+    noise above which no photograph is judged.
+    """
     from authentiscan.evaluation.hold_out import hold_out, of_table, scored_by
 
-    if scores is not None:
-        return hold_out(scored_by(bundle, scores), promise, measured_on=scores.stem)
-    scored = {table.treatment: of_table(table) for table in tables}
-    return hold_out(scored, promise, measured_on=name)
+    if isinstance(source, Path):
+        return hold_out(scored_by(bundle, source), promise, measured_on=source.stem)
+    scored = {table.protocol: of_table(table) for table in tables}
+    held = hold_out(scored, promise, measured_on=source.name)
+    limit = _noise_limit(bundle, source.manifest, held.decision, promise.fpr)
+    return held.model_copy(update={"noise": limit})
+
+
+def _write_report(result: CalibrationResult, detector: str, bundle: Path, output: Path) -> None:
+    from authentiscan.evaluation.calibration_page import write_calibration_report
+    from authentiscan.inference import read_spec
+    from authentiscan.report.judges import judge_of
+
+    judges = [judge_of(read_spec(bundle))]
+    note(f"report: {write_calibration_report(result, detector, output, judges)}")
 
 
 def _noise_limit(bundle: Path, manifest: Manifest, decision: Decision, most: float) -> NoiseLimit:
@@ -232,13 +242,7 @@ def _noise_limit(bundle: Path, manifest: Manifest, decision: Decision, most: flo
     from authentiscan.inference import load_detector
 
     with progress("adding noise") as update:
-        return noise_limit(
-            load_detector(bundle),
-            manifest,
-            decision,
-            most=most,
-            progress=update,
-        )
+        return noise_limit(load_detector(bundle), manifest, decision, most=most, progress=update)
 
 
 class _Fitting(TypedDict, total=False):
@@ -269,13 +273,13 @@ def _promise(fpr: list[str] | None, miss: float | None, right: float) -> Promise
     from authentiscan.core.errors import UsageError
     from authentiscan.metrics.held_out import Promise
 
-    asked = {"right": right} | ({} if miss is None else {"miss": miss})
+    rates_wanted = {"right": right} | ({} if miss is None else {"miss": miss})
     if fpr:
         rates = _rates(fpr)
         if len(rates) > 1:
             raise UsageError(f"--hold-out-sources takes one --fpr, got {list(rates)}")
-        asked["fpr"] = rates[0]
-    return Promise(**asked)
+        rates_wanted["fpr"] = rates[0]
+    return Promise(**rates_wanted)
 
 
 def _text(result: CalibrationResult) -> str:
@@ -293,6 +297,7 @@ def _text(result: CalibrationResult) -> str:
             f"{t.name:<12}score {t.score:.4f}  flags {t.fpr:.1%} [{low:.1%}, {high:.1%}] of real, "
             f"finds {t.tpr:.1%} of generated"
         )
+    lines += [f"{'':<12}{text}" for text in result.sample_sizes]
     lines += sentences(result.decision)
     lines.append(f"mean cost   {result.mean_cost:.3f}")
     for truth, counts in (("real", result.verdicts.real), ("generated", result.verdicts.generated)):

@@ -12,6 +12,8 @@ from authentiscan.cli.options import (
     CORES,
     AsJson,
     DataList,
+    Latex,
+    MostImages,
     ReportFolder,
     Rounds,
     Seed,
@@ -21,7 +23,9 @@ from authentiscan.cli.options import (
 from authentiscan.cli.screen import bars, note, print_table, warn
 
 if TYPE_CHECKING:
-    from authentiscan.evaluation.compare import Comparisons
+    from pathlib import Path
+
+    from authentiscan.evaluation.compare import Comparisons, Tables
 
 
 def compare(
@@ -44,10 +48,9 @@ def compare(
             help="`raw`, `matched`, `history` or a degradation chain; repeat. Default raw, matched",
         ),
     ] = None,
-    images: Annotated[
-        int, typer.Option("--images", min=0, help="At most this many images, drawn evenly; 0: all.")
-    ] = 0,
+    images: MostImages = 0,
     output: ReportFolder = None,
+    latex: Latex = None,
     bootstrap: Rounds = 1000,
     seed: Seed = 0,
     workers: Workers = CORES,
@@ -70,12 +73,13 @@ def compare(
     from authentiscan.evaluation.adapters import open_candidates
     from authentiscan.evaluation.compare import compare as run
     from authentiscan.evaluation.compare_page import summary_markdown, write_comparison
-    from authentiscan.evaluation.report import file_name
+    from authentiscan.evaluation.judges import judge_of_candidate
     from authentiscan.evaluation.robustness import sample
     from authentiscan.evaluation.slices import Options
 
     candidates = open_candidates(detectors)
-    claim(folders=[output], inputs=[text.partition("=")[2] or text for text in data])
+    named = [text.partition("=")[2] or text for text in data]
+    claim(latex, folders=[output], inputs=named)
     cache = output / "scores" if output else None
     sources = [open_rows(text, split) for text in data]
     sources = [replace(s, manifest=sample(s.manifest, images, seed)) for s in sources]
@@ -90,10 +94,11 @@ def compare(
             workers=workers,
         )
     if output:
-        for (place, treatment), by_name in tables.items():
-            for name, table in by_name.items():
-                table.write(output / f"scores-{file_name(f'{name}-{place}-{treatment}')}.csv")
-        note(f"report: {write_comparison(found, output)}")
+        judges = [judge_of_candidate(candidate) for candidate in candidates]
+        _write_scores(output, tables)
+        note(f"report: {write_comparison(found, output, judges)}")
+    if latex:
+        _write_latex(latex, found, named)
     if as_json:
         typer.echo(found.model_dump_json(indent=2))
     elif markdown:
@@ -104,6 +109,22 @@ def compare(
         warn(warning)
     if any(c.common < c.data.images for c in found.found):
         raise typer.Exit(1)
+
+
+def _write_scores(output: Path, tables: Tables) -> None:
+    from authentiscan.evaluation.report import file_name
+
+    for (place, protocol), by_name in tables.items():
+        for name, table in by_name.items():
+            table.write(output / f"scores-{file_name(f'{name}-{place}-{protocol}')}.csv")
+
+
+def _write_latex(path: Path, found: Comparisons, inputs: list[str]) -> None:
+    from authentiscan.evaluation.compare_page import summary_table
+    from authentiscan.report.tables import write_latex
+
+    write_latex(path, [(name, summary_table(found.of(name))) for name in found.data], inputs=inputs)
+    note(f"tables: {path}")
 
 
 def _print(found: Comparisons) -> None:

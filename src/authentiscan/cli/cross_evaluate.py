@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,6 +11,7 @@ from authentiscan.cli.options import (
     CORES,
     AsJson,
     DataList,
+    OneProtocol,
     ReportFolder,
     Rounds,
     Seed,
@@ -18,6 +19,9 @@ from authentiscan.cli.options import (
     Workers,
 )
 from authentiscan.cli.screen import bars, note, print_table
+
+if TYPE_CHECKING:
+    from authentiscan.evaluation.cross_dataset import CrossEvaluation
 
 
 def cross_evaluate(
@@ -36,9 +40,7 @@ def cross_evaluate(
         typer.Option("--left-out", help="detector=generator it never saw; repeat."),
     ] = None,
     split: TestSplit = None,
-    protocol: Annotated[
-        str, typer.Option("--protocol", help="`raw`, `matched`, `history` or a degradation chain.")
-    ] = "matched",
+    protocol: OneProtocol = "matched",
     output: ReportFolder = None,
     bootstrap: Rounds = 1000,
     seed: Seed = 0,
@@ -59,6 +61,7 @@ def cross_evaluate(
     from authentiscan.evaluation.adapters import open_candidates
     from authentiscan.evaluation.cross_dataset import cross_evaluate as run
     from authentiscan.evaluation.cross_page import write_cross_evaluation
+    from authentiscan.evaluation.judges import judge_of_candidate
     from authentiscan.evaluation.slices import Options
 
     candidates = open_candidates(detectors)
@@ -78,26 +81,32 @@ def cross_evaluate(
             workers=workers,
         )
     if output:
-        page = write_cross_evaluation(found, {s.name: s.manifest for s in sources}, output)
+        manifests = {s.name: s.manifest for s in sources}
+        judges = [judge_of_candidate(candidate) for candidate in candidates]
+        page = write_cross_evaluation(found, manifests, output, judges)
         note(f"report: {page}")
     if as_json:
         typer.echo(found.model_dump_json(indent=2))
     else:
-        for metric in ("roc_auc", "balanced_accuracy"):
-            rows = [
-                [d, *(found.cell(d, s.name).metrics[metric].percent() for s in sources)]
-                for d in found.detectors
-            ]
-            print_table(f"{metric}, {protocol}: %", ["", *(s.name for s in sources)], rows)
-        for gap in found.gaps:
-            typer.echo(f"gap of {gap.detector}, {gap.metric}: {gap.gap.percent()} points")
-        for part in found.left_out:
-            area = part.metrics["roc_auc"].percent()
-            known = (part.reference or {}).get("roc_auc")
-            beside = f", reference {known.percent()}" if known else ""
-            typer.echo(f"{part.detector} on {part.generator}, left out: ROC AUC {area}{beside}")
+        _print(found, [s.name for s in sources], protocol)
     if any(cell.failed for cell in found.cells):
         raise typer.Exit(1)
+
+
+def _print(found: CrossEvaluation, places: list[str], protocol: str) -> None:
+    for metric in ("roc_auc", "balanced_accuracy"):
+        rows = [
+            [d, *(found.cell(d, place).metrics[metric].percent() for place in places)]
+            for d in found.detectors
+        ]
+        print_table(f"{metric}, {protocol}: %", ["", *places], rows)
+    for gap in found.gaps:
+        typer.echo(f"gap of {gap.detector}, {gap.metric}: {gap.gap.percent()} points")
+    for part in found.left_out:
+        area = part.metrics["roc_auc"].percent()
+        known = (part.reference or {}).get("roc_auc")
+        beside = f", reference {known.percent()}" if known else ""
+        typer.echo(f"{part.detector} on {part.generator}, left out: ROC AUC {area}{beside}")
 
 
 def _pairs(given: list[str] | None, flag: str) -> dict[str, str]:

@@ -73,7 +73,7 @@ def verify(
 
     _check(output, ".html", ".md", ".json")
     opened = open_data(manifest)
-    removals = fix.with_suffix(".removed.csv") if fix else None
+    removals = fix.parent / f"{fix.stem}.removed.csv" if fix else None
     claim(fix, removals, *(output or ()), inputs=chain([manifest], opened.files()))
     with screen.bars() as bar:
         found = room.verify(
@@ -114,6 +114,16 @@ def audit(
             "classes, and measure it too.",
         ),
     ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            "--model",
+            "-m",
+            metavar="DETECTOR",
+            help="Also name the images whose label this detector contradicts; best one that did "
+            "not learn from them.",
+        ),
+    ] = None,
     output: Outputs = None,
     as_json: AsJson = False,
     limit: Annotated[
@@ -126,18 +136,22 @@ def audit(
 
     A small classifier, cross-validated by group, guesses the label from format, size, bytes, JPEG
     settings, metadata and borders, and from traces of compression and resizing in the pixels. AUC
-    0.5: no shortcut; 1: the label can be had without looking at the picture.
+    0.5: no shortcut; 1: the label can be had without looking at the picture. Images whose label may
+    be wrong are named too: a "real" one that says it was generated, or that --model contradicts.
 
     Examples:
         authentiscan data audit data.parquet -o audit.html
         authentiscan data audit data.parquet --after jpeg:quality=90 --matched matched.parquet
+        authentiscan data audit data.parquet --model default -o audit.html
 
     """
     from authentiscan.checks import audit as room
     from authentiscan.core.files import write_bytes
     from authentiscan.datasets.open import open_data
+    from authentiscan.inference import load_detector
 
     _check(output, ".html", ".md", ".json", ".png")
+    detector = load_detector(model, threads=1) if model else None
     opened = open_data(manifest)
     claim(matched, *(output or ()), inputs=chain([manifest], opened.files()))
     with screen.bars() as bar:
@@ -150,17 +164,26 @@ def audit(
             progress=bar,
         )
         found = auditor(opened, manifest.name)
+        suspects = room.label_errors(
+            opened,
+            detector=detector,
+            workers=workers,
+            limit=limit,
+            seed=seed,
+            progress=bar("looking at labels"),
+        )
+    report = found.report.model_copy(update={"label_errors": suspects})
     if matched is not None and found.matched is not None:
         found.matched.write(matched)
     for target in output or ():
         if target.suffix.lower() == ".png":
-            write_bytes(target, room.picture(found.report))
+            write_bytes(target, room.picture(report))
         else:
-            _write(target, found.report, lambda: room.audit_page(found.report))
+            _write(target, report, lambda: room.audit_page(report))
     if as_json:
-        typer.echo(found.report.model_dump_json(indent=2))
+        typer.echo(report.model_dump_json(indent=2))
     else:
-        _print_audit(found.report)
+        _print_audit(report)
 
 
 def _print_verification(report: Verification) -> None:
@@ -203,6 +226,9 @@ def _print_verification(report: Verification) -> None:
     )
 
 
+_SHOWN = 10  # labels to look at on the screen
+
+
 def _print_audit(report: Audit) -> None:
     from rich.console import Console
     from rich.table import Table
@@ -220,6 +246,12 @@ def _print_audit(report: Audit) -> None:
     for finding in report.findings:
         if finding.severity != "none":
             out.print(f"- {finding.says} {finding.remedy}", markup=False)
+    if report.label_errors:
+        out.print(f"{len(report.label_errors)} labels to look at:")
+    for one in report.label_errors[:_SHOWN]:
+        out.print(f"- {one.name} (labelled {one.label}): {one.says}", markup=False)
+    if len(report.label_errors) > _SHOWN:
+        out.print("- … all of them with -o audit.html or --json")
     if report.matching is not None:
         out.print(
             f"matched version: {report.matching.rows} rows, matched by {report.matching.level}, "

@@ -10,7 +10,7 @@ from typing import Literal
 
 import typer
 
-from authentiscan.cli.options import AsJson, Model
+from authentiscan.cli.options import CORES, AsJson, Model
 
 State = Literal["ok", "absent", "broken"]
 
@@ -21,6 +21,17 @@ _UNLOCKS = {
     "export": "the torch backend, exporting to ONNX",
     "explain": "more explanation methods",
     "heif": "reading HEIC photographs",
+    "api": "the REST API",
+    "client": "the API's clients",
+    "app": "the web page",
+    "video": "judging videos",
+    "cluster": "scans on a Ray cluster, object stores",
+    "shelf": "published detectors from checkpoints",
+    "sweep": "searches of hyperparameters",
+    "docs": "building the documentation's site",
+    "notebooks": "running the notebooks",
+    "wandb": "runs logged to Weights & Biases",
+    "mlflow": "runs logged to MLflow",
     "fast": "faster JPEG decoding, same pixels",
     "dev": "developing authentiscan itself",
 }
@@ -164,9 +175,9 @@ def detector(model: str | None) -> list[Check]:
         folder = find_bundle(model)
         spec = read_spec(folder, verify=True)
         files = [
-            place / name
-            for _, place, network in spec.placed_networks(folder)
-            for name in network.files
+            placed.folder / name
+            for placed in spec.placed_networks(folder)
+            for name in placed.spec.files
         ]
         size = sum(file.stat().st_size for file in files)
         return f"{spec.name} {spec.version}, {len(files)} files, {size / 1e6:.1f} MB"
@@ -204,10 +215,8 @@ def _tried(name: str, run: Callable[[], str]) -> Check:
 def _threads() -> str:
     import onnxruntime
 
-    from authentiscan.scan.engine import default_workers
-
     providers = ", ".join(onnxruntime.get_available_providers())
-    return f"{default_workers()} cores to use; ONNX Runtime providers: {providers}"
+    return f"{CORES} cores to use; ONNX Runtime providers: {providers}"
 
 
 def _formats() -> str:

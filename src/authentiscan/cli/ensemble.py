@@ -11,7 +11,7 @@ from authentiscan.cli.guard import claim
 from authentiscan.cli.options import (
     CORES,
     AsJson,
-    Data,
+    OneProtocol,
     Rounds,
     Seed,
     Split,
@@ -41,7 +41,24 @@ def ensemble(
             "--output", "-o", "--out", help="Folder of the ensemble, a bundle like any other."
         ),
     ],
-    data: Data,
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            "--data",
+            "-d",
+            help="Where weights are fitted: manifest (.parquet), or a folder or zip with real/ and "
+            "fake/.",
+        ),
+    ] = None,
+    sides: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--sides",
+            metavar="FROM-TO",
+            help="Which images a DETECTOR judges: from and to which shorter side in pixels, once "
+            "for each in order, such as `65-` and `1-64`. Nothing is fitted then.",
+        ),
+    ] = None,
     split: SplitOption = Split.VAL,
     weights: Annotated[
         str,
@@ -49,9 +66,7 @@ def ensemble(
             "--weights", help="`fit`, `equal`, or one number a member such as 0.5,0.3,0.2."
         ),
     ] = "fit",
-    protocol: Annotated[
-        str, typer.Option("--protocol", help="`raw`, `matched`, `history` or a degradation chain.")
-    ] = "matched",
+    protocol: OneProtocol = "matched",
     name: Annotated[
         str | None, typer.Option(help="The ensemble's name. [default: the folder's]")
     ] = None,
@@ -67,18 +82,28 @@ def ensemble(
     fitted on the validation images, which no member may have learned from; `fit` is a logistic
     regression with no weight below 0. Rows of the split `test` are for measuring alone.
 
+    With --sides the size of an image chooses who judges it. Each detector keeps its own thresholds,
+    moved onto those of the first, so that a score means the same for every size.
+
     Examples:
         authentiscan ensemble runs/a runs/b -o both --data all.parquet
         authentiscan ensemble default runs/a -o both --data all.parquet --weights equal
+        authentiscan ensemble default runs/small -o both --sides 65- --sides 1-64
 
     """
+    from authentiscan.core.errors import UsageError
     from authentiscan.datasets.open import open_data
     from authentiscan.evaluation.slices import Options
     from authentiscan.inference import find_bundle
     from authentiscan.training.ensemble import make_ensemble
 
-    claim(output, inputs=[data, *members])
+    claim(output, inputs=[*([data] if data else []), *members])
     chosen, found = _weights(weights), [find_bundle(member) for member in members]
+    if sides:
+        _by_size(found, sides, output, name or output.name, as_json=as_json)
+        return
+    if data is None:
+        raise UsageError("--data is missing: the images on which weights are fitted, or --sides")
     validation = open_data(data, split=split)
     with bars() as progress:
         made = make_ensemble(
@@ -97,6 +122,35 @@ def ensemble(
         typer.echo(made.spec.model_dump_json(indent=2))
     else:
         _print(made, output)
+
+
+def _by_size(
+    bundles: list[Path], sides: list[str], output: Path, name: str, *, as_json: bool
+) -> None:
+    from authentiscan.core.errors import UsageError
+    from authentiscan.inference.card import sides_words
+    from authentiscan.inference.ensemble import save_by_size
+
+    if len(sides) != len(bundles):
+        raise UsageError(f"{len(bundles)} detectors need --sides as often, got {len(sides)}")
+    ranges = [_sides(text) for text in sides]
+    made = save_by_size(list(zip(bundles, ranges, strict=True)), output, name=name)
+    if as_json:
+        typer.echo(made.model_dump_json(indent=2))
+        return
+    for member in made.members:
+        typer.echo(f"{member.spec.name}: {sides_words(member.sides)}")
+    typer.echo(f"Wrote {output}, a bundle: authentiscan scan --model {output} IMAGES")
+
+
+def _sides(text: str) -> tuple[int, int]:
+    from authentiscan.core.errors import UsageError
+    from authentiscan.inference.spec import LARGEST_SIDE
+
+    least, dash, largest = text.partition("-")
+    if not (dash and least.isdecimal() and (largest.isdecimal() or not largest)):
+        raise UsageError(f"--sides {text!r}: write it as 1-64, or 65- for 65 pixels and more")
+    return int(least), int(largest or LARGEST_SIDE)
 
 
 def _weights(text: str) -> Weights:

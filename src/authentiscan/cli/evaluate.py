@@ -16,6 +16,7 @@ from authentiscan.cli.options import (
     AsJson,
     Data,
     DetectorArgument,
+    Latex,
     ReportFolder,
     Rounds,
     Seed,
@@ -23,9 +24,10 @@ from authentiscan.cli.options import (
     TrustListOption,
     Workers,
 )
-from authentiscan.cli.screen import note, print_table, progress, warn
+from authentiscan.cli.screen import fail, note, print_table, progress, warn
 
 if TYPE_CHECKING:
+    from authentiscan.evaluation.gate import Gate
     from authentiscan.evaluation.results import Evaluation
     from authentiscan.evaluation.whole_verdict import WholeVerdict
     from authentiscan.inference import Detector
@@ -59,6 +61,7 @@ def evaluate(
         ),
     ] = None,
     output: ReportFolder = None,
+    latex: Latex = None,
     bootstrap: Rounds = 1000,
     threshold: Annotated[
         float | None,
@@ -86,6 +89,15 @@ def evaluate(
             "the verdicts beside those of the pixels alone.",
         ),
     ] = False,
+    fail_under: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--fail-under",
+            metavar="METRIC=VALUE",
+            help="A gate for CI: exit code 3 where the figure is under the value (brier and ece: "
+            "above it). PROTOCOL:METRIC=VALUE for another protocol than matched; repeat.",
+        ),
+    ] = None,
     trust_list: TrustListOption = None,
     seed: Seed = 0,
     workers: Workers = CORES,
@@ -100,20 +112,26 @@ def evaluate(
     warned of. The report holds the same per data set, generator, format, size and JPEG quality,
     and the most confident mistakes; --by prints such parts here.
 
+    Exit codes: 0 fine, 1 some images failed, 2 it cannot work as given, 3 a gate was not met.
+
     Examples:
         authentiscan evaluate default --data web.parquet -o report
         authentiscan evaluate runs/baseline --data web.parquet --split test --by generator
         authentiscan evaluate default --data photos/ --protocol 'resize:scale=0.5 | jpeg:quality=80'
+        authentiscan evaluate runs/baseline --data web.parquet --fail-under roc_auc=0.9
 
     """
     from authentiscan.cli.parts import open_rows
     from authentiscan.evaluation.evaluate import evaluate as run
+    from authentiscan.evaluation.gate import Gate, check_protocols
     from authentiscan.evaluation.slices import Options
     from authentiscan.inference import find_bundle, load_detector
 
+    gates = [Gate.parse(text) for text in fail_under or ()]
+    check_protocols(gates, _protocols(protocol))
     bundle = find_bundle(detector)
     loaded = load_detector(bundle, threads=1)
-    claim(folders=[output], inputs=[data])
+    claim(latex, folders=[output, bundle if record else None], inputs=[data])
     cache = output / "scores" if output else None
     images = open_rows(data, split)
     with progress("scoring") as update:
@@ -131,24 +149,16 @@ def evaluate(
         from authentiscan.evaluation.report import write_report
 
         note(f"report: {write_report(result, images.manifest, output, include or ())}")
+    if latex:
+        _write_latex(latex, result.evaluation, data)
     if record:
         from authentiscan.evaluation.recalibrate import record_evaluation
 
         record_evaluation(bundle, result.evaluation)
     whole = None
     if whole_verdict:
-        whole = _whole(
-            loaded,
-            images.manifest,
-            trust_list=trust_list,
-            rounds=bootstrap,
-            seed=seed,
-            workers=workers,
-        )
-    if output and whole:
-        from authentiscan.core.files import write_text
-
-        write_text(output / "whole_verdict.json", whole.model_dump_json(indent=2) + "\n")
+        options = {"rounds": bootstrap, "seed": seed, "workers": workers}
+        whole = _whole(loaded, images.manifest, trust_list, output, **options)
     if as_json:
         further = {"whole_verdict": whole.model_dump(mode="json")} if whole else {}
         typer.echo(dumps({**result.evaluation.model_dump(mode="json"), **further}, indent=2))
@@ -156,32 +166,53 @@ def evaluate(
         print_evaluation(result.evaluation, _parts(by))
         if whole:
             _print_whole(whole)
+    _check_gates(gates, result.evaluation)
     if any(table.failed for table in result.tables.values()):
         raise typer.Exit(1)
+
+
+def _check_gates(gates: Sequence[Gate], evaluation: Evaluation) -> None:
+    """Tell each gate on standard error; Exit 3 where one is not met."""
+    from authentiscan.evaluation.gate import NOT_MET
+
+    checked = [gate.check(evaluation) for gate in gates]
+    for met, words in checked:
+        note(f"gate met: {words}") if met else fail(f"gate not met: {words}")
+    if not all(met for met, _ in checked):
+        raise typer.Exit(NOT_MET)
+
+
+def _write_latex(path: Path, evaluation: Evaluation, data: Path) -> None:
+    from authentiscan.evaluation.evaluation_page import protocols_table, verdicts_table
+    from authentiscan.report.tables import write_latex
+
+    about = f"{evaluation.detector.name} on {evaluation.data.name}"
+    tables = [
+        (about, protocols_table(evaluation)),
+        (f"{about}: verdicts", verdicts_table(evaluation)),
+    ]
+    write_latex(path, tables, inputs=[data])
+    note(f"tables: {path}")
 
 
 def _whole(
     detector: Detector,
     manifest: Manifest,
-    *,
     trust_list: Path | None,
-    rounds: int,
-    seed: int,
-    workers: int,
+    output: Path | None,
+    **options: int,
 ) -> WholeVerdict:
+    """What `measure` finds with ``options``, written beside the report."""
+    from authentiscan.core.files import write_text
     from authentiscan.evaluation.whole_verdict import measure
     from authentiscan.provenance import TrustList
 
+    trust = TrustList.chosen(trust_list)
     with progress("judging whole files") as update:
-        return measure(
-            manifest,
-            detector,
-            trust=TrustList.chosen(trust_list),
-            rounds=rounds,
-            seed=seed,
-            workers=workers,
-            progress=update,
-        )
+        found = measure(manifest, detector, trust=trust, progress=update, **options)
+    if output:
+        write_text(output / "whole_verdict.json", found.model_dump_json(indent=2) + "\n")
+    return found
 
 
 def _print_whole(found: WholeVerdict) -> None:
@@ -214,6 +245,8 @@ def print_evaluation(evaluation: Evaluation, parts: Sequence[str] = ()) -> None:
     verdicts = verdicts_table(evaluation)
     print_table("Verdicts", ["", *verdicts.head[1:]], verdicts.rows)
     typer.echo(verdicts.note)
+    for text in evaluation.sample_sizes:
+        typer.echo(f"{text}.")
     for part in parts:
         table = short_slices_table(evaluation, part)
         if not table.rows:

@@ -1,38 +1,38 @@
-"""`authentiscan explain` and `authentiscan explain-compare`: where detectors look."""
+"""`authentiscan explain`: where a detector looks."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from itertools import chain, count, islice
-from pathlib import Path, PurePath
-from typing import TYPE_CHECKING, Annotated, Any
+from itertools import chain, islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from authentiscan.cli import screen
-from authentiscan.cli.guard import claim
+from authentiscan.cli.explained import PAGES, Form, Outputs
 from authentiscan.cli.inputs import Images, images
 from authentiscan.cli.options import (
     CORES,
     AsJson,
-    DataList,
     MaxPixels,
     Model,
-    Seed,
     TrustListOption,
     Workers,
     limits,
 )
+from authentiscan.cli.places import Places, stem
+from authentiscan.core.views import TargetName, ViewName
 
 if TYPE_CHECKING:
     from authentiscan.analysis import Opened, Report
     from authentiscan.core.types import RGBImage
     from authentiscan.explain import Heatmap, Target
+    from authentiscan.explain.faithfulness import Faithfulness
+    from authentiscan.explain.overlay import Panel
     from authentiscan.inference import Detector
     from authentiscan.provenance import TrustList
-    from authentiscan.scan import Item
 
 
 class MethodName(StrEnum):
@@ -42,24 +42,6 @@ class MethodName(StrEnum):
     GRADCAM_PP = "gradcam++"
     IG = "ig"
     OCCLUSION = "occlusion"
-
-
-class ViewName(StrEnum):
-    """Names of the pictures."""
-
-    OVERLAY = "overlay"
-    RESIDUAL = "residual"
-    SPECTRUM = "spectrum"
-    ELA = "ela"
-    ALL = "all"
-
-
-class TargetName(StrEnum):
-    """Which evidence a map shows."""
-
-    AUTO = "auto"
-    GENERATED = "generated"
-    REAL = "real"
 
 
 class ScaleName(StrEnum):
@@ -110,7 +92,8 @@ def explain(
             "--output",
             "-o",
             "--save",
-            help="Picture to write (.png, .jpg, .webp); a folder for many images.",
+            help="Picture (.png, .jpg, .webp); a folder for many images; .html for one page. "
+            "[default: NAME_explained.png here]",
         ),
     ] = None,
     visualize: Annotated[
@@ -129,6 +112,9 @@ def explain(
     trust_list: TrustListOption = None,
     max_pixels: MaxPixels = None,
     as_json: AsJson = False,
+    as_csv: Annotated[
+        bool, typer.Option("--csv", help="CSV on standard output, one row an image.")
+    ] = False,
     workers: Workers = CORES,
 ) -> None:
     """Show where a detector found its evidence, and how far that can be trusted.
@@ -141,131 +127,70 @@ def explain(
         authentiscan explain photo.jpg -o why.png
         authentiscan explain photo.jpg --view all --faithfulness -o why.png
         authentiscan explain shots/ more.zip -o maps/
+        authentiscan explain shots/ -o where.html
 
     """
     from authentiscan.analysis import open_image
-    from authentiscan.core.errors import DecodeError
+    from authentiscan.core.errors import DecodeError, UsageError
+    from authentiscan.explain.faithfulness import faithfulness as measure
     from authentiscan.explain.methods import needs_torch
-    from authentiscan.explain.overlay import VIEWS
     from authentiscan.inference import load_detector
     from authentiscan.provenance import TrustList
 
+    if as_json and as_csv:
+        raise UsageError("--json and --csv both write to standard output; give one of them")
     trust = TrustList.chosen(trust_list)
-    chosen = [ViewName.OVERLAY] if view is None else view
-    views = VIEWS if ViewName.ALL in chosen else tuple(dict.fromkeys(v.value for v in chosen))
     allowed = limits(max_pixels)
     items = images(paths, allowed)
-    first = list(islice(items, 2))  # enough to know whether there are several
-    several = len(first) > 1
-    _claim(output, paths, several=several)
-    wishes = _Wishes(method.value, target.value, views, opacity, colours.value)
+    # Two are enough to know whether there are several, where that decides what the output is: rows
+    # come one by one, also where the second path is long in coming.
+    lone = output.suffix.lower() in PAGES if output else as_json or as_csv
+    first = list(islice(items, 0 if lone else 2))
+    form: Form = "json" if as_json else "csv" if as_csv else "text"
+    if output is None and form == "text" and not (visualize or faithfulness or sanity):
+        several = len(first) > 1
+        output = Path("explained") if several else Path(f"{stem(first[0])}_explained.png")
+    outputs = _outputs(form, output, paths, several=len(first) > 1, opened=visualize)
+    outputs.begin()
+    places = outputs.places
+    wishes = _Wishes(method.value, target.value, _views(view), opacity, colours.value)
     backend = "torch" if sanity or needs_torch(method.value) else "onnx"
     detector = load_detector(model, backend=backend, threads=workers)  # type: ignore[arg-type]
     measured, shown, failed = [], [], 0
-    written: set[Path] = set()
-    for item in chain(first, items):
-        try:
-            opened = open_image(item.source, name=item.name, limits=allowed)
-            pixels = opened.image.pixels
-            found = _explained(detector, pixels, wishes)
-            report = _judged(detector, opened, found, trust)
-        except DecodeError as error:
-            failed += 1
-            _tell_error(item.name, error, as_json=as_json)
-            continue
-        picture = None
-        if output is not None or visualize:
-            drawn = _drawn(detector, pixels, found, wishes, report)
-            if output is not None:
-                place = _place(item, output, several=several, written=written)
-                picture = _saved(drawn, place, paths)
-            if visualize:
-                _open(drawn)
-        if sanity:
-            shown.append(pixels)
-        if faithfulness:
-            from authentiscan.explain.faithfulness import faithfulness as measure
-
-            measured.append(measure(detector, pixels, found, fill=fill.value))
-        _tell(report, found, picture, measured[-1] if faithfulness else None, as_json=as_json)
-    if measured and not as_json:
-        _tell_faithfulness(measured)
-    if sanity and shown and not as_json:
-        _tell_sanity(detector, shown)
+    # A map of this run is no input, though it may lie in a folder that is being walked.
+    with outputs.whole(detector.spec):
+        for item in (item for item in chain(first, items) if not (places and places.taken(item))):
+            try:
+                opened = open_image(item.source, name=item.name, limits=allowed)
+                pixels = opened.image.pixels
+                found = _explained(detector, pixels, wishes)
+                report = _judged(detector, opened, found, trust)
+            except DecodeError as error:
+                failed += 1
+                outputs.fail(item.name, error)
+                continue
+            picture = None
+            if outputs.wants_pictures:
+                by = f"{detector.spec.name}, {wishes.method}"
+                picture = outputs.picture(item, report, _panels(pixels, found, wishes), by)
+            if sanity:
+                shown.append(pixels)
+            if faithfulness:
+                measured.append(measure(detector, pixels, found, fill=fill.value))
+            outputs.print_found(report, found, picture, measured[-1] if faithfulness else None)
+    if measured and form == "text":
+        _show_faithfulness(measured)
+    if shown and form == "text":
+        _show_sanity(detector, shown)
     if failed:
         raise typer.Exit(1)
 
 
-def explain_compare(
-    *,
-    models: Annotated[
-        list[str],
-        typer.Option(
-            "--model",
-            "-m",
-            metavar="DETECTOR",
-            help="Once a detector: `default`, a bundle's folder, a run's folder or name.",
-        ),
-    ],
-    data: DataList,
-    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for pictures and tables.")],
-    split: Annotated[
-        str | None, typer.Option(help="Only rows of this split, such as test; default: all.")
-    ] = None,
-    samples: Annotated[
-        int, typer.Option(min=1, max=10_000, help="Images of every data set, half of each class.")
-    ] = 20,
-    seed: Seed = 0,
-    workers: Workers = CORES,
-) -> None:
-    """Compare where detectors look, on the same samples of every data set.
+def _views(view: list[ViewName] | None) -> tuple[str, ...]:
+    from authentiscan.explain.overlay import VIEWS
 
-    Writes an overlay for every detector and sample, the mean map of every detector on every data
-    set, and how much each two detectors agree: overlap of the strongest fifth of the image (0.11 is
-    chance) and correlation, as CSV and pictures.
-
-    Examples:
-        authentiscan explain-compare -m runs/a -m runs/b -d cifake.parquet -o where/
-        authentiscan explain-compare -m default -d web.parquet --split test --samples 50 -o where/
-
-    """
-    from authentiscan.datasets.open import open_named
-    from authentiscan.explain.compare import compare
-    from authentiscan.inference import find_bundle, load_detector
-
-    claim(folders=[output], inputs=data)
-    bundles = [find_bundle(text) for text in models]
-    names = _distinct([_run_or_bundle(path.resolve()).name for path in bundles])
-    detectors = {
-        name: load_detector(path, threads=workers)
-        for name, path in zip(names, bundles, strict=True)
-    }
-    opened = [open_named(text, split=split) for text in data]
-    names = _distinct([found.name for found in opened])
-    datasets = {name: found.manifest for name, found in zip(names, opened, strict=True)}
-    images = sum(min(samples, len(manifest)) for manifest in datasets.values())
-    total, done = images * len(detectors), count(1)
-    with screen.progress("explaining") as update:
-        found = compare(
-            detectors,
-            datasets,
-            output,
-            samples=samples,
-            seed=seed,
-            progress=lambda: update(next(done), total),
-        )
-    for line in found.skipped:
-        screen.warn(f"skipped {line}")
-    rows = [
-        [r.dataset, r.first, r.second, f"{r.iou:.2f}", f"{r.correlation:+.2f}", str(r.images)]
-        for r in found.overlaps
-        if r.first != r.second
-    ]
-    head = ["data set", "first", "second", "overlap", "correlation", "images"]
-    screen.print_table("", head, rows, words=(0, 1, 2))
-    typer.echo(f"{len(found.seen)} overlays and the tables are in {output}")
-    if found.skipped:
-        raise typer.Exit(1)
+    chosen = [ViewName.OVERLAY] if view is None else view
+    return VIEWS if ViewName.ALL in chosen else tuple(dict.fromkeys(v.value for v in chosen))
 
 
 def _judged(detector: Detector, opened: Opened, found: Heatmap, trust: TrustList) -> Report:
@@ -274,122 +199,23 @@ def _judged(detector: Detector, opened: Opened, found: Heatmap, trust: TrustList
     from authentiscan.provenance import inspect
 
     prediction = found.prediction or detector.predict(opened.image)
-    findings = inspect(opened.content or b"", trust)
+    findings = inspect(opened.content or b"", trust, walked=opened.walked)
     return assemble(opened.image, prediction, detector.spec, name=opened.name, provenance=findings)
 
 
 def _explained(detector: Detector, pixels: RGBImage, wishes: _Wishes) -> Heatmap:
     from authentiscan.explain import explain as explain_image
+    from authentiscan.explain import explain_leaning
     from authentiscan.explain.methods import method
 
     by = method(wishes.method)
     if wishes.target != TargetName.AUTO:
         target: Target = "real" if wishes.target == TargetName.REAL else "generated"
         return explain_image(detector, pixels, target=target, method=by)
-    found = explain_image(detector, pixels, target="generated", method=by)
-    if found.score >= 0.5:
-        return found
-    return explain_image(detector, pixels, target="real", method=by)
+    return explain_leaning(detector, pixels, method=by)
 
 
-def _drawn(
-    detector: Detector, pixels: RGBImage, found: Heatmap, wishes: _Wishes, report: Report
-) -> RGBImage:
-    from authentiscan.explain.overlay import figure, panels
-
-    shown = panels(pixels, found, chosen=wishes.views, opacity=wishes.opacity, scale=wishes.scale)
-    title = f"{report.verdict}, score {found.score:.3f}  ({detector.spec.name}, {wishes.method})"
-    return figure(shown, title=title)
-
-
-def _claim(output: Path | None, paths: Sequence[str], *, several: bool) -> None:
-    if output is not None and _is_folder(output, several=several):
-        claim(folders=[output])
-    else:
-        claim(output, inputs=paths)
-
-
-def _is_folder(save: Path, *, several: bool) -> bool:
-    return several or save.is_dir() or not save.suffix
-
-
-def _place(item: Item, save: Path, *, several: bool, written: set[Path]) -> Path:
-    """Where the picture of an item goes: ``save``, or into it where it is a folder; none twice."""
-    if _is_folder(save, several=several):
-        name = PurePath(item.path or item.name.rpartition("::")[2].replace("\\", "/"))
-        save = save / f"{name.stem}_explained.png"
-    stem, number = save.stem, 2
-    while save in written:  # images of two folders may share a name
-        save, number = save.with_stem(f"{stem}_{number}"), number + 1
-    written.add(save)
-    return save
-
-
-def _saved(drawn: RGBImage, save: Path, inputs: Sequence[str]) -> Path:
-    """Write the picture, never over an input."""
-    from authentiscan.core.errors import UsageError
-    from authentiscan.core.files import write_bytes
-    from authentiscan.images.decode import encode
-
-    formats = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
-    kind = formats.get(save.suffix.lower())
-    if kind is None:
-        raise UsageError(f"cannot write {save.name}: allowed endings are {', '.join(formats)}")
-    write_bytes(save, encode(drawn, kind), inputs=inputs)
-    return save
-
-
-def _open(drawn: RGBImage) -> None:
-    from PIL import Image
-
-    Image.fromarray(drawn).show(title="authentiscan explain")
-
-
-def _tell(
-    report: Report,
-    found: Heatmap,
-    picture: Path | None,
-    measured: Any,
-    *,
-    as_json: bool,
-) -> None:
-    if as_json:
-        import json
-        from dataclasses import asdict
-
-        row = {
-            "path": report.path,
-            "verdict": report.verdict,
-            "pixel_verdict": report.pixel_verdict,
-            "reason": report.reason,
-            "score": found.score,
-            "target": found.target,
-            "strongest": float(found.raw.max()),
-            "picture": None if picture is None else str(picture),
-            "faithfulness": None if measured is None else asdict(measured),
-            "error": None,
-        }
-        typer.echo(json.dumps(row))
-        return
-    where = f", picture in {picture}" if picture else ""
-    typer.echo(
-        f"{report.path}: {report.verdict}, score {found.score:.3f}, map for {found.target}{where}"
-    )
-    if report.verdict != report.pixel_verdict:
-        typer.echo(f"  {report.reason}")
-
-
-def _tell_error(name: str, error: Exception, *, as_json: bool) -> None:
-    if as_json:
-        import json
-
-        row = {"path": name, "verdict": None, "score": None, "error": str(error)}
-        typer.echo(json.dumps(row))
-    else:
-        screen.fail(f"{name}: {error}")
-
-
-def _tell_faithfulness(measured: list[Any]) -> None:
+def _show_faithfulness(measured: list[Faithfulness]) -> None:
     import numpy as np
 
     from authentiscan.explain.faithfulness import summarise
@@ -398,8 +224,8 @@ def _tell_faithfulness(measured: list[Any]) -> None:
         "map": ([m.deletion for m in measured], [m.insertion for m in measured]),
         "edges": ([m.edges_deletion for m in measured], [m.edges_insertion for m in measured]),
         "random": (
-            [np.mean(m.random_deletion) for m in measured],
-            [np.mean(m.random_insertion) for m in measured],
+            [float(np.mean(m.random_deletion)) for m in measured],
+            [float(np.mean(m.random_insertion)) for m in measured],
         ),
     }
     screen.print_table(
@@ -416,13 +242,14 @@ def _tell_faithfulness(measured: list[Any]) -> None:
         typer.echo(summarise(measured).sentence)
 
 
-def _tell_sanity(detector: Detector, images: list[RGBImage]) -> None:
+def _show_sanity(detector: Detector, images: list[RGBImage]) -> None:
     import numpy as np
 
     from authentiscan.explain.sanity import randomised_similarity
 
-    network = detector.network
-    few = np.concatenate([network.preprocess.crops(pixels)[0][:16] for pixels in images])[:64]
+    network = detector.network_for(*images[0].shape[:2])
+    alike = [image for image in images if detector.network_for(*image.shape[:2]) is network]
+    few = np.concatenate([network.preprocess.crops(pixels)[0][:16] for pixels in alike])[:64]
     rows = [
         [str(stage.layers), f"{stage.share:.0%}", f"{stage.similarity:+.2f}"]
         for stage in randomised_similarity(network, few)
@@ -431,17 +258,19 @@ def _tell_sanity(detector: Detector, images: list[RGBImage]) -> None:
     screen.print_table("", head, rows)
 
 
-def _distinct(names: Sequence[str]) -> list[str]:
-    """The names, numbered where two are alike."""
-    found: list[str] = []
-    for stem in names:
-        name, number = stem, 2
-        while name in found:
-            name, number = f"{stem}_{number}", number + 1
-        found.append(name)
-    return found
+def _outputs(
+    form: Form, output: Path | None, inputs: list[str], *, several: bool, opened: bool
+) -> Outputs:
+    from authentiscan.scan.explain_page import ExplainPage
+
+    page = ExplainPage() if output is not None and output.suffix.lower() in PAGES else None
+    places = None
+    if output is not None:
+        places = Places(output, "_explained.png", several and page is None)
+    return Outputs(form, places, page, inputs, opened)
 
 
-def _run_or_bundle(folder: Path) -> Path:
-    """A run's folder says more than the word `bundle` below it."""
-    return folder.parent if folder.name == "bundle" else folder
+def _panels(pixels: RGBImage, found: Heatmap, wishes: _Wishes) -> list[Panel]:
+    from authentiscan.explain.overlay import panels
+
+    return panels(pixels, found, chosen=wishes.views, opacity=wishes.opacity, scale=wishes.scale)

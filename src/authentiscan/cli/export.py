@@ -23,7 +23,6 @@ def export(
         bool,
         typer.Option("--scores-only", help="Leave the Grad-CAM outputs `cam` and `cam_real` out."),
     ] = False,
-    force: Annotated[bool, typer.Option("--force", help="Replace an existing file.")] = False,
 ) -> None:
     """Write a detector's safetensors weights as an ONNX graph and check it against torch.
 
@@ -33,23 +32,22 @@ def export(
 
     Examples:
         authentiscan export runs/baseline -o baseline.onnx --opset 20
-        authentiscan export default -o scores.onnx --scores-only
+        authentiscan export default/small -o scores.onnx --scores-only
 
     """
     from authentiscan.core.errors import MissingExtraError, UsageError
     from authentiscan.core.files import whole_path
     from authentiscan.inference import NetworkSpec, find_bundle, read_spec
+    from authentiscan.inference.spec import members_of
 
-    if output.exists() and not force:
-        raise UsageError(f"{output} exists; name another file or add --force")
     bundle = find_bundle(detector)
     claim(output, inputs=bundle.glob("*"))
     spec = read_spec(bundle)
     if not isinstance(spec, NetworkSpec):
         raise UsageError(
-            f"{bundle} is an ensemble, and ONNX knows no crops or pooling: export its members, "
-            f"each a bundle in {bundle / 'members'}, and add up their pooled logits with the "
-            "weights of detector.json"
+            f"{detector} is an ensemble, and ONNX knows no crops or pooling: export its members "
+            f"{', '.join(f'{detector}/{name}' for name in members_of(spec))}, and add up their "
+            "pooled logits with weight and bias of detector.json"
         )
     try:
         from authentiscan.inference.export import export_onnx

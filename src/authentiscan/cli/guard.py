@@ -23,7 +23,7 @@ import typer
 from typer.core import TyperGroup
 
 from authentiscan.core.errors import AuthentiscanError, OutputError
-from authentiscan.core.files import PathLike, cannot_write, reason
+from authentiscan.core.files import PathLike, cannot_write, reason, refuse_foreign
 from authentiscan.core.locks import claimed
 from authentiscan.core.text import printable
 
@@ -31,6 +31,7 @@ DEBUG = "AUTHENTISCAN_DEBUG"
 _WISHED_COLOURS = ("FORCE_COLOR", "PY_COLORS", "GITHUB_ACTIONS")  # as rich and typer read them
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 _CLAIMS: ContextVar[ExitStack] = ContextVar("claims")
+_FORCED: ContextVar[bool] = ContextVar("forced", default=False)
 _BAR = re.compile(r"\x1b\[(?:[0-9;]*[ABCDGHJKm]|\?25[hl])|\r")
 
 
@@ -50,7 +51,7 @@ class Commands(TyperGroup):
                 with _shown():
                     return super().invoke(ctx)
             except KeyboardInterrupt as interrupt:
-                _say(str(interrupt) or "interrupted")
+                _print(str(interrupt) or "interrupted")
                 raise typer.Exit(130) from interrupt
             finally:
                 _CLAIMS.reset(before)
@@ -66,10 +67,31 @@ def claim(
     Every command that writes says so with this before it begins to work.
     """
     whole = _CLAIMS.get(None)
-    claims = claimed(*outputs, folders=folders, inputs=inputs)
+    claims = claimed(*outputs, folders=folders, inputs=inputs, force=_FORCED.get())
     with claims if whole is None else nullcontext():  # a group of commands run by itself
         if whole is not None:
             whole.enter_context(claims)
+
+
+@contextmanager
+def forced(wished: bool) -> Iterator[None]:
+    """Whether the running command may replace files that this program did not make."""
+    before = _FORCED.set(wished)
+    try:
+        yield
+    finally:
+        _FORCED.reset(before)
+
+
+def forced_now() -> bool:
+    """Whether the running command may replace them."""
+    return _FORCED.get()
+
+
+def may_replace(output: PathLike) -> None:
+    """Raise UsageError where ``output``, a file in a folder that is filled, is not ours."""
+    if not forced_now():
+        refuse_foreign(output)
 
 
 def run(app: Callable[[], object]) -> int:
@@ -77,11 +99,14 @@ def run(app: Callable[[], object]) -> int:
     with _signals() as received, _streams():
         try:
             code = _run(app)
+        except KeyboardInterrupt as interrupt:  # before a command was found among the words
+            _print(str(interrupt) or "interrupted")
+            code = 130
         except Exception:
             if not received:
                 raise
             # A library that was being loaded took the signal for a failure of its own.
-            _say(f"ended by {signal.Signals(received[0]).name}")
+            _print(f"ended by {signal.Signals(received[0]).name}")
             code = 1
     return 128 + received[0] if received else code
 
@@ -98,7 +123,7 @@ def _run(app: Callable[[], object]) -> int:
     except (AuthentiscanError, OSError, MemoryError) as error:
         if os.environ.get(DEBUG):
             raise
-        _say(f"error: {_message(error)}", colour=typer.colors.RED)
+        _print(f"error: {_message(error)}", colour=typer.colors.RED)
         return error.exit_code if isinstance(error, AuthentiscanError) else 2
 
 
@@ -112,7 +137,7 @@ def _message(error: AuthentiscanError | OSError | MemoryError) -> str:
     return printable(f"{' -> '.join(names)}: {reason(error)}" if names else reason(error))
 
 
-def _say(text: str, colour: str | None = None) -> None:
+def _print(text: str, colour: str | None = None) -> None:
     typer.secho(text, fg=colour, err=True)
 
 
@@ -181,12 +206,12 @@ class _Stream(io.TextIOWrapper):
         self._allowed = allowed if coloured else None
 
     def write(self, text: str) -> int:
-        with self._told():
+        with self._explained():
             super().write(self._clean(text))
         return len(text)
 
     def flush(self) -> None:
-        with self._told():
+        with self._explained():
             super().flush()
 
     def _clean(self, text: str) -> str:
@@ -199,7 +224,7 @@ class _Stream(io.TextIOWrapper):
         )
 
     @contextmanager
-    def _told(self) -> Iterator[None]:
+    def _explained(self) -> Iterator[None]:
         yield
 
 
@@ -207,7 +232,7 @@ class _Output(_Stream):
     """Standard output; one that cannot be written is an error like any other output."""
 
     @contextmanager
-    def _told(self) -> Iterator[None]:
+    def _explained(self) -> Iterator[None]:
         try:
             yield
         except OSError as error:
@@ -218,7 +243,7 @@ class _Errors(_Stream):
     """Standard error; no work ends because a message about it cannot be shown."""
 
     @contextmanager
-    def _told(self) -> Iterator[None]:
+    def _explained(self) -> Iterator[None]:
         with suppress(OSError):
             yield
 

@@ -31,15 +31,17 @@ def images(paths: list[str], limits: Limits) -> Iterator[Item]:
     """
     from authentiscan.core.errors import UsageError
     from authentiscan.scan import LeftOut, find
-    from authentiscan.scan.items import summary
+    from authentiscan.scan.items import not_read, summary
 
     left, found = LeftOut(), False
     with closing(find(paths, limits=limits, left_out=left, say=screen.note)) as items:
         for item in items:
             found = True
             yield item
-    told = summary(left)
+    skipped = summary(left)
     if not found:
-        raise UsageError(f"found no images in {', '.join(paths)}{'; ' if told else ''}{told}")
-    if told:
-        screen.note(told)
+        raise UsageError(f"found no images in {', '.join(paths)}{'; ' if skipped else ''}{skipped}")
+    if skipped:
+        screen.note(skipped)
+    if unread := not_read(left):
+        screen.warn(unread)

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from authentiscan.cli.guard import claim
 from authentiscan.cli.options import AsJson, DetectorArgument, command
 from authentiscan.cli.screen import console, note, print_table
 
 if TYPE_CHECKING:
-    from authentiscan.inference.bundle import DataUse, DetectorSpec, EnsembleSpec
     from authentiscan.inference.recorded_metrics import RecordedMetrics
+    from authentiscan.inference.spec import DataUse, DetectorSpec, EnsembleSpec
 
 _DETAILS = {"crops", "calibration", "data", "sha256"}  # what only --all shows
 _MAIN = ("roc_auc", "balanced_accuracy", "tpr_at_fpr_5")
@@ -24,7 +25,7 @@ app = typer.Typer(help="Show architectures and bundles.", no_args_is_help=True)
 def list_architectures(
     as_json: AsJson = False,
 ) -> None:
-    """List the architectures a recipe can name, with their sizes. Needs the `export` extra.
+    """List the architectures a recipe can name, with their sizes.
 
     Any convolutional timm backbone is allowed beside these, as `timm/<backbone>`.
 
@@ -33,9 +34,9 @@ def list_architectures(
         authentiscan models list --json
 
     """
-    from authentiscan.models import create, names, summary
+    from authentiscan.models import names, parameters, summary
 
-    rows = [(name, create(name).parameter_count(), summary(name)) for name in names()]
+    rows = [(name, parameters(name), summary(name)) for name in names()]
     if as_json:
         import json
 
@@ -144,15 +145,18 @@ def _network(spec: DetectorSpec) -> list[tuple[str, str]]:
 
 
 def _members(spec: EnsembleSpec) -> list[tuple[str, str]]:
-    told = [
+    from authentiscan.inference.card import sides_words
+
+    entries = [
         (
             "member",
             f"{member.weight:.4g} x {member.spec.name} ({member.spec.architecture_name}, "
-            f"{member.spec.parameters:,} parameters), in {member.folder}",
+            f"{member.spec.parameters:,} parameters), in {member.folder}, "
+            f"judges {sides_words(member.sides)}",
         )
         for member in spec.members
     ]
-    return [*told, ("parameters", f"{spec.parameters:,}")]
+    return [*entries, ("parameters", f"{spec.parameters:,}")]
 
 
 def _calibration(spec: DetectorSpec) -> str:
@@ -173,8 +177,12 @@ def _metric_lines(
     """A line for every part with figures, with its path as title; without ``everything`` only the
     main figures, and none of the parts by data set, generator or format.
     """
-    told = {name: str(figure) for name, figure in metrics.figures.items()}
-    texts = {**metrics.facts, **told} if everything else {k: told[k] for k in _MAIN if k in told}
+    entries = {name: str(figure) for name, figure in metrics.figures.items()}
+    texts = (
+        {**metrics.facts, **entries}
+        if everything
+        else {k: entries[k] for k in _MAIN if k in entries}
+    )
     line = ", ".join(f"{name.replace('_', ' ')} {text}" for name, text in texts.items())
     found = [(path or "measured", line)] if line else []
     for name, part in metrics.parts.items():
@@ -182,3 +190,84 @@ def _metric_lines(
             inside = f"{path} / {name}" if path else name
             found += _metric_lines(part, inside, everything=everything)
     return found
+
+
+@command(app, "halve")
+def halve(
+    detector: DetectorArgument,
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the smaller bundle.")],
+    graph_only: Annotated[
+        bool,
+        typer.Option(
+            "--graph-only",
+            help="Leave out the weights beside the graph: it judges, but can neither learn nor be "
+            "exported again.",
+        ),
+    ] = False,
+) -> None:
+    """Write a bundle of half the size: its weights rounded to float16, computed as float32.
+
+    Scores change by about a hundredth; `evaluate` the result where that matters. Needs the
+    `export` extra.
+
+    Examples:
+        authentiscan models halve runs/a -o small
+        authentiscan models halve runs/a -o smaller --graph-only
+
+    """
+    from authentiscan.core.errors import MissingExtraError
+    from authentiscan.inference import find_bundle
+
+    bundle = find_bundle(detector)
+    claim(output, inputs=bundle.glob("*"))
+    try:
+        from authentiscan.inference.half import halve_bundle
+    except ModuleNotFoundError as error:
+        raise MissingExtraError("rounding weights", "export") from error
+    halve_bundle(bundle, output, graph_only=graph_only)
+    sizes = [sum(file.stat().st_size for file in place.iterdir()) for place in (bundle, output)]
+    typer.echo(f"{output}: {sizes[1] / 1e6:.1f} MB, before {sizes[0] / 1e6:.1f} MB")
+
+
+@command(app, "quantise")
+def quantise(
+    detector: DetectorArgument,
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the smaller bundle.")],
+    levels: Annotated[
+        int,
+        typer.Option(
+            min=3,
+            max=255,
+            help="Levels of a weight, an odd number. Fewer change scores more and pack better in a "
+            "wheel or a zip: 31 take about 4.9 bits a weight there, 255 about 7.5.",
+        ),
+    ] = 255,
+    most_drift: Annotated[
+        float,
+        typer.Option(
+            "--most-drift", metavar="LOGIT", min=0, help="Refuse where a logit drifts by more."
+        ),
+    ] = 0.25,
+) -> None:
+    """Write a bundle whose products of matrices are in 8 bits, for backbones with attention.
+
+    Logits of fixed crops are compared with the full graph's; where they drift, nothing is written.
+    The bundle is checked again when it is loaded. Scores change a little: calibrate it again. Needs
+    the `export` extra.
+
+    Examples:
+        authentiscan models quantise runs/a -o small
+        authentiscan models quantise runs/a -o smaller --levels 31 --most-drift 1
+
+    """
+    from authentiscan.inference import find_bundle
+    from authentiscan.inference.quantised import quantise_bundle
+
+    bundle = find_bundle(detector)
+    claim(output, inputs=bundle.glob("*"))
+    drift = quantise_bundle(bundle, output, levels=levels, most_drift=most_drift)
+    size, before = ((place / "model.onnx").stat().st_size for place in (output, bundle))
+    typer.echo(
+        f"{output}: graph of {size / 1e6:.1f} MB, before {before / 1e6:.1f} MB; logits of fixed "
+        f"crops drift by at most {drift:.3f}"
+    )

@@ -14,10 +14,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.markup import escape
 from typer.core import TyperCommand
+from typer.models import OptionInfo
 
 from authentiscan.cli import screen
+from authentiscan.cli.guard import forced
 
 if TYPE_CHECKING:
+    from authentiscan import attribution
     from authentiscan.images.decode import Limits
 
 # Spellings of earlier releases: they mean the same as the option they are declared with, and help
@@ -38,8 +41,8 @@ class Split(StrEnum):
 
 
 _DETECTOR = (
-    "`default` (the packaged detector), a bundle's folder, a run's folder, or a run's name as "
-    "`authentiscan runs list` shows it."
+    "`default` (the packaged detector), a bundle's folder, a run's folder, a run's name as "
+    "`authentiscan runs list` shows it, or a fetched one's as `authentiscan shelf list` does."
 )
 DetectorArgument = Annotated[str, typer.Argument(metavar="DETECTOR", help=_DETECTOR)]
 Model = Annotated[
@@ -74,6 +77,17 @@ ReportFolder = Annotated[
     Path | None,
     typer.Option("--output", "-o", help="Folder for the report; scores kept there are used again."),
 ]
+OneProtocol = Annotated[
+    str, typer.Option("--protocol", help="`raw`, `matched`, `history` or a degradation chain.")
+]
+MostImages = Annotated[
+    int, typer.Option("--images", min=0, help="At most this many images, drawn evenly; 0: all.")
+]
+RunFolder = Annotated[
+    Path | None,
+    typer.Option("--output", "-o", help="Folder of the run; new. [default: runs/NAME-TIME]"),
+]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
 Rounds = Annotated[
     int, typer.Option("--bootstrap", min=0, max=100_000, help="Bootstrap rounds for intervals.")
 ]
@@ -100,13 +114,28 @@ TrustListOption = Annotated[
         "AUTHENTISCAN_TRUST_LIST names, else the official list (see `authentiscan trust show`).",
     ),
 ]
+Attributor = Annotated[
+    str,
+    typer.Option(
+        "--attributor",
+        metavar="ATTRIBUTOR",
+        help="What names the likely generator of images judged generated: `default` (the packaged "
+        "one), a bundle's or a run's folder, or `none`.",
+    ),
+]
 MaxPixels = Annotated[
     int | None,
     typer.Option(
         "--max-pixels",
         min=1,
         metavar="N",
-        help="Largest image that is decoded, in pixels: 200 million where not given.",
+        help="Largest image that is decoded, in pixels: 16384 x 12288 where not given.",
+    ),
+]
+Latex = Annotated[
+    Path | None,
+    typer.Option(
+        "--latex", metavar="FILE", help="The main tables for a paper too, as LaTeX (booktabs)."
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="JSON on standard output, for programs.")]
@@ -114,6 +143,7 @@ _LOUDNESS = (
     ("quiet", "--quiet", "-q", "Only results, warnings and errors: no progress, no notes."),
     ("verbose", "--verbose", "-v", "Say more: reasons, places, times."),
 )
+_FORCE = ("force", "--force", "Replace a file that authentiscan did not make.")
 
 
 def limits(max_pixels: int | None) -> Limits:
@@ -123,6 +153,13 @@ def limits(max_pixels: int | None) -> Limits:
     if max_pixels is None:
         return DEFAULT_LIMITS
     return DEFAULT_LIMITS.model_copy(update={"pixels": max_pixels})
+
+
+def attributor_called(name: str, *, threads: int = 1) -> attribution.Attributor | None:
+    """The attributor that ``--attributor`` names; None for ``none``."""
+    from authentiscan.attribution import load_attributor
+
+    return None if name == "none" else load_attributor(name, threads=threads)
 
 
 class Command(TyperCommand):
@@ -139,9 +176,9 @@ class Command(TyperCommand):
             shown = [option for option in parameter.opts if option not in OLD_SPELLINGS]
             self.old |= {o: shown[0] for o in parameter.opts if o in OLD_SPELLINGS and shown}
             parameter.opts = shown or parameter.opts
-            told = getattr(parameter, "help", None)
-            if told:
-                parameter.help = escape(told)  # type: ignore[attr-defined]
+            help_text = getattr(parameter, "help", None)
+            if help_text:
+                parameter.help = escape(help_text)  # type: ignore[attr-defined]
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Old spellings are read as the option that has taken their place."""
@@ -161,7 +198,7 @@ def add(
     panel: str | None = None,
 ) -> None:
     """Make ``function`` a command of ``app``: with -q and -v, and examples from its docstring."""
-    app.command(name, cls=Command, rich_help_panel=panel)(_heard(function))
+    app.command(name, cls=Command, rich_help_panel=panel)(_with_common_options(function))
 
 
 def command(
@@ -176,28 +213,39 @@ def command(
     return made
 
 
-def _heard(function: Callable[..., None]) -> Callable[..., None]:
-    """``function`` with the options -q and -v, which set how much the screen says."""
+def _with_common_options(function: Callable[..., None]) -> Callable[..., None]:
+    """``function`` with the options -q and -v, which set how much the screen says, and --force."""
     signature = inspect.signature(function, eval_str=True)
+    flags = (*_LOUDNESS, _FORCE) if _writes(signature) else _LOUDNESS
     added = [
         inspect.Parameter(
             name,
             inspect.Parameter.KEYWORD_ONLY,
             default=False,
-            annotation=Annotated[bool, typer.Option(long, short, help=text)],
+            annotation=Annotated[bool, typer.Option(*spellings, help=text)],
         )
-        for name, long, short, text in _LOUDNESS
+        for name, *spellings, text in flags
     ]
 
     @functools.wraps(function)
-    def heard(*, quiet: bool, verbose: bool, **values: Any) -> None:
-        with screen.loudness(quiet=quiet, verbose=verbose):
+    def wrapped(*, quiet: bool, verbose: bool, force: bool = False, **values: object) -> None:
+        with screen.loudness(quiet=quiet, verbose=verbose), forced(force):
             function(**values)
 
-    heard.__signature__ = signature.replace(  # type: ignore[attr-defined]
+    wrapped.__signature__ = signature.replace(  # type: ignore[attr-defined]
         parameters=[*signature.parameters.values(), *added]
     )
-    return heard
+    return wrapped
+
+
+def _writes(signature: inspect.Signature) -> bool:
+    """Whether a command has an output; typer keeps an option's first spelling as its default."""
+    return any(
+        "--output" in (extra.default, *(extra.param_decls or ()))
+        for parameter in signature.parameters.values()
+        for extra in getattr(parameter.annotation, "__metadata__", ())
+        if isinstance(extra, OptionInfo)
+    )
 
 
 def _flowing(text: str) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from authentiscan.cli.options import AsJson, Workers
+from authentiscan.cli.options import AsJson, Device, Workers
 from authentiscan.cli.screen import Screen, print_table
 from authentiscan.core.errors import MissingExtraError, UsageError
 
@@ -50,7 +50,7 @@ def pipeline(
             "repeated.",
         ),
     ] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
+    device: Device = "auto",
     dry_run: Annotated[
         bool,
         typer.Option(
@@ -82,7 +82,6 @@ def pipeline(
         if find_spec(name) is None:
             raise MissingExtraError("the pipeline", "train")
     from authentiscan.pipeline.config import EXAMPLE, load_config
-    from authentiscan.training.machine import Machine
 
     if example:
         typer.echo(EXAMPLE.read_text(encoding="utf-8"), nl=False)
@@ -91,7 +90,9 @@ def pipeline(
         raise UsageError(
             "which configuration? give --config FILE; --example prints one to begin with"
         )
-    plan = load_config(config, changes or ())
+    plan = load_config(config, changes or ())  # its mistakes are told before torch is loaded
+    from authentiscan.training.machine import Machine
+
     wanted = tuple(phases) if phases else (1, 2, 3, 4)
     machine = Machine(device=device, readers=workers)
     if dry_run:

@@ -3,20 +3,42 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from authentiscan.cli.guard import claim
 from authentiscan.cli.inputs import Images, images
 from authentiscan.cli.options import AsJson, TrustListOption
+from authentiscan.cli.screen import note
 
 if TYPE_CHECKING:
-    from authentiscan.provenance import Finding, Provenance, TrustList
+    from authentiscan.provenance import Provenance, TrustList
+    from authentiscan.scan.claims import Said
+
+_ENDINGS = (".jsonl", ".csv", ".html")
 
 
 def provenance(
     paths: Images,
+    *,
     as_json: AsJson = False,
+    as_csv: Annotated[
+        bool, typer.Option("--csv", help="CSV on standard output, one row a file.")
+    ] = False,
+    output: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--output",
+            "-o",
+            "--html",
+            help="File to write too, as its ending says: .jsonl, .csv or .html. May be given "
+            "several times.",
+        ),
+    ] = None,
     trust_list: TrustListOption = None,
 ) -> None:
     """Show what image files say of their own origin, and how far that can be believed.
@@ -31,52 +53,108 @@ def provenance(
     Examples:
         authentiscan provenance picture.png
         authentiscan provenance photos/ more.zip --json > claims.jsonl
+        authentiscan provenance photos/ -o claims.html -o claims.csv
         authentiscan provenance picture.png --trust-list C2PA-TRUST-LIST.pem
 
     """
-    from authentiscan.core.errors import DecodeError
-    from authentiscan.images.decode import DEFAULT_LIMITS, read_source
-    from authentiscan.provenance import TrustList, inspect
+    from authentiscan.core.errors import UsageError
+    from authentiscan.provenance import TrustList
+    from authentiscan.scan.claims import write_csv
 
+    if as_json and as_csv:
+        raise UsageError("--json and --csv both write to standard output; use -o FILE for one")
     trust = TrustList.chosen(trust_list)
+    _check(output or ())
+    claim(*(output or ()), inputs=paths)
+    kept: list[Said] = []  # for the outputs, which are written at the end
     failed = False
-    for item in images(paths, DEFAULT_LIMITS):
-        try:
-            found = inspect(read_source(item.source), trust)
-        except DecodeError as error:
-            failed = True
-            if as_json:
-                typer.echo(json.dumps({"path": item.name, "error": str(error)}))
-            else:
-                typer.secho(f"{item.name}\n  error: {error}", fg=typer.colors.RED, err=True)
-            continue
-        if as_json:
-            row = {"path": item.name, "error": None, **found.model_dump(mode="json")}
-            typer.echo(json.dumps(row))
+
+    def read() -> Iterator[Said]:
+        nonlocal failed
+        for row in _rows(paths, trust):
+            failed = failed or row.found is None
+            if output:
+                kept.append(row)
+            yield row
+
+    try:
+        if as_csv:
+            write_csv(read(), sys.stdout)
         else:
-            _show(item.name, found, trust)
+            for row in read():
+                typer.echo(_json(row)) if as_json else _print_row(row, trust)
+    finally:  # what an interrupted run has read is not lost
+        for target in output if output and kept else ():
+            _write(kept, target, paths, trust)
+            note(f"written: {target}")
     if failed:
         raise typer.Exit(1)
 
 
+def _rows(paths: list[str], trust: TrustList) -> Iterator[Said]:
+    from authentiscan.core.errors import DecodeError
+    from authentiscan.images.decode import DEFAULT_LIMITS, read_source
+    from authentiscan.provenance import inspect
+    from authentiscan.scan.claims import Said
+
+    for item in images(paths, DEFAULT_LIMITS):
+        try:
+            yield Said(item.name, inspect(read_source(item.source), trust))
+        except DecodeError as error:
+            yield Said.failed(item.name, error)
+
+
+def _check(outputs: Sequence[Path]) -> None:
+    """Refuse what cannot be written before anything is read."""
+    from authentiscan.core.errors import UsageError
+
+    for target in outputs:
+        if target.suffix.lower() not in _ENDINGS:
+            raise UsageError(
+                f"cannot tell what to write to {target.name!r}; end it in {', '.join(_ENDINGS)}"
+            )
+
+
+def _write(rows: list[Said], target: Path, inputs: list[str], trust: TrustList) -> None:
+    from authentiscan.core.files import whole_text
+    from authentiscan.scan.claims import claims_page, write_csv
+
+    with whole_text(target, inputs=inputs) as stream:
+        if target.suffix.lower() == ".csv":
+            write_csv(rows, stream)
+        elif target.suffix.lower() == ".html":
+            stream.write(claims_page(rows, f"{trust.name} {trust.date}".strip()).html())
+        else:
+            stream.writelines(f"{_json(row)}\n" for row in rows)
+
+
+def _json(row: Said) -> str:
+    found = {} if row.found is None else row.found.model_dump(mode="json")
+    return json.dumps({"path": row.path, "error": row.error, **found})
+
+
+def _print_row(row: Said, trust: TrustList) -> None:
+    """Print one file for people."""
+    if row.found is None:
+        typer.secho(f"{row.path}\n  error: {row.error}", fg=typer.colors.RED, err=True)
+    else:
+        _show(row.path, row.found, trust)
+
+
 def _show(name: str, found: Provenance, trust: TrustList) -> None:
     """Print one file's findings as indented text."""
+    from authentiscan.scan.claims import sentence
+
     typer.secho(name, bold=True)
     typer.echo(f"  {found.container}; C2PA {found.c2pa.value}{_list_note(found, trust)}")
     for finding in found.findings:
-        typer.echo(f"  - {_line(finding)}")
+        typer.echo(f"  - {sentence(finding)}")
         for key, value in finding.details.items():
             typer.echo(f"      {key}: {_first_line(value)}")
     if not found.findings:
         typer.echo("  nothing said of its origin, which is no evidence of anything")
-    for note in found.notes:
-        typer.secho(f"  note: {note}", fg=typer.colors.YELLOW)
-
-
-def _line(finding: Finding) -> str:
-    weight = finding.state.value if finding.kind == "c2pa" else f"unsigned, {finding.confidence}"
-    claim = finding.claim.value.replace("_", " ")
-    return f"{finding.summary} [{finding.source}; claims: {claim}; {weight}]"
+    for text in found.notes:
+        typer.secho(f"  note: {text}", fg=typer.colors.YELLOW)
 
 
 def _first_line(value: str, width: int = 160) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,6 +12,7 @@ from authentiscan.cli.options import (
     AsJson,
     Data,
     DetectorArgument,
+    MostImages,
     ReportFolder,
     Rounds,
     Seed,
@@ -19,6 +20,9 @@ from authentiscan.cli.options import (
     Workers,
 )
 from authentiscan.cli.screen import note, print_table, progress
+
+if TYPE_CHECKING:
+    from authentiscan.evaluation.robustness import Robustness
 
 
 def robustness(
@@ -41,9 +45,7 @@ def robustness(
     base: Annotated[
         str, typer.Option("--base", help="Protocol before every degradation.")
     ] = "matched",
-    images: Annotated[
-        int, typer.Option("--images", min=0, help="At most this many images, drawn evenly; 0: all.")
-    ] = 400,
+    images: MostImages = 400,
     output: ReportFolder = None,
     bootstrap: Rounds = 300,
     seed: Seed = 0,
@@ -64,7 +66,7 @@ def robustness(
     from authentiscan.cli.parts import open_rows
     from authentiscan.evaluation.robustness import SWEEPS, sample
     from authentiscan.evaluation.robustness import robustness as run
-    from authentiscan.evaluation.robustness_page import robustness_page, write_robustness_report
+    from authentiscan.evaluation.robustness_page import write_robustness_report
     from authentiscan.evaluation.slices import Options
     from authentiscan.inference import load_detector
 
@@ -91,7 +93,13 @@ def robustness(
         note(f"report: {write_robustness_report(result, output)}")
     if as_json:
         typer.echo(result.model_dump_json(indent=2))
-        return
+    else:
+        _print(result)
+
+
+def _print(result: Robustness) -> None:
+    from authentiscan.evaluation.robustness_page import robustness_page
+
     conditions = [result.base, *(c for c in result.conditions if c.family != "pairs")]
     print_table(
         f"{robustness_page(result).title}: %",

@@ -137,21 +137,21 @@ def bars(before: str = "") -> Iterator[Stages]:
     """
     with _bar() as bar:
         shown: list[TaskID] = []
-        told = time.monotonic()
+        noted = time.monotonic()
 
         def start(title: str) -> Progress:
             task: TaskID | None = None
 
             def update(done: int, total: int | None) -> None:
-                nonlocal task, told
+                nonlocal task, noted
                 if task is None:
                     for earlier in shown:
                         bar.update(earlier, visible=False)
                     task = bar.add_task(before + title, total=total, note="")
                     shown.append(task)
                 bar.update(task, completed=done, total=total)
-                if not bar.console.is_terminal and time.monotonic() - told >= LINE_SECONDS:
-                    told = time.monotonic()
+                if not bar.console.is_terminal and time.monotonic() - noted >= LINE_SECONDS:
+                    noted = time.monotonic()
                     note(f"{before}{title}: {done}{'' if total is None else f' of {total}'}")
 
             return update
@@ -182,12 +182,18 @@ def _bar() -> Bar:
 
 
 class Screen:
-    """What long training work reports to: lines, and a bar where standard error is a terminal."""
+    """What long training work reports to: lines, and a bar where standard error is a terminal.
+
+    Elsewhere a line now and then says how far the work is and how long it will take.
+    """
 
     def __init__(self) -> None:
         self._progress = _bar()
         self.console = self._progress.console
         self._task: TaskID | None = None
+        self._title, self._total, self._done = "", 0, 0
+        self._began = self._noted = time.monotonic()
+        self._first = 0
 
     def __enter__(self) -> Screen:
         self._progress.start()
@@ -207,12 +213,35 @@ class Screen:
             self.console.print(text, markup=False, soft_wrap=True)
 
     def start(self, title: str, total: int, done: int = 0) -> None:
-        """A new bar in the place of the one before."""
-        if self._task is not None:
-            self._progress.remove_task(self._task)
-        self._task = self._progress.add_task(title, total=total, completed=done, note="")
+        """A new bar in the place of the one before, or the next part of one as long."""
+        if self._task is not None and total == self._total and done >= self._done:
+            self._progress.update(self._task, description=title, completed=done)
+        else:
+            if self._task is not None:
+                self._progress.remove_task(self._task)
+            self._task = self._progress.add_task(title, total=total, completed=done, note="")
+            self._began, self._first = time.monotonic(), done
+        self._title, self._total, self._done = title, total, done
 
     def step(self, text: str = "") -> None:
         """One step further, with a note beside the bar."""
+        self._done += 1
         if self._task is not None:
             self._progress.update(self._task, advance=1, note=text)
+        now = time.monotonic()
+        if not self.console.is_terminal and now - self._noted >= LINE_SECONDS:
+            self._noted = now
+            left = (now - self._began) / (self._done - self._first) * (self._total - self._done)
+            note(
+                f"{self._title}: step {self._done:,} of {self._total:,}, about "
+                f"{duration(max(0.0, left))} left{f'; {text}' if text else ''}"
+            )
+
+
+def duration(seconds: float) -> str:
+    """``40 s``, ``3 min 20 s``, ``2 h 5 min``."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"

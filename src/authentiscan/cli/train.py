@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
 from authentiscan.cli.options import Workers
-from authentiscan.cli.screen import Screen
+from authentiscan.cli.screen import Screen, note
 from authentiscan.core.errors import MissingExtraError, UsageError
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
-    from authentiscan.inference.recorded_metrics import RecordedMetrics
+    from authentiscan.training.machine import Machine
     from authentiscan.training.recipe import Recipe
-    from authentiscan.training.run import Plan, Result
+    from authentiscan.training.run import Result
+    from authentiscan.training.state import Progress
 
 _NEEDED = (
     "torch", "timm", "lightning", "tensorboard", "yaml", "pyarrow", "safetensors", "onnxscript",
@@ -108,6 +110,35 @@ def train(  # noqa: PLR0917 - a command's options
         int, typer.Option(min=1, help="Training processes on this machine (DDP from 2).")
     ] = 1,
     nodes: Annotated[int, typer.Option(min=1, help="Machines, started by torchrun.")] = 1,
+    seeds: Annotated[
+        int | None,
+        typer.Option(
+            "--seeds",
+            min=2,
+            max=100,
+            help="Train with so many seeds and report mean and spread of the figures.",
+        ),
+    ] = None,
+    sweep: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--sweep",
+            metavar="KEY=RANGE",
+            help="Search this setting with Optuna: optimizer.lr=1e-5..1e-2, batch_size=16,32,64. "
+            "Repeat for several.",
+        ),
+    ] = None,
+    trials: Annotated[
+        int, typer.Option("--trials", min=1, max=100_000, help="With --sweep: how many trials.")
+    ] = 20,
+    logger: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--logger",
+            metavar="NAME",
+            help="Send figures to wandb or mlflow too, besides TensorBoard. Can be repeated.",
+        ),
+    ] = None,
     dry_run: Annotated[
         bool,
         typer.Option(
@@ -128,37 +159,157 @@ def train(  # noqa: PLR0917 - a command's options
         authentiscan train cifake-baseline --data cifake.parquet --set optimizer.lr=1e-4
         authentiscan train --resume quickstart-20260101-120000
         authentiscan train --from runs/quickstart --add flux/
+        authentiscan train quickstart --data my-images/ --seeds 5 -o seeds
+        authentiscan train quickstart -d my-images/ --sweep optimizer.lr=1e-4..1e-2 -o search
 
     """
     for name in _NEEDED:
         if find_spec(name) is None:
             raise MissingExtraError("training", "train")
+    _refuse_mixed(
+        recipe, data, changes, start, resume=resume, epochs=epochs, several=bool(seeds or sweep)
+    )
+    if seeds and sweep:
+        raise UsageError("--seeds and --sweep exclude each other: sweep, then --seeds")
+    if start is None and not resume:
+        _refuse_without_start(added, replay, no_replay=no_replay)
+
+    def make(further: Sequence[str] = ()) -> Recipe:
+        settings = [*(changes or []), *further]
+        if start is None:
+            return _at_most(_recipe(recipe, data or [], settings), epochs)
+        wishes = _Wishes(start, added, replay, no_replay, replay_share)
+        return _at_most(_continued(wishes, settings), epochs)
+
+    # What is wrong with the words alone is told before torch takes seconds to load.
+    if resume:
+        begun = _run_to_resume(recipe, output)
+    else:
+        chosen = make()
+    from authentiscan.cli import train_words
+    from authentiscan.training import loggers
+
+    loggers.check(logger or ())
     from authentiscan.training.machine import Machine
-    from authentiscan.training.run import plan, resume_run
-    from authentiscan.training.run import train as run_training
+    from authentiscan.training.plan import plan
 
     machine = Machine(device=device, devices=devices, nodes=nodes, readers=workers)
     with Screen() as screen:
+        work = _Work(machine, screen, tuple(logger or ()), output)
         if resume:
-            if data or changes or epochs or start:
-                raise UsageError(
-                    "--resume goes on with the recipe the run began with; leave out --data, --set, "
-                    "--epochs and --from"
-                )
-            result = resume_run(_run_to_resume(recipe, output), machine=machine, reporter=screen)
+            result = work.going_on(begun)
         else:
-            if start is not None:
-                wishes = _Wishes(start, added, replay, no_replay, replay_share)
-                chosen = _continued(wishes, recipe, data, changes or [], screen)
-            else:
-                _refuse_without_start(added, replay, no_replay=no_replay)
-                chosen = _recipe(recipe, data or [], changes or [])
-            chosen = _at_most(chosen, epochs)
             if dry_run:
-                _show_plan(plan(chosen, machine=machine, reporter=screen), chosen, screen.console)
+                found = plan(chosen, machine=machine, reporter=screen)
+                train_words.show_plan(found, chosen, screen.console)
                 return
-            result = run_training(chosen, output=output, machine=machine, reporter=screen)
-    _show_result(result)
+            if seeds:
+                work.with_seeds(chosen, seeds)
+                return
+            if sweep:
+                work.with_sweep(make, chosen, sweep, trials)
+                return
+            result = work.once(chosen)
+    train_words.show_result(result)
+
+
+@dataclass
+class _Work:
+    """How to train, and into which folder; an interruption says what was saved."""
+
+    machine: Machine
+    screen: Screen
+    loggers: tuple[str, ...]
+    output: Path | None
+
+    def once(self, recipe: Recipe) -> Result:
+        """One run."""
+        from authentiscan.training.run import new_folder
+
+        folder = self.output or new_folder(recipe)
+        with _saving(folder):
+            return self._trained(recipe, folder)
+
+    def going_on(self, folder: Path) -> Result:
+        """The rest of a run."""
+        from authentiscan.training.run import resume_run
+
+        with _saving(folder):
+            return resume_run(
+                folder, machine=self.machine, reporter=self.screen, loggers=self.loggers, audit=True
+            )
+
+    def with_seeds(self, recipe: Recipe, count: int) -> None:
+        """The same recipe several times."""
+        from authentiscan.cli.train_words import show_repeats
+        from authentiscan.training.repeats import repeat
+
+        folder = self.output or Path(recipe.outputs) / f"{recipe.name}-seeds"
+
+        def run(own: Recipe, place: Path, begun: bool) -> Result:
+            self.screen.say(f"seed {own.seed}: {place}")
+            return self._trained(own, place, resume=begun)
+
+        with _same_again(folder):
+            found = repeat(recipe, count, folder, run)
+        show_repeats(found, folder)
+
+    def with_sweep(
+        self,
+        make: Callable[[Sequence[str]], Recipe],
+        recipe: Recipe,
+        space: list[str],
+        trials: int,
+    ) -> None:
+        """Many short runs with other settings."""
+        from authentiscan.cli.train_words import show_sweep
+        from authentiscan.training import sweep as room
+
+        dimensions = [room.Dimension.parse(text) for text in space]
+        folder = self.output or Path(recipe.outputs) / f"{recipe.name}-sweep"
+
+        def train(own: Recipe, place: Path, stop: Callable[[Progress], bool]) -> Result:
+            return self._trained(own, place, stop=stop, bundle=False)
+
+        with _same_again(folder):
+            found = room.sweep(make, dimensions, trials, folder, train, self.screen.say)
+        show_sweep(found, folder)
+
+    def _trained(self, recipe: Recipe, folder: Path, **options: Any) -> Result:
+        from authentiscan.training.run import train as run_training
+
+        return run_training(
+            recipe,
+            output=folder,
+            machine=self.machine,
+            reporter=self.screen,
+            loggers=self.loggers,
+            audit=options.get("bundle", True),
+            **options,
+        )
+
+
+@contextmanager
+def _saving(folder: Path) -> Iterator[None]:
+    """Ctrl-C says what the run in ``folder`` has saved and how to go on."""
+    try:
+        yield
+    except KeyboardInterrupt as interrupt:
+        from authentiscan.cli.train_words import saved
+
+        raise KeyboardInterrupt(saved(folder)) from interrupt
+
+
+@contextmanager
+def _same_again(folder: Path) -> Iterator[None]:
+    """Ctrl-C says that the same command goes on."""
+    try:
+        yield
+    except KeyboardInterrupt as interrupt:
+        raise KeyboardInterrupt(
+            f"interrupted; what is finished stays in {folder}. Go on: the same command with "
+            f"-o {folder}"
+        ) from interrupt
 
 
 class _Wishes(NamedTuple):
@@ -171,20 +322,32 @@ class _Wishes(NamedTuple):
     replay_share: float
 
 
-def _continued(
-    wishes: _Wishes,
+def _refuse_mixed(
     recipe: str | None,
     data: list[str] | None,
-    changes: list[str],
-    screen: Screen,
-) -> Recipe:
-    from authentiscan.training.continual import continued
-
-    if recipe or data:
+    changes: list[str] | None,
+    start: str | None,
+    *,
+    resume: bool,
+    epochs: int | None,
+    several: bool,
+) -> None:
+    """Options that --resume or --from do not go with."""
+    if resume and (data or changes or epochs or start or several):
+        raise UsageError(
+            "--resume goes on with the recipe the run began with; leave out --data, --set, "
+            "--epochs, --from, --seeds and --sweep (these two go on by the same command)"
+        )
+    if start is not None and (recipe or data):
         raise UsageError(
             "--from goes on by the bundle's own recipe: leave out RECIPE and --data, give new data "
             "with --add, and change the recipe with --set"
         )
+
+
+def _continued(wishes: _Wishes, changes: list[str]) -> Recipe:
+    from authentiscan.training.continual import continued
+
     chosen, notes = continued(
         wishes.start,
         wishes.added or (),
@@ -193,8 +356,8 @@ def _continued(
         replay_share=wishes.replay_share,
         changes=changes,
     )
-    for note in notes:
-        screen.say(f"note: {note}")
+    for text in notes:
+        note(f"note: {text}")
     return chosen
 
 
@@ -227,85 +390,8 @@ def _recipe(name: str | None, data: list[str], changes: list[str]) -> Recipe:
 
 
 def _run_to_resume(run: str | None, output: Path | None) -> Path:
-    from authentiscan.training.run import latest_run
-    from authentiscan.training.runs import find_run
+    from authentiscan.training.runs import find_run, latest_run
 
     if run is not None:
         return find_run(run)
     return output if output is not None else latest_run("runs")
-
-
-def _show_plan(plan: Plan, recipe: Recipe, console: Console) -> None:
-    from rich.table import Table
-
-    table = Table("data", "split", "real", "generated", title=f"{recipe.name} on {plan.device}")
-    for row in plan.images:
-        table.add_row(row["data"], row["split"], f"{row['real']:,}", f"{row['generated']:,}")
-    console.print(table)
-    for name, counts in plan.per_epoch.items():
-        console.print(
-            f"each epoch draws {counts.get(0, 0):,} real and {counts.get(1, 0):,} generated "
-            f"images from {name}"
-        )
-    for number, phase in enumerate(recipe.phases, 1):
-        lr = phase.lr or recipe.optimizer.lr
-        console.print(f"phase {number}: {phase.trained}, up to {phase.epochs} epochs, lr {lr:g}")
-    console.print(
-        f"{plan.parameters:,} parameters; {plan.steps_per_epoch:,} steps an epoch of "
-        f"{recipe.batch_size} images; {plan.seconds_per_step:.2f} s a step as measured here: "
-        f"at most {_duration(plan.seconds)} without validation"
-    )
-
-
-def _show_result(result: Result) -> None:
-    if result.spec is None:
-        return
-    from authentiscan.metrics.decision import sentences
-
-    for part, about in (
-        ("evaluation/test", "test"),
-        ("validation", "validation, which chose weights and thresholds"),
-    ):
-        figures = _figures(result.spec.metrics.part(*part.split("/")))
-        if figures is not None:
-            typer.echo(
-                f"{about}: ROC AUC {figures.figures['roc_auc']}, "
-                f"balanced accuracy {figures.figures['balanced_accuracy']}"
-            )
-            break
-    for line in sentences(result.spec.decision):
-        typer.echo(line)
-    typer.echo(f"bundle: {result.bundle}")
-    if result.changes:
-        _show_changes(result)
-    typer.echo(f"figures, curves, history: {result.folder}")
-    typer.echo(f"try it: authentiscan scan PHOTOS --model {result.bundle}")
-
-
-def _figures(measured: RecordedMetrics) -> RecordedMetrics | None:
-    """The figures themselves, or those of the only protocol; None where nothing was measured."""
-    found = [measured, *measured.parts.values()]
-    return next((part for part in found if "roc_auc" in part.figures), None)
-
-
-def _show_changes(result: Result) -> None:
-    from rich.console import Console
-    from rich.markup import escape
-    from rich.table import Table
-
-    from authentiscan.training.before_after import FEW, MARKDOWN_FILE, table_of
-
-    head, rows = table_of(result.changes)
-    table = Table(*head, box=None, title="before and after, on images neither learned from")
-    for row in rows:
-        table.add_row(*map(escape, row))
-    Console().print(table)
-    hidden = sum(c.images < FEW for c in result.changes)
-    if hidden:
-        typer.echo(f"{hidden} generators of fewer than {FEW} images: {MARKDOWN_FILE} in the run")
-
-
-def _duration(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"

@@ -33,12 +33,14 @@ def show(trust_list: TrustListOption = None, as_json: AsJson = False) -> None:
         from json import dumps
 
         shown = {"name": found.name, "date": found.date, "source": found.source}
+        shown["sha256"] = found.sha256
         typer.echo(dumps({**shown, "packaged": found == packaged(), "certificates": named}))
         return
     kind = "known by facts that the package carries" if found == packaged() else "from a file"
     typer.echo(f"{found.name}, {kind}: {len(named)} certificates")
     typer.echo(f"date    {found.date or 'not stated'}")
     typer.echo(f"source  {found.source}")
+    typer.echo(f"sha256  {found.sha256} (of the certificates; reports name it as trust_list)")
     for subject in named:
         typer.echo(f"  {subject}")
 

@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from typing import Any
 
 _TRIGGERS = "=+-@\t\r\n＝＋－＠"  # full-width signs count in some locales
 _GUARD = "'"
 
 
-def defused(value: Any) -> Any:
+def defused(value: object) -> object:
     """``value`` as it may stand in a CSV cell: dangerous text with an apostrophe before it.
 
     Numbers, and text that is a number, stay as they are. `restored` gives the text back.
@@ -25,7 +24,7 @@ def defused(value: Any) -> Any:
     return value if _is_number(value) else _GUARD + value
 
 
-def defused_row(values: Iterable[Any]) -> list[Any]:
+def defused_row(values: Iterable[object]) -> list[object]:
     """Every value `defused`."""
     return [defused(value) for value in values]
 

@@ -15,11 +15,19 @@ AuthentiscanError                 exit 1   HTTP 500
 ├── ManifestError                 exit 1   HTTP 422   a manifest that breaks its contract
 ├── DatasetError                  exit 1   HTTP 422   a data set absent, incomplete or unknown
 ├── MetricError                   exit 1   HTTP 422   a metric undefined on these scores
+├── FetchError                    exit 2   HTTP 502   a file of others cannot be had or was changed
 ├── BundleError                   exit 2   HTTP 422   a detector bundle that cannot be used
 │   ├── BundleNotFoundError       exit 2   HTTP 404   no bundle there
 │   ├── BundleIntegrityError      exit 2   HTTP 422   a checksum does not match
 │   └── BundleVersionError        exit 2   HTTP 422   made by a version this one cannot read
-└── TrainingError                 exit 1   HTTP 500   training cannot go on
+├── TrainingError                 exit 1   HTTP 500   training cannot go on
+└── ServiceError                  exit 1   HTTP 503   the server cannot answer this now
+    ├── AccessError               exit 2   HTTP 401   no API key, or one that is not valid
+    ├── ForbiddenError            exit 2   HTTP 403   not from there, or not by this key
+    ├── NotThereError             exit 1   HTTP 404   no such job, detector or page
+    ├── SlowRequestError          exit 1   HTTP 408   the request did not arrive in time
+    ├── BodyLimitError            exit 2   HTTP 413   a request of more bytes than are taken
+    └── BusyError                 exit 1   HTTP 429   too many requests: come again later
 
 A message says what was wrong, what was received and what is allowed or what to do next.
 """
@@ -128,6 +136,13 @@ class MetricError(AuthentiscanError):
     http_status = 422
 
 
+class FetchError(AuthentiscanError):
+    """A file of others cannot be fetched, or is not the one that was meant."""
+
+    exit_code = 2
+    http_status = 502
+
+
 class BundleError(AuthentiscanError):
     """A detector bundle cannot be used."""
 
@@ -151,3 +166,52 @@ class BundleVersionError(BundleError):
 
 class TrainingError(AuthentiscanError):
     """Training cannot go on; the message says what to change."""
+
+
+class ServiceError(AuthentiscanError):
+    """The server cannot answer this now: it is stopping, or the answer takes too long."""
+
+    http_status = 503
+
+
+class AccessError(ServiceError):
+    """The server wants an API key, and none came or one that is not valid."""
+
+    exit_code = 2
+    http_status = 401
+
+
+class ForbiddenError(ServiceError):
+    """The server does not take this request from there."""
+
+    exit_code = 2
+    http_status = 403
+
+
+class NotThereError(ServiceError):
+    """The server has no such job, detector or page."""
+
+    http_status = 404
+
+
+class SlowRequestError(ServiceError):
+    """The request did not arrive within the time that it has."""
+
+    http_status = 408
+
+
+class BodyLimitError(ServiceError):
+    """The request has more bytes than the server takes."""
+
+    exit_code = 2
+    http_status = 413
+
+
+class BusyError(ServiceError):
+    """The server has as much to do as it takes; ``retry_after``: seconds to wait."""
+
+    http_status = 429
+
+    def __init__(self, message: str, retry_after: int = 1) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after

@@ -21,6 +21,13 @@ from authentiscan.core.errors import OutputError, UsageError
 
 PathLike: TypeAlias = Path | str
 
+MARK = b"authentiscan"
+_BEGINNINGS = (  # of outputs that have no place for the mark
+    b'{"schema_version":1,"path":', b'{\n  "schema_version": 1,\n  "manifest":',
+    b"path,verdict,score,", b"row,name,label,split,reason", b"path,container,c2pa,", b'{"path": ',
+)  # fmt: skip
+EDGES = 2**12, 2**18
+"""Bytes at a file's beginning and end that tell whose it is."""
 _NOT_FLUSHED = {errno.EINVAL, errno.EBADF, errno.ENOTSUP}  # file systems without this
 _NAME_BYTES = 200  # of a sibling's name, which may have 255 with its ending
 _ADVICE = {
@@ -52,7 +59,7 @@ def whole_path(
     """
     named = Path(target)
     refuse_inputs(named, inputs)
-    with _told(named):
+    with _explained(named):
         place = real_path(named)
         if place.exists() and not place.is_file() and not place.is_dir():
             yield place  # /dev/stdout, a named pipe: nothing there can be replaced
@@ -137,7 +144,7 @@ def whole_folder(
     """
     named = Path(target)
     refuse_inputs(named, inputs)
-    with _told(named):
+    with _explained(named):
         place = real_path(named)
         if place.exists() and not place.is_dir():
             raise UsageError(f"{named} is a file; a folder is written here: name another place")
@@ -173,13 +180,57 @@ def refuse_inputs(output: PathLike, inputs: Iterable[PathLike]) -> None:
             )
 
 
+def refuse_below(folder: PathLike, inputs: Iterable[PathLike]) -> None:
+    """Raise UsageError where ``folder``, which is filled, lies in a folder that is an input.
+
+    Pictures of a report would be taken for images of the data set the next time.
+    """
+    place = real_path(folder)
+    for path in inputs:
+        given = real_path(path)
+        if given in place.parents and given.is_dir():
+            raise UsageError(
+                f"{folder} lies in the input {path}, and what is written there would be read as "
+                "input the next time; name a folder outside"
+            )
+
+
+def refuse_foreign(output: PathLike) -> None:
+    """Raise UsageError where ``output`` is a file with content that this program did not make.
+
+    Ours are known by their first or last bytes, where every writer leaves the program's name or
+    one of a few beginnings. What is no regular file is left to those who write.
+    """
+    place = real_path(output)
+    try:
+        if not place.is_file() or not (size := place.stat().st_size):
+            return
+        with place.open("rb") as file:
+            head = file.read(EDGES[0])
+            file.seek(max(0, size - EDGES[1]))
+            tail = file.read(EDGES[1])
+    except OSError:  # writing it will say why
+        return
+    refuse_others(output, head, tail)
+
+
+def refuse_others(output: PathLike, head: bytes, tail: bytes) -> None:
+    """As `refuse_foreign`, of a file anywhere that begins with ``head`` and ends with ``tail``."""
+    begun = any(head[: len(start)] == start[: len(head)] for start in _BEGINNINGS)
+    if not (begun or MARK in head or MARK in tail):
+        raise UsageError(
+            f"{output} exists and was not made by authentiscan; name another output file, or add "
+            "--force to replace it"
+        )
+
+
 def check_writable(output: PathLike) -> None:
     """Tell before the work, not after it, where ``output`` cannot be written: OutputError.
 
     Folders on the way to it are made.
     """
     named = Path(output)
-    with _told(named):
+    with _explained(named):
         place = real_path(named)
         if place.is_dir() or (place.exists() and not place.is_file()):
             if not os.access(place, os.W_OK):
@@ -210,7 +261,7 @@ def is_there(path: PathLike) -> bool:
 def leftover(output: PathLike) -> Path:
     """The sibling that a killed writer of ``output`` leaves."""
     place = real_path(output)
-    return place.with_name(f".{_short(place.name)}.partial")
+    return place.parent / f".{short(place.name)}.partial"
 
 
 def cannot_write(target: PathLike, error: OSError) -> OutputError:
@@ -221,12 +272,12 @@ def cannot_write(target: PathLike, error: OSError) -> OutputError:
 def reason(error: OSError) -> str:
     """What the system said, in words, and what to do about it."""
     number = error.errno
-    said = os.strerror(number) if number else str(error)
-    return f"{said}; {_ADVICE[number]}" if number in _ADVICE else said
+    cause = os.strerror(number) if number else str(error)
+    return f"{cause}; {_ADVICE[number]}" if number in _ADVICE else cause
 
 
 @contextmanager
-def _told(target: Path) -> Iterator[None]:
+def _explained(target: Path) -> Iterator[None]:
     """An error of the place becomes an OutputError; one about another file stays what it is."""
     place = str(target)
     try:
@@ -239,7 +290,7 @@ def _told(target: Path) -> Iterator[None]:
 
 
 def _within(name: str, target: Path, place: str) -> bool:
-    hidden = str(Path(place).with_name(f".{_short(Path(place).name)}."))
+    hidden = str(Path(place).parent / f".{short(Path(place).name)}.")
     above = {str(parent) for parent in (*target.parents, *Path(place).parents)}
     return name in {str(target), place} | above or name.startswith((hidden, place + os.sep))
 
@@ -276,7 +327,7 @@ def _new_sibling(place: Path, make: Callable[[Path], None]) -> Path:
     try:
         make(partial)
     except FileExistsError:
-        partial = partial.with_name(f".{_short(place.name)}.{secrets.token_hex(4)}.partial")
+        partial = partial.parent / f".{short(place.name)}.{secrets.token_hex(4)}.partial"
         make(partial)
     return partial
 
@@ -285,7 +336,8 @@ def _create(path: Path) -> None:
     os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
 
 
-def _short(name: str) -> str:
+def short(name: str) -> str:
+    """``name`` cut so that an ending still fits behind it."""
     encoded = os.fsencode(name)
     return name if len(encoded) <= _NAME_BYTES else os.fsdecode(encoded[:_NAME_BYTES])
 
@@ -295,7 +347,7 @@ def _exchange(partial: Path, place: Path) -> None:
     if not place.exists():
         partial.replace(place)
         return
-    retired = place.with_name(f".{_short(place.name)}.{secrets.token_hex(4)}.old")
+    retired = place.parent / f".{short(place.name)}.{secrets.token_hex(4)}.old"
     place.replace(retired)
     try:
         partial.replace(place)

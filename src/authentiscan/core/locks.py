@@ -23,6 +23,8 @@ from authentiscan.core.files import (
     check_writable,
     leftover,
     real_path,
+    refuse_below,
+    refuse_foreign,
     refuse_inputs,
 )
 
@@ -35,15 +37,17 @@ def claimed(
     *outputs: PathLike | None,
     folders: Iterable[PathLike | None] = (),
     inputs: Iterable[PathLike] = (),
+    force: bool = False,
 ) -> Iterator[None]:
     """Have all outputs of a command for itself, before it begins to work.
 
     outputs: files, or folders that are replaced as a whole; None is skipped. folders: those that
     are filled file by file; they are made, and taken away again where they stay empty. inputs: none
-    of them may be an output.
+    of them may be an output. force: a file there may be anybody's (see `refuse_foreign`).
 
-    Raises UsageError where an output is an input or is given twice, OutputError where it cannot be
-    written or another command writes it.
+    Raises UsageError where an output is an input, is given twice or is not ours, or a folder that
+    is filled lies in one that is an input; OutputError where an output cannot be written or another
+    command writes it.
     """
     places = [Path(p) for p in outputs if p is not None]
     filled = [Path(p) for p in folders if p is not None]
@@ -52,14 +56,17 @@ def claimed(
     with ExitStack() as stack:
         for place in places:
             refuse_inputs(place, given)
+            if not force:
+                refuse_foreign(place)
             check_writable(place)
             real = real_path(place)
             if real.exists() and not real.is_file() and not real.is_dir():
                 continue  # a device or a pipe can be shared
-            stack.enter_context(held(real.with_name(f".{real.name[:100]}.lock"), place))
+            stack.enter_context(held(real.parent / f".{real.name[:100]}.lock", place))
             _clear(leftover(real))
         for folder in filled:
             refuse_inputs(folder, given)
+            refuse_below(folder, given)
             stack.enter_context(_made(folder))
             stack.enter_context(held(folder / ".lock", folder))
         yield
@@ -70,8 +77,9 @@ def held(lock: Path, output: PathLike) -> Iterator[None]:
     """Hold the lock file ``lock`` for ``output``. Raises OutputError where another process does."""
     handle = _take(lock, output)
     try:
-        os.ftruncate(handle, 0)
-        os.write(handle, f"{os.getpid()} {socket.gethostname()}\n".encode())
+        with suppress(OSError):  # a full disk: who holds it is told where that can be written
+            os.ftruncate(handle, 0)
+            os.write(handle, f"{os.getpid()} {socket.gethostname()}\n".encode())
         yield
     finally:
         with suppress(OSError):

@@ -35,6 +35,7 @@ Made = TypeVar("Made")
 QUIET_SECONDS = 60.0
 _GOING_SECONDS = 1.0  # for the drawing thread to end; one that waits for a pipe is left behind
 _ENDING_SECONDS = 5.0  # for a worker to end before it is killed
+_ONE = "the work on one of them"
 _LOG = logging.getLogger("authentiscan")
 
 
@@ -87,7 +88,7 @@ def in_processes(
     Raises WorkerError where a worker dies.
     """
     if workers < 2:
-        yield from map(work, items)
+        yield from watched(map(work, items), what=what, waiting=_ONE, quiet=quiet)
         return
     crew = _Crew(work, workers)
     with _watched(what, quiet) as watch:
@@ -95,6 +96,29 @@ def in_processes(
             yield from crew.results(iter(items), watch)
         finally:
             crew.stop()
+
+
+def watched(
+    items: Iterable[Made], *, what: str, waiting: str, quiet: float = QUIET_SECONDS
+) -> Generator[Made, None, None]:
+    """The items, with the watchdog's line where none comes: for pools that are not ours.
+
+    what, quiet: as `in_threads`. waiting: what is waited for then, in words.
+    """
+    with _watched(what, quiet) as watch:
+        watch.waits_for(waiting)
+        for item in items:
+            with watch.paused():
+                yield item
+            watch.waits_for(waiting)
+
+
+@contextmanager
+def watching(what: str, waiting: str, quiet: float = QUIET_SECONDS) -> Iterator[None]:
+    """As `watched`, for a piece of work that a thread of a server does."""
+    with _watched(what, quiet) as watch:
+        watch.waits_for(waiting)
+        yield
 
 
 # Threads
@@ -128,7 +152,7 @@ class _Flow(Generic[Given, Made]):
             if isinstance(entry, BaseException):
                 raise entry
             future, weight = entry
-            watch.waits_for("the work on one of them")
+            watch.waits_for(_ONE)
             made = future.result()
             with self._changed:
                 self._under_way -= 1

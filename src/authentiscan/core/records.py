@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
-from pydantic_core import PydanticSerializationError
+from pydantic_core import ErrorDetails, PydanticSerializationError
 
 _SHOWN = 5
 _NO_RECORD = ("model_type", "model_attributes_type", "dataclass_type")
@@ -32,6 +32,17 @@ class Record(BaseModel):
             raise
 
 
+def renamed(values: object, old: str, new: str) -> object:
+    """``values`` with the key that was once called ``old`` under its name of today.
+
+    For a record's validator before all others. Where both stand, the later one holds: a change
+    put behind a file's own keys.
+    """
+    if not isinstance(values, Mapping) or old not in values:
+        return values
+    return {new if key == old else key: value for key, value in values.items()}
+
+
 def mistakes(error: ValidationError) -> str:
     """What is wrong with a record in one line: ``place: what``, at most five of them."""
     found = error.errors(include_url=False)
@@ -43,7 +54,7 @@ def mistakes(error: ValidationError) -> str:
     return "; ".join([*parts, *([f"and {more} more"] if more > 0 else [])])
 
 
-def mistake(error: Mapping[str, Any]) -> str:
+def mistake(error: ErrorDetails) -> str:
     """What is wrong with one value, by pydantic's details of it; no class is named."""
     if error["type"] in _NO_RECORD:
         return "input should be a mapping of keys to values"

@@ -9,6 +9,9 @@ import re
 _DANGEROUS = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
 )
+_BYTES = re.compile("[\udc80-\udcff]")  # as Python keeps them
+_ESCAPES = re.compile(r"\\x([89a-f][0-9a-f]|5c)")
+_LOOKALIKES = re.compile(r"\\(?=x(?:[89a-f][0-9a-f]|5c))")
 _CLASS = re.compile(r"\b[A-Z]\w*(?:Error|Exception)\b:? ?")
 
 
@@ -24,6 +27,23 @@ def printable(text: str) -> str:
 def one_line(text: str) -> str:
     r"""As `printable`, with line breaks and tabs escaped too: a name in a table or a list."""
     return printable(text).replace("\n", "\\n").replace("\t", "\\t")
+
+
+def escaped_bytes(text: str) -> str:
+    r"""A file's name as text that any table holds: a byte that is no UTF-8 becomes ``\xe9``.
+
+    Where these very characters stand in a name, their backslash becomes ``\x5c``.
+    """
+    return _BYTES.sub(_escape, _LOOKALIKES.sub(r"\\x5c", text))
+
+
+def with_bytes(text: str) -> str:
+    """A name as the system knows it, from what `escaped_bytes` made of it."""
+    return _ESCAPES.sub(lambda found: "\\" if found[1] == "5c" else _byte(found[1]), text)
+
+
+def _byte(digits: str) -> str:
+    return chr(0xDC00 + int(digits, 16))
 
 
 def library_words(error: BaseException) -> str:

@@ -5,15 +5,22 @@ A *score* is the probability that an image is generated: a float in [0, 1], 0 re
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 RGBImage: TypeAlias = NDArray[np.uint8]
 """Pixels of shape (H, W, 3), sRGB order, 0..255."""
+
+JsonObject: TypeAlias = dict[str, Any]
+"""What JSON or YAML calls an object; whoever reads one looks at its values before using them."""
+
+Row: TypeAlias = Mapping[str, Any]
+"""A row of a table: columns and cells, of whatever types the table has."""
 
 CAMERA = "camera"
 """The generator name of every real photograph."""

@@ -10,15 +10,16 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 
 from authentiscan.core.errors import AuthentiscanError
 from authentiscan.core.files import whole_path, write_text
-from authentiscan.core.types import CAMERA, ImageFacts
-from authentiscan.images.decode import decode
+from authentiscan.core.text import escaped_bytes
+from authentiscan.core.types import CAMERA, ImageFacts, JsonObject, Row
+from authentiscan.images.decode import decode, read_header_facts
 from authentiscan.manifest.split import name_hash
 from authentiscan.manifest.table import COLUMNS
 
@@ -32,6 +33,8 @@ FACTS = ("width", "height", "format", "bytes", "sha256", "jpeg_quality")
 MORE_FACTS = {"jpeg_subsampling": "string", "mode": "string"}
 NAMED = {"name": "string", **MORE_FACTS}
 
+_NAMING = ("name", "generator", "dataset", "because", "group")  # after folders and files
+
 GroupBy: TypeAlias = Literal["folder", "name"]
 
 
@@ -41,7 +44,7 @@ class Entry:
 
     path, row: where it lies, as the manifest will say. data: None where it was not to be read.
     because: which sign the label was read from, in words. extras: values of the source's own
-    columns.
+    columns. Bytes of names that are no UTF-8 are escaped, in ``path`` by who makes it.
     """
 
     path: str
@@ -56,7 +59,13 @@ class Entry:
     group: str | None = None
     licence: str | None = None
     confidence: str | None = None
-    extras: Mapping[str, Any] = field(default_factory=dict)
+    extras: Row = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name in _NAMING:
+            text = getattr(self, name)
+            if text is not None:
+                setattr(self, name, escaped_bytes(text))
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,16 +94,22 @@ class Chunk(Protocol):
         ...
 
 
-def write_part(chunk: Chunk, target: Path, key: str, group_by: GroupBy | None = None) -> int:
+def write_part(
+    chunk: Chunk,
+    target: Path,
+    key: str,
+    group_by: GroupBy | None = None,
+    trust_headers: bool = False,
+) -> int:
     """Read all facts of a chunk into ``target`` (Parquet), beside a JSON file of it.
 
-    key: what the JSON file says the part was made from. group_by: see `group_of`. Returns the
-    number of images seen.
+    key: what the JSON file says the part was made from. group_by: see `group_of`. trust_headers:
+    decode no pixels. Returns the number of images seen.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    rows: list[dict[str, Any]] = []
+    rows: list[JsonObject] = []
     failed: list[Failure] = []
     concluded: Counter[tuple[int, str]] = Counter()
     for entry in chunk.entries():
@@ -102,7 +117,7 @@ def write_part(chunk: Chunk, target: Path, key: str, group_by: GroupBy | None = 
             if isinstance(entry, Failure):
                 failed.append(entry)
             else:
-                rows.append(_row(entry, group_by))
+                rows.append(_row(entry, group_by, trust_headers=trust_headers))
                 concluded[entry.label, entry.because] += 1
         except AuthentiscanError as error:
             failed.append(Failure(entry.path, entry.row, str(error)))
@@ -120,7 +135,7 @@ def write_part(chunk: Chunk, target: Path, key: str, group_by: GroupBy | None = 
     return len(rows) + len(failed)
 
 
-def part_report(target: Path) -> dict[str, Any] | None:
+def part_report(target: Path) -> JsonObject | None:
     """What `write_part` said of a finished part; None where there is none."""
     try:
         report = json.loads(target.with_suffix(".json").read_text(encoding="utf-8"))
@@ -147,17 +162,17 @@ def group_of(entry: Entry, group_by: GroupBy) -> str | None:
     return f"{root.rstrip('/')}:{place}"
 
 
-def failures_of(report: Mapping[str, Any]) -> list[Failure]:
+def failures_of(report: JsonObject) -> list[Failure]:
     """The images that a part left out."""
     return [Failure(str(path), row, str(error)) for path, row, error in report["failed"]]
 
 
-def concluded_of(report: Mapping[str, Any]) -> Counter[tuple[int, str]]:
+def concluded_of(report: JsonObject) -> Counter[tuple[int, str]]:
     """Images of a part by label (0 real, 1 generated) and the sign that it was read from."""
     return Counter({(int(label), str(sign)): int(n) for label, sign, n in report["concluded"]})
 
 
-def columns(entry: Entry, group: str) -> dict[str, Any]:
+def columns(entry: Entry, group: str) -> JsonObject:
     """The columns of a manifest that need no look into the image."""
     return {
         **entry.extras,
@@ -174,11 +189,11 @@ def columns(entry: Entry, group: str) -> dict[str, Any]:
     }
 
 
-def _row(entry: Entry, group_by: GroupBy | None) -> dict[str, Any]:
+def _row(entry: Entry, group_by: GroupBy | None, *, trust_headers: bool) -> JsonObject:
     if isinstance(entry.data, AuthentiscanError):
         raise entry.data
     assert entry.data is not None
-    facts: ImageFacts = decode(entry.data).facts
+    facts: ImageFacts = read_header_facts(entry.data) if trust_headers else decode(entry.data).facts
     shared = group_of(entry, group_by) if group_by else None
     group = shared or entry.group or facts.sha256[:16]
     return {

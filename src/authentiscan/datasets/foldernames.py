@@ -25,6 +25,9 @@ SUBJECT_WORDS = frozenset(
 )  # fmt: skip
 """Words for real that may name a subject."""
 
+_PICTURES = re.compile(r"_?(images?|imgs?|pictures|photos|faces)$")
+"""What may follow such a word: ``Fake_Images``, ``real-faces``."""
+
 SPLIT_WORDS: Mapping[str, str] = {
     "train": "train",
     "training": "train",
@@ -64,8 +67,10 @@ def word_of(folder: str) -> str:
 
 def plain_label(text: str) -> int | None:
     """0 or 1 for a word that says real or generated wherever it stands, else None."""
-    word = word_of(text)
-    return 0 if word in REAL_WORDS else 1 if word in GENERATED_WORDS else None
+    for word in (word_of(text), _PICTURES.sub("", word_of(text))):
+        if word in REAL_WORDS | GENERATED_WORDS:
+            return int(word in GENERATED_WORDS)
+    return None
 
 
 def label_of(text: str) -> int | None:

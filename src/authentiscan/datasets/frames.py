@@ -11,8 +11,8 @@ from array import array
 from collections import Counter
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Any
 
+from authentiscan.core.types import JsonObject
 from authentiscan.datasets.foldernames import SPLIT_WORDS, Parts, label_of, slug, word_of
 from authentiscan.manifest.table import Manifest
 
@@ -93,7 +93,7 @@ def torn_frames(manifest: Manifest) -> TornFrames | None:
     return TornFrames(len(torn), len(frames), torn[0].example) if torn else None
 
 
-def _enter(members: dict[_Row, _Images], image: dict[str, Any]) -> None:
+def _enter(members: dict[_Row, _Images], image: JsonObject) -> None:
     place = str(image.get("name") or image.get("path") or "")
     *above, file = place.split("/")
     numbered = _NUMBERED.match(file.rpartition(".")[0] or file)

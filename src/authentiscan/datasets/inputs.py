@@ -60,8 +60,6 @@ def chunks_of(
     if not is_there(path):
         raise DatasetError(f"there is no {path}; give a folder, zip, Parquet table or CSV list")
     path = path.resolve()
-    if not _is_text(str(path)):
-        raise DatasetError(f"{path}: a manifest holds UTF-8 names only; rename it")
     if path.is_file() and is_table(path):
         yield from _rows(source, path, manifest_folder, facts=facts)
         return
@@ -84,11 +82,6 @@ def chunks_of(
         layout = source.layout if is_table(inner) else None
         one = Input(inner, layout, name, source.generator, source.labels)
         yield from chunks_of(one, manifest_folder, beside, facts=facts)
-
-
-def _is_text(name: str) -> bool:
-    """Whether a name can be written as UTF-8."""
-    return name.isascii() or not any("\ud800" <= c <= "\udfff" for c in name)
 
 
 def _layout(source: Input, found: FolderSet) -> catalog.DataSet | None:

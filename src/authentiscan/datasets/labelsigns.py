@@ -9,10 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from authentiscan.core.errors import UsageError
-from authentiscan.core.types import CAMERA
+from authentiscan.core.types import CAMERA, Row
 from authentiscan.datasets.foldernames import plain_label
 
 FLAGS: Mapping[str, int] = {
@@ -47,9 +46,9 @@ _Key = tuple[Sign, str, int]
 
 def check_labels(
     table: str,
-    rows: Iterable[Mapping[str, Any]],
+    rows: Iterable[Row],
     roles: Mapping[str, str],
-    meaning: Callable[[Any], int],
+    meaning: Callable[[object], int],
     explained: Iterable[str],
 ) -> None:
     """Raise UsageError where ``rows`` of the file ``table`` say one thing and their labels another.
@@ -91,9 +90,7 @@ def _constant(counts: Iterable[_Key]) -> set[str]:
     return {s for s in texts if len(texts[s]) == 1 and len(classes[s]) == 2}
 
 
-def _signs(
-    row: Mapping[str, Any], name: str, roles: Mapping[str, str], no_sign: set[str]
-) -> Iterator[Sign]:
+def _signs(row: Row, name: str, roles: Mapping[str, str], no_sign: set[str]) -> Iterator[Sign]:
     """What a row says beside its label; columns that hold any other text go to ``no_sign``."""
     for depth, folder in enumerate(name.replace("\\", "/").split("/")[:-1]):
         if (meaning := plain_label(folder)) is not None:

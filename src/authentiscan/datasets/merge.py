@@ -6,30 +6,21 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from authentiscan.core.files import whole_path
 from authentiscan.datasets.facts import CONTENT_HASH, GROUP_HASH, NAMED
-from authentiscan.manifest.split import (
-    U64,
-    UNKNOWN,
-    Codes,
-    Fractions,
-    HoldOut,
-    SplitRows,
-    assign,
-    join_duplicates,
-    no_match,
-    split_code,
-)
+from authentiscan.manifest.hold_out import UNKNOWN, Codes, HoldOut, no_match, split_code
+from authentiscan.manifest.split import U64, Fractions, SplitRows, assign, join_duplicates
 from authentiscan.manifest.table import COLUMNS, SPLITS
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
+_Scalar = TypeVar("_Scalar", bound=np.generic)
 _SEPARATOR = "\x1f"
 _ROW_GROUP = 50_000
 METADATA = b"authentiscan"
@@ -166,7 +157,7 @@ def _names_of(parts: Sequence[Path], hashes: set[int]) -> dict[int, str]:
 
 
 def join_parts(
-    parts: Sequence[Path], plan: Plan, target: Path, notes: Mapping[str, Any] | None = None
+    parts: Sequence[Path], plan: Plan, target: Path, notes: Mapping[str, object] | None = None
 ) -> None:
     """Write the manifest from its parts, replacing ``target`` only once it is whole.
 
@@ -198,7 +189,9 @@ def _finished(parts: Sequence[Path], plan: Plan, schema: pa.Schema) -> Iterator[
         table = pq.read_table(part)
         rows = slice(start, start + table.num_rows)
         start = rows.stop
-        columns: dict[str, Any] = {n: table[n] for n in table.column_names if n in schema.names}
+        columns: dict[str, pa.Array] = {
+            n: table[n] for n in table.column_names if n in schema.names
+        }
         columns["split"] = pa.array(names[plan.codes[rows]], type=pa.string())
         columns["held_out"] = pa.array(plan.held[rows] != UNKNOWN)
         changed = np.flatnonzero(table[GROUP_HASH].to_numpy() != plan.groups[rows])
@@ -256,5 +249,5 @@ def _wider(one: pa.DataType, other: pa.DataType) -> pa.DataType:
         return pa.string()
 
 
-def _together(arrays: list[NDArray[Any]], kind: type) -> NDArray[Any]:
+def _together(arrays: list[NDArray[_Scalar]], kind: type[_Scalar]) -> NDArray[_Scalar]:
     return np.concatenate(arrays) if arrays else np.zeros(0, dtype=kind)

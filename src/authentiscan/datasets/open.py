@@ -12,16 +12,20 @@ import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from authentiscan.core.errors import DatasetError, ManifestError
 from authentiscan.core.files import expanded
+from authentiscan.core.types import JsonObject
 from authentiscan.datasets.catalog import CATALOG
 from authentiscan.datasets.facts import Chunk, Entry, Failure, columns
 from authentiscan.datasets.inputs import Input, chunks_of
 from authentiscan.datasets.listing import Beside
 from authentiscan.manifest.parquet import open_parquet
 from authentiscan.manifest.table import COLUMNS, REQUIRED, SPLITS, Manifest
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 _LOG = logging.getLogger(__name__)
 
@@ -53,6 +57,21 @@ def open_named(text: Path | str, *, split: str | None = None) -> NamedData:
     source = Input(path, given if kind is not None and kind.layout else None)
     manifest = _of_split(_opened(source), path, split)
     return NamedData(given or data_name(path), manifest)
+
+
+def open_generators(text: Path | str, split: str | None = None, wanted: str = "test") -> NamedData:
+    """As `open_part`, where a folder of folders without photographs holds one folder a generator.
+
+    split, wanted: None and ``all`` keep every row.
+    """
+    _, path = _parted(str(text))
+    given = text
+    if path.is_dir():
+        try:
+            open_named(text)
+        except DatasetError:
+            given = f"generators={path}"
+    return open_part(given, split, wanted)[0]
 
 
 def open_part(text: Path | str, split: str | None, wanted: str) -> tuple[NamedData, str]:
@@ -124,12 +143,12 @@ def _manifest(chunks: Iterator[Chunk], root: Path, failures: list[Failure]) -> M
     return Manifest(whole, root)
 
 
-def _row(entry: Entry) -> dict[str, Any]:
+def _row(entry: Entry) -> JsonObject:
     place = entry.path if entry.row is None else f"{entry.path}#{entry.row}"
     return columns(entry, entry.group or place)
 
 
-def _empty() -> Any:
+def _empty() -> pa.Table:
     import pyarrow as pa
 
     return pa.table({n: pa.array([], pa.type_for_alias(t)) for n, t in COLUMNS.items()})

@@ -8,6 +8,7 @@ splits; the parts are joined, in the inputs' order, into the manifest.
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -19,6 +20,7 @@ from authentiscan.core.errors import DatasetError, MissingExtraError, UsageError
 from authentiscan.core.files import expanded, refuse_inputs, whole_text
 from authentiscan.core.parallel import in_processes
 from authentiscan.core.progress import Progress
+from authentiscan.core.types import JsonObject
 from authentiscan.datasets.facts import (
     Chunk,
     Failure,
@@ -32,10 +34,12 @@ from authentiscan.datasets.frames import TornFrames, torn_frames
 from authentiscan.datasets.inputs import Input, chunks_of
 from authentiscan.datasets.listing import PARTS_ENDING, Beside
 from authentiscan.datasets.merge import join_parts, plan_splits
-from authentiscan.manifest.split import DEFAULT_FRACTIONS, HoldOut, check_fractions
+from authentiscan.manifest.hold_out import HoldOut
+from authentiscan.manifest.split import DEFAULT_FRACTIONS, check_fractions
 from authentiscan.manifest.table import Manifest
 
 _PART_VERSION = 2
+_PART = re.compile(r"\.?part-\d{6}\.(?:parquet|json)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +77,7 @@ def organize(
     hold_out: Sequence[HoldOut] = (),
     own_split: bool = False,
     group_by: GroupBy | None = None,
+    trust_headers: bool = False,
     processes: int = 2,
     progress: Progress | None = None,
 ) -> Organized:
@@ -81,8 +86,9 @@ def organize(
     Splits are stratified by data set and generator, keep groups and equal images together and do
     not depend on the order of files or rows (see `split.assign`). Interrupted, it is resumed by
     calling it again: finished parts wait in ``<out>.parts``. group_by: what images must share to
-    stay in one split, in place of what their source says (see `facts.group_of`). What was concluded
-    and left out stands in the manifest's metadata too.
+    stay in one split, in place of what their source says (see `facts.group_of`). trust_headers:
+    take the facts from the headers and decode no pixels, so that damaged ones stay unseen. What was
+    concluded and left out stands in the manifest's metadata too.
 
     Raises DatasetError for inputs that cannot be read or hold no image, UsageError for options that
     cannot work and for inputs that contradict themselves.
@@ -90,18 +96,17 @@ def organize(
     _check_pyarrow()
     shares = check_fractions(fractions)
     target = Path(out)
-    if target.suffix.lower() != ".parquet":
-        raise UsageError(f"--out must end in .parquet, got {target}")
-    sources = [i if isinstance(i, Input) else Input.parse(str(i)) for i in inputs]
-    if not sources:
-        raise UsageError("no inputs; give at least one folder, zip, Parquet table or CSV list")
-    refuse_inputs(target, [expanded(s.path) for s in sources])
-    parts_folder = target.with_name(target.name + PARTS_ENDING)
-    parts_folder.mkdir(parents=True, exist_ok=True)
+    sources = _sources(inputs, target)
+    parts_folder = _parts_folder(target)
     beside = Beside()
     chunks = (chunk for source in sources for chunk in chunks_of(source, target.parent, beside))
     parts = read_facts(
-        chunks, parts_folder, group_by=group_by, processes=processes, progress=progress
+        chunks,
+        parts_folder,
+        group_by=group_by,
+        trust_headers=trust_headers,
+        processes=processes,
+        progress=progress,
     )
     reports = [part_report(part) or {"failed": [], "concluded": []} for part in parts]
     failures = [*beside.unreadable, *(f for report in reports for f in failures_of(report))]
@@ -110,7 +115,11 @@ def organize(
     if not len(plan.codes):
         why = f"; the first of {len(failures)}: {failures[0].error}" if failures else ""
         raise DatasetError(f"no image could be read in {[str(s.path) for s in sources]}{why}")
-    notes = {"concluded": [[*k, n] for k, n in concluded.items()], "left_out": beside.left_out}
+    notes: JsonObject = {
+        "left_out": beside.left_out,
+        "concluded": [[*k, n] for k, n in concluded.items()],
+        **({"trust_headers": True} if trust_headers else {}),
+    }
     join_parts(parts, plan, target, notes)
     listing = _write_failures(failures, target)
     shutil.rmtree(parts_folder)
@@ -126,11 +135,37 @@ def organize(
     )
 
 
+def _sources(inputs: Iterable[Input | Path | str], target: Path) -> list[Input]:
+    """The inputs of a manifest ``target``, which may be none of them."""
+    if target.suffix.lower() != ".parquet":
+        raise UsageError(f"--out must end in .parquet, got {target}")
+    sources = [i if isinstance(i, Input) else Input.parse(str(i)) for i in inputs]
+    if not sources:
+        raise UsageError("no inputs; give at least one folder, zip, Parquet table or CSV list")
+    refuse_inputs(target, [expanded(s.path) for s in sources])
+    return sources
+
+
+def failures_of_manifest(target: Path) -> Path:
+    """Where the images that could not be read are listed, beside the manifest ``target``."""
+    return target.parent / f"{target.stem}.failed.jsonl"
+
+
+def _parts_folder(target: Path) -> Path:
+    """The folder of what is read so far; it goes as a whole at the end, so it must be ours."""
+    folder = target.with_name(target.name + PARTS_ENDING)
+    folder.mkdir(parents=True, exist_ok=True)
+    if not all(_PART.match(path.name) for path in folder.iterdir()):
+        raise UsageError(f"{folder} holds other files than parts of a manifest; move it away")
+    return folder
+
+
 def read_facts(
     chunks: Iterable[Chunk],
     folder: Path,
     *,
     group_by: GroupBy | None = None,
+    trust_headers: bool = False,
     processes: int,
     progress: Progress | None = None,
 ) -> list[Path]:
@@ -142,7 +177,7 @@ def read_facts(
     parts: list[Path] = []
     seen = 0
 
-    def tell(images: int) -> None:
+    def report_progress(images: int) -> None:
         nonlocal seen
         seen += images
         if progress:
@@ -152,12 +187,13 @@ def read_facts(
         for number, chunk in enumerate(chunks):
             part = folder / f"part-{number:06d}.parquet"
             parts.append(part)
-            key = f"{_PART_VERSION}:{group_by}:{chunk.key}"
+            headers = ":headers" if trust_headers else ""
+            key = f"{_PART_VERSION}:{group_by}{headers}:{chunk.key}"
             report = part_report(part)
             if report is None or report.get("key") != key:
-                yield chunk, part, key, group_by
+                yield chunk, part, key, group_by, trust_headers
             else:
-                tell(report["rows"] + len(report["failed"]))
+                report_progress(report["rows"] + len(report["failed"]))
 
     work = open_work()
     first = list(islice(work, 2))
@@ -168,11 +204,11 @@ def read_facts(
         else in_processes(chain(first, work), _write, processes, what="reading images")
     )
     for images in done:
-        tell(images)
+        report_progress(images)
     return parts
 
 
-_Work = tuple[Chunk, Path, str, GroupBy | None]
+_Work = tuple[Chunk, Path, str, GroupBy | None, bool]
 
 
 def _write(work: _Work) -> int:
@@ -180,7 +216,7 @@ def _write(work: _Work) -> int:
 
 
 def _write_failures(failures: Sequence[Failure], target: Path) -> Path | None:
-    listing = target.with_suffix(".failed.jsonl")
+    listing = failures_of_manifest(target)
     listing.unlink(missing_ok=True)
     if not failures:
         return None

@@ -5,7 +5,7 @@
     my_module:score             a callable: uint8 (H, W, 3) RGB -> P(generated) in [0, 1]
     scores.csv                  scores somebody else made: columns `name` (or `sha256`) and `score`
 
-All but a CSV are run on exactly the same treated pixels as a bundle.
+All but a CSV are run on exactly the same pixels as a bundle.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from __future__ import annotations
 import csv
 import hashlib
 import importlib
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -30,8 +29,9 @@ from authentiscan.core.types import RGBImage
 from authentiscan.evaluation.harness import BundleScorer, Scorer
 from authentiscan.evaluation.scores import ScoreTable, blank_columns
 from authentiscan.images.preprocess import Preprocess
-from authentiscan.inference.bundle import SPEC_FILE, DetectorSpec, file_sha256
+from authentiscan.inference.bundle import file_sha256
 from authentiscan.inference.detector import load_detector
+from authentiscan.inference.spec import SPEC_FILE, DetectorSpec
 from authentiscan.manifest.table import Manifest
 from authentiscan.metrics.calibration import Calibration, apply
 from authentiscan.metrics.ranking import Floats
@@ -79,7 +79,7 @@ class OnnxScorer:
         options.log_severity_level = 3
         try:
             self.session = ort.InferenceSession(
-                str(file), options, providers=["CPUExecutionProvider"]
+                str(file), options, providers=["CPUExecutionProvider"], enable_fallback=0
             )
         except Exception as error:
             raise UsageError(f"{file} cannot be loaded by ONNX Runtime: {error}") from error
@@ -246,15 +246,10 @@ def read_scores(path: Path, manifest: Manifest, name: str) -> ScoreTable:
         logits=_logit(scores),
         columns=columns,
         errors=[f"not in {path.name}" if np.isnan(s) else None for s in scores],
-        treatment="as scored elsewhere",
+        protocol="as scored elsewhere",
         detector=name,
         manifest_sha256=manifest.sha256(),
     )
-
-
-def describe_onnx(spec: OnnxSpec) -> str:
-    """The JSON text of ``spec``, to write beside an ONNX file."""
-    return json.dumps(spec.model_dump(), indent=2) + "\n"
 
 
 def _logit(scores: NDArray[np.float64]) -> Floats:

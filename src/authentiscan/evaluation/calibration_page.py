@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from authentiscan.core.files import write_text
 from authentiscan.evaluation.recalibrate import CalibrationResult
 from authentiscan.report import plots
+from authentiscan.report.judges import Judge
 from authentiscan.report.page import Page, Picture, Section
 from authentiscan.report.tables import Table
 
 
-def write_calibration_report(result: CalibrationResult, name: str, folder: Path) -> Path:
-    """Write ``calibration.json``, ``calibration.md`` and ``calibration.html``; returns the last."""
+def write_calibration_report(
+    result: CalibrationResult, name: str, folder: Path, judges: Sequence[Judge] = ()
+) -> Path:
+    """Write ``calibration.json``, ``calibration.md`` and ``calibration.html``; returns the last.
+
+    judges: the detector, for the page's footer.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     content = result.model_dump_json(indent=2)
     write_text(folder / "calibration.json", content + "\n")
-    return calibration_page(result, name).write(folder, "calibration")
+    return calibration_page(result, name, judges).write(folder, "calibration")
 
 
-def calibration_page(result: CalibrationResult, name: str) -> Page:
+def calibration_page(result: CalibrationResult, name: str, judges: Sequence[Judge] = ()) -> Page:
     """The page of a calibration of the detector called ``name``."""
     d, c = result.decision, result.costs
     reliability = plots.reliability({"before": result.before, "after": result.after})
@@ -56,6 +63,7 @@ def calibration_page(result: CalibrationResult, name: str) -> Page:
             ),
         ],
         warnings=result.warnings,
+        judges=judges,
     )
 
 

@@ -17,7 +17,7 @@ from authentiscan.datasets.open import NamedData
 from authentiscan.evaluation.adapters import Candidate, read_scores
 from authentiscan.evaluation.evaluate import data_facts
 from authentiscan.evaluation.harness import score_panel
-from authentiscan.evaluation.protocol import Treatment, named
+from authentiscan.evaluation.protocol import Protocol, named
 from authentiscan.evaluation.results import DataFacts, Settings, Slice
 from authentiscan.evaluation.scores import ScoreTable
 from authentiscan.evaluation.slices import Measuring, Options, Slicer, no_intervals
@@ -138,16 +138,16 @@ def compare(
     found: list[Comparison] = []
     tables: Tables = {}
     for source in sources:
-        treatments = [named(text, source.manifest) for text in protocols]
+        chosen = [named(text, source.manifest) for text in protocols]
         report = progress(source.name) if progress else None
         scored = _scored(
-            candidates, source.manifest, treatments, report,
+            candidates, source.manifest, chosen, report,
             cache=cache, workers=workers, seed=opts.seed,
         )  # fmt: skip
-        for i, treatment in enumerate(treatments):
-            own = {name: by_treatment[i] for name, by_treatment in scored.items()}
-            tables[source.name, treatment.name] = own
-            found.append(compare_tables(candidates, own, treatment, name=source.name, options=opts))
+        for i, protocol in enumerate(chosen):
+            own = {name: by_protocol[i] for name, by_protocol in scored.items()}
+            tables[source.name, protocol.name] = own
+            found.append(compare_tables(candidates, own, protocol, name=source.name, options=opts))
     return (
         Comparisons(created=datetime.now(UTC), settings=opts.record(), found=tuple(found)),
         tables,
@@ -157,24 +157,24 @@ def compare(
 def _scored(
     candidates: Sequence[Candidate],
     manifest: Manifest,
-    treatments: Sequence[Treatment],
+    protocols: Sequence[Protocol],
     progress: Progress | None,
     **how: Any,
 ) -> dict[str, list[ScoreTable]]:
-    """A table per treatment by candidate's name; scores from a file are the same under all."""
+    """A table per protocol by candidate's name; scores from a file are the same under all."""
     running = [(c.name, c.scorer) for c in candidates if c.scorer is not None]
-    panel = score_panel([s for _, s in running], manifest, treatments, progress, **how)
+    panel = score_panel([s for _, s in running], manifest, protocols, progress, **how)
     found = dict(zip([name for name, _ in running], panel, strict=True))
     for c in candidates:
         if c.scores_file is not None:
-            found[c.name] = [read_scores(c.scores_file, manifest, c.name)] * len(treatments)
+            found[c.name] = [read_scores(c.scores_file, manifest, c.name)] * len(protocols)
     return found
 
 
 def compare_tables(
     candidates: Sequence[Candidate],
     tables: dict[str, ScoreTable],
-    treatment: Treatment,
+    protocol: Protocol,
     *,
     name: str,
     options: Options,
@@ -186,7 +186,7 @@ def compare_tables(
     # What a running detector learnt of the files holds for a CSV's rows too.
     facts = next((tables[c.name] for c in candidates if c.scorer), next(iter(tables.values())))
     kept = {n: _with_columns(t, facts).take(shared) for n, t in tables.items()}
-    how = Measuring(treatment.size_matched, options)
+    how = Measuring(protocol.size_matched, options)
     slicers = [how.slicer(kept[c.name], c.threshold) for c in candidates]
     slices = [slicer.overall() for slicer in slicers]
     standings = tuple(
@@ -197,13 +197,13 @@ def compare_tables(
         created=datetime.now(UTC),
         data=data_facts(facts, name),
         settings=options.record(),
-        protocol=treatment.name,
+        protocol=protocol.name,
         common=int(shared.sum()),
         standings=standings,
         tests=_tests(candidates, kept, how),
         ranks=_ranks(standings),
         warnings=(
-            *_warnings(candidates, tables, int(shared.sum()), treatment),
+            *_warnings(candidates, tables, int(shared.sum()), protocol),
             *no_intervals(slices[0], options),
         ),
     )
@@ -298,7 +298,7 @@ def _warnings(
     candidates: Sequence[Candidate],
     tables: dict[str, ScoreTable],
     shared: int,
-    treatment: Treatment,
+    protocol: Protocol,
 ) -> list[str]:
     found = []
     total = len(next(iter(tables.values())))
@@ -306,9 +306,9 @@ def _warnings(
         counts = ", ".join(f"{n} {t.failed}" for n, t in tables.items() if t.failed)
         found.append(f"{total - shared} of {total} images lack a score ({counts}) and are left out")
     elsewhere = [c.name for c in candidates if c.scorer is None]
-    if elsewhere and treatment.name != "raw":
+    if elsewhere and protocol.name != "raw":
         found.append(
             f"the scores of {', '.join(elsewhere)} were made elsewhere, on images as found there; "
-            f"the protocol {treatment.name} was not applied to them"
+            f"the protocol {protocol.name} was not applied to them"
         )
     return found

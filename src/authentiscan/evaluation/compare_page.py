@@ -19,21 +19,25 @@ from authentiscan.metrics.bootstrap import Estimate
 from authentiscan.metrics.ranking import METRICS
 from authentiscan.metrics.significance import Difference
 from authentiscan.report import plots
+from authentiscan.report.judges import Judge
 from authentiscan.report.page import Page, Picture, Section
 from authentiscan.report.tables import Table
 
 SUMMARY = ("balanced_accuracy", "roc_auc", "tpr_at_fpr_5")
 
 
-def write_comparison(found: Comparisons, folder: Path) -> Path:
-    """Write ``comparison.json``, ``.md``, ``.html`` and ``plots/``; returns the page."""
+def write_comparison(found: Comparisons, folder: Path, judges: Sequence[Judge] = ()) -> Path:
+    """Write ``comparison.json``, ``.md``, ``.html`` and ``plots/``; returns the page.
+
+    judges: the detectors, for the page's footer.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     content = found.model_dump_json(indent=2)
     write_text(folder / "comparison.json", content + "\n")
-    return comparison_page(found).write(folder, "comparison")
+    return comparison_page(found, judges).write(folder, "comparison")
 
 
-def comparison_page(found: Comparisons) -> Page:
+def comparison_page(found: Comparisons, judges: Sequence[Judge] = ()) -> Page:
     """The page of a comparison: a summary of each data set, then every part in detail."""
     sections = [
         Section(
@@ -58,6 +62,7 @@ def comparison_page(found: Comparisons) -> Page:
         ),
         sections=sections,
         warnings=found.warnings,
+        judges=judges,
     )
 
 

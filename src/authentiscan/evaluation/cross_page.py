@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from authentiscan.core.files import write_text
@@ -11,6 +11,7 @@ from authentiscan.evaluation.words import PROTOCOLS, WORDS
 from authentiscan.manifest.table import Manifest
 from authentiscan.metrics.bootstrap import Estimate
 from authentiscan.report import plots
+from authentiscan.report.judges import Judge
 from authentiscan.report.page import Page, Picture, Section, Thumb
 from authentiscan.report.tables import Table
 from authentiscan.report.thumbnails import thumbnail
@@ -20,31 +21,41 @@ _MAPPED = ("roc_auc", "balanced_accuracy")
 
 
 def write_cross_evaluation(
-    cross: CrossEvaluation, manifests: Mapping[str, Manifest], folder: Path
+    cross: CrossEvaluation,
+    manifests: Mapping[str, Manifest],
+    folder: Path,
+    judges: Sequence[Judge] = (),
 ) -> Path:
-    """Write ``cross.json``, ``cross.csv``, ``.md``, ``.html`` and ``plots/``; returns the page."""
+    """Write ``cross.json``, ``cross.csv``, ``.md``, ``.html`` and ``plots/``; returns the page.
+
+    judges: the detectors, for the page's footer.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     write_text(folder / "cross.json", cross.model_dump_json(indent=2) + "\n")
     write_text(folder / "cross.csv", cross.csv())
-    return cross_page(cross, manifests).write(folder, "cross")
+    return cross_page(cross, manifests, judges).write(folder, "cross")
 
 
-def cross_page(cross: CrossEvaluation, manifests: Mapping[str, Manifest]) -> Page:
+def cross_page(
+    cross: CrossEvaluation, manifests: Mapping[str, Manifest], judges: Sequence[Judge] = ()
+) -> Page:
     """The page of a cross-evaluation; ``manifests`` by data set give the thumbnails."""
     sections = cross_sections(cross)
     for cell in cross.cells:
         if cell.mistakes:
             sections.append(_failures(cell, manifests.get(cell.data)))
     s = cross.settings
+    several = "" if len(cross.data) == 1 else "s"
     sizes = ", ".join(f"{d.name} ({d.real:,} real, {d.generated:,} generated)" for d in cross.data)
     return Page(
-        title=f"{len(cross.detectors)} detectors across {len(cross.data)} data sets",
+        title=f"{len(cross.detectors)} detectors across {len(cross.data)} data set{several}",
         lead=(
             f"{sizes}. Protocol {cross.protocol}: "
             f"{PROTOCOLS.get(cross.protocol, 'a degradation chain')}. Brackets: {s.level:.0%} "
             f"intervals, {s.rounds} bootstrap rounds by group."
         ),
         sections=sections,
+        judges=judges,
     )
 
 
@@ -53,7 +64,7 @@ def cross_sections(cross: CrossEvaluation) -> list[Section]:
     sections = [
         Section(
             f"Every detector on every data set ({cross.protocol})",
-            ["Framed: the data set a detector was trained on."],
+            ["Framed: a detector's own data set, as --home names it or else by order."],
             [matrix_table(cross, metric) for metric in _SHOWN],
             [heatmap_picture(cross, metric) for metric in _MAPPED],
         )

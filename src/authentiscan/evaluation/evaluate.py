@@ -18,9 +18,9 @@ from authentiscan.core.types import Verdict
 from authentiscan.evaluation.harness import (
     Scorer,
     as_scorer,
-    score_treatments,
+    score_protocols,
 )
-from authentiscan.evaluation.protocol import NAMES, Treatment, named
+from authentiscan.evaluation.protocol import NAMES, Protocol, named
 from authentiscan.evaluation.results import (
     DataFacts,
     DetectorFacts,
@@ -34,11 +34,12 @@ from authentiscan.evaluation.results import (
 from authentiscan.evaluation.scores import ScoreTable
 from authentiscan.evaluation.slices import Measuring, Options, count_groups, no_intervals
 from authentiscan.evaluation.words import WORDS
-from authentiscan.inference.bundle import DetectorSpec, read_spec
+from authentiscan.inference.bundle import read_spec
 from authentiscan.inference.detector import Detector
 from authentiscan.inference.find import default_bundle
+from authentiscan.inference.spec import DetectorSpec
 from authentiscan.manifest.table import Manifest
-from authentiscan.metrics import curves
+from authentiscan.metrics import curves, sample_size
 from authentiscan.metrics.bootstrap import (
     Estimate,
     Resampler,
@@ -80,14 +81,14 @@ def evaluate(
         raise MetricError(f"{name} holds no images to evaluate")
     opts = options or Options()
     started = time.perf_counter()
-    treatments = [named(text, manifest) for text in protocols]
-    tables = score_treatments(
-        detector, manifest, treatments, progress, cache=cache, workers=workers, seed=opts.seed
+    chosen = [named(text, manifest) for text in protocols]
+    tables = score_protocols(
+        detector, manifest, chosen, progress, cache=cache, workers=workers, seed=opts.seed
     )
     spec = detector.spec if isinstance(detector, Detector) else None
     measured = measure_tables(
-        dict(zip([t.name for t in treatments], tables, strict=True)),
-        treatments,
+        dict(zip([t.name for t in chosen], tables, strict=True)),
+        chosen,
         as_scorer(detector),
         spec,
         data=name,
@@ -96,26 +97,26 @@ def evaluate(
     seconds = time.perf_counter() - started
     return Result(
         measured.model_copy(update={"seconds": round(seconds, 2)}),
-        dict(zip([t.name for t in treatments], tables, strict=True)),
+        dict(zip([t.name for t in chosen], tables, strict=True)),
     )
 
 
 def measure_tables(
     tables: dict[str, ScoreTable],
-    treatments: Sequence[Treatment],
+    protocols: Sequence[Protocol],
     scorer: Scorer,
     spec: DetectorSpec | None,
     *,
     data: str,
     options: Options,
 ) -> Evaluation:
-    """The evaluation of tables already scored, one per treatment and named like it."""
+    """The evaluation of tables already scored, one per protocol and named like it."""
     facts = detector_facts(scorer, spec, options)
     results = {
         t.name: _measure_protocol(
             tables[t.name].scored(), tables[t.name], t, facts, spec=spec, options=options
         )
-        for t in treatments
+        for t in protocols
     }
     shortcuts = _shortcuts(tables, results, facts.threshold, options)
     main = next((n for n in ("matched", "history") if n in tables), next(iter(tables)))
@@ -128,6 +129,7 @@ def measure_tables(
         protocols=results,
         shortcuts=shortcuts,
         mistakes=worst_mistakes(tables[main], facts.threshold, options.mistakes),
+        sample_sizes=sample_size.sentences((0.01, 0.05), first.labels, first.groups),
         warnings=(
             *_warnings(first, results, shortcuts, spec),
             *no_intervals(results[main].overall, options),
@@ -177,23 +179,23 @@ def _mistake(table: ScoreTable, row: int, wrong: int, among: int) -> Mistake:
 def _measure_protocol(
     table: ScoreTable,
     whole: ScoreTable,
-    treatment: Treatment,
+    protocol: Protocol,
     facts: DetectorFacts,
     *,
     spec: DetectorSpec | None,
     options: Options,
 ) -> ProtocolResult:
-    slicer = Measuring(treatment.size_matched, options).slicer(table, facts.threshold)
+    slicer = Measuring(protocol.size_matched, options).slicer(table, facts.threshold)
     weights = slicer.weights(np.arange(len(table)))
     both = weights is not None and table.labels.min() != table.labels.max()
     y, s = table.labels, table.scores
     answers = verdicts(s, y, facts.threshold, facts.real_below)
     return ProtocolResult(
-        name=treatment.name,
-        treatment=treatment.key,
+        name=protocol.name,
+        key=protocol.key,
         images=len(whole),
         failed=whole.failed,
-        size_matched=treatment.size_matched,
+        size_matched=protocol.size_matched,
         covered=int((weights > 0).sum()) if weights is not None else 0,
         overall=slicer.overall(),
         slices=tuple(slicer.parts(options.parts)),
@@ -229,7 +231,7 @@ def _threshold_checks(table: ScoreTable, spec: DetectorSpec | None) -> tuple[Thr
 
 
 def _real_check(table: ScoreTable, spec: DetectorSpec | None) -> RealCheck | None:
-    if spec is None or not spec.decision.gives(Verdict.REAL):
+    if spec is None or not spec.decision.allows(Verdict.REAL):
         return None
     real = spec.decision.real
     below = table.scores < real.score

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from authentiscan.evaluation.judges import judge_of_facts
 from authentiscan.evaluation.results import Evaluation, ProtocolResult, Slice
 from authentiscan.evaluation.words import PARTS, PROTOCOLS, WORDS
 from authentiscan.manifest.table import Manifest
@@ -47,11 +48,7 @@ def evaluation_page(
             [protocols_table(e), *_shortcut_table(e)],
         ),
         Section("How well it ranks", pictures=_curves(e)),
-        Section(
-            "What it answers",
-            tables=[verdicts_table(e), *_thresholds(e.main)],
-            pictures=_answers(e),
-        ),
+        Section("What it answers", [], [verdicts_table(e), *_thresholds(e.main)], _answers(e)),
         *_parts(e),
         *further,
     ]
@@ -76,8 +73,7 @@ def evaluation_page(
         ),
         sections=sections,
         warnings=e.warnings,
-        detector=e.detector.title,
-        limits=e.detector.limits,
+        judges=[judge_of_facts(e.detector)],
         headline=[_headline(e.main, metric) for metric in _HEADLINE],
     )
 
@@ -182,7 +178,7 @@ def _shortcut_table(e: Evaluation) -> list[Table]:
             str(s.raw),
             str(s.matched),
             str(s.difference),
-            "yes" if s.suspicious else "no",
+            "yes" if s.suspicious else "not shown",
         ]
         for s in e.shortcuts
     ]
@@ -263,10 +259,9 @@ def verdicts_table(e: Evaluation) -> Table:
                 [f"{name}, {truth} images", *(f"{n} ({n / total:.1%})" for n in counts.values())]
             )
     right = {n: r.conclusive_right for n, r in e.protocols.items()}
-    told = ", ".join(f"{name} {share:.1%}" for name, share in right.items() if share is not None)
-    note = (
-        f"Right of the conclusive verdicts, at even shares of both classes: {told or 'none given'}."
-    )
+    listed = ", ".join(f"{name} {share:.1%}" for name, share in right.items() if share is not None)
+    listed = listed or "none given"
+    note = f"Right of the conclusive verdicts, at even shares of both classes: {listed}."
     return Table(["verdicts", "real", "inconclusive", "generated"], rows, note)
 
 

@@ -1,21 +1,21 @@
 """The harness: a manifest streamed through a detector exactly as it ships.
 
-bytes -> images.decode -> treatment -> the bundle's Preprocess -> ONNX -> pooled logit
+bytes -> images.decode -> protocol -> the bundle's Preprocess -> ONNX -> pooled logit
       -> calibrated score
 
 One thread reads (in the order rows lie on disk), a few decode and infer; at most a few images are
 in memory. An image that fails becomes a row with an error. With a cache folder scores are kept
-under a key of detector, manifest and treatment, also while running, so that a stopped run goes on.
+under a key of detector, manifest and protocol, also while running, so that a stopped run goes on.
 """
 
 from __future__ import annotations
 
 import hashlib
 import time
+import typing
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +24,7 @@ from authentiscan.core.errors import AuthentiscanError
 from authentiscan.core.parallel import Room, in_threads
 from authentiscan.core.progress import Progress
 from authentiscan.core.types import DecodedImage, ImageFacts, RGBImage
-from authentiscan.evaluation.protocol import RAW, Treatment
+from authentiscan.evaluation.protocol import RAW, Protocol
 from authentiscan.evaluation.scores import ScoreTable, blank_columns
 from authentiscan.images.decode import decode
 from authentiscan.images.degrade import Chain, image_rng
@@ -36,11 +36,11 @@ from authentiscan.metrics.ranking import Floats
 
 WORKERS = 2
 _SAVE_EVERY = 30.0  # seconds between saves of a running table
-_HELD_BYTES = 16 * 2**20  # of treated copies of one image, per worker
+_HELD_BYTES = 16 * 2**20  # of degraded copies of one image, per worker
 _IN_FLIGHT = 4  # images read ahead of each worker
 
 
-class Scorer(Protocol):
+class Scorer(typing.Protocol):
     """Anything that can be measured. Called from several threads."""
 
     name: str
@@ -81,7 +81,7 @@ def as_scorer(detector: Detector | Scorer) -> Scorer:
 def score_manifest(
     detector: Detector | Scorer,
     manifest: Manifest,
-    degrade: Chain | Treatment | None = None,
+    degrade: Chain | Protocol | None = None,
     progress: Progress | None = None,
     *,
     cache: Path | None = None,
@@ -94,45 +94,45 @@ def score_manifest(
     or decoded become rows with an error. ``cache`` is a folder for score tables to re-use.
     """
     if isinstance(degrade, Chain):
-        degrade = Treatment(str(degrade), degrade)
-    treatments = [degrade or RAW]
-    return score_treatments(
-        detector, manifest, treatments, progress, cache=cache, workers=workers, seed=seed
+        degrade = Protocol(str(degrade), degrade)
+    protocols = [degrade or RAW]
+    return score_protocols(
+        detector, manifest, protocols, progress, cache=cache, workers=workers, seed=seed
     )[0]
 
 
-def score_treatments(
+def score_protocols(
     detector: Detector | Scorer,
     manifest: Manifest,
-    treatments: Sequence[Treatment],
+    protocols: Sequence[Protocol],
     progress: Progress | None = None,
     *,
     cache: Path | None = None,
     workers: int = WORKERS,
     seed: int = 0,
 ) -> list[ScoreTable]:
-    """One table per treatment, as `score_manifest`; each image is read and decoded once for all."""
+    """One table per protocol, as `score_manifest`; each image is read and decoded once for all."""
     return score_panel(
-        [detector], manifest, treatments, progress, cache=cache, workers=workers, seed=seed
+        [detector], manifest, protocols, progress, cache=cache, workers=workers, seed=seed
     )[0]
 
 
 def score_panel(
     detectors: Sequence[Detector | Scorer],
     manifest: Manifest,
-    treatments: Sequence[Treatment],
+    protocols: Sequence[Protocol],
     progress: Progress | None = None,
     *,
     cache: Path | None = None,
     workers: int = WORKERS,
     seed: int = 0,
 ) -> list[list[ScoreTable]]:
-    """The tables of every detector, one per treatment: images are read, decoded and treated once
+    """The tables of every detector, one per protocol: images are read, decoded and degraded once
     for all of them. Where a detector fails on an image, only its own row carries the error.
     """
-    runs = [_Run(as_scorer(d), manifest, tuple(treatments), cache, seed) for d in detectors]
-    _Pass(runs, manifest, tuple(treatments), seed).score(progress, workers)
-    return [[run.table(i) for i in range(len(treatments))] for run in runs]
+    runs = [_Run(as_scorer(d), manifest, tuple(protocols), cache, seed) for d in detectors]
+    _Pass(runs, manifest, tuple(protocols), seed).score(progress, workers)
+    return [[run.table(i) for i in range(len(protocols))] for run in runs]
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,15 +150,15 @@ class _Run:
         self,
         scorer: Scorer,
         manifest: Manifest,
-        treatments: tuple[Treatment, ...],
+        protocols: tuple[Protocol, ...],
         cache: Path | None,
         seed: int,
     ) -> None:
-        self.scorer, self.manifest, self.treatments, self.seed = scorer, manifest, treatments, seed
+        self.scorer, self.manifest, self.protocols, self.seed = scorer, manifest, protocols, seed
         self.sha256 = manifest.sha256()
         self.columns = blank_columns(manifest)
         self.stored_format = self.columns["format"]
-        shape = (len(treatments), len(manifest))
+        shape = (len(protocols), len(manifest))
         self.logits = np.full(shape, np.nan)
         self.done = np.zeros(shape, dtype=bool)
         self.errors: list[str | None] = [None] * len(manifest)
@@ -166,8 +166,8 @@ class _Run:
         self.paths: list[Path] | None = None
         if cache is not None and scorer.identity is not None:
             self.content = self.sha256 + _stored_content(manifest)
-            self.paths = [cache / f"{self._key(t)}.parquet" for t in treatments]
-            for i in range(len(treatments)):
+            self.paths = [cache / f"{self._key(t)}.parquet" for t in protocols]
+            for i in range(len(protocols)):
                 self._restore(i)
 
     def table(self, i: int) -> ScoreTable:
@@ -181,7 +181,7 @@ class _Run:
             logits=logits,
             columns=self.columns,
             errors=self.errors,
-            treatment=self.treatments[i].name,
+            protocol=self.protocols[i].name,
             detector=self.scorer.name,
             manifest_sha256=self.sha256,
             seconds=self.earlier + time.perf_counter() - self.started,
@@ -189,8 +189,8 @@ class _Run:
         )
 
     def missing(self, index: int) -> list[int]:
-        """Treatments under which the image in row ``index`` is not scored yet."""
-        return [i for i in range(len(self.treatments)) if not self.done[i, index]]
+        """Protocols under which the image in row ``index`` is not scored yet."""
+        return [i for i in range(len(self.protocols)) if not self.done[i, index]]
 
     def keep(self, scored: _Scored) -> None:
         i = scored.index
@@ -210,8 +210,8 @@ class _Run:
             if facts.jpeg_quality is not None:
                 self.columns["jpeg_quality"][i] = facts.jpeg_quality
 
-    def _key(self, treatment: Treatment) -> str:
-        text = f"{self.scorer.identity}\n{self.content}\n{treatment.key}\n{self.seed}"
+    def _key(self, protocol: Protocol) -> str:
+        text = f"{self.scorer.identity}\n{self.content}\n{protocol.key}\n{self.seed}"
         return hashlib.sha256(text.encode()).hexdigest()[:24]
 
     def _restore(self, i: int) -> None:
@@ -240,12 +240,12 @@ class _Run:
 
 
 class _Pass:
-    """Takes every image once: read, decoded, treated, then shown to every detector."""
+    """Takes every image once: read, decoded, degraded, then shown to every detector."""
 
     def __init__(
-        self, runs: list[_Run], manifest: Manifest, treatments: tuple[Treatment, ...], seed: int
+        self, runs: list[_Run], manifest: Manifest, protocols: tuple[Protocol, ...], seed: int
     ) -> None:
-        self.runs, self.manifest, self.treatments, self.seed = runs, manifest, treatments, seed
+        self.runs, self.manifest, self.protocols, self.seed = runs, manifest, protocols, seed
 
     def score(self, progress: Progress | None, workers: int) -> None:
         done = np.all([run.done.all(axis=0) for run in self.runs], axis=0)
@@ -295,15 +295,15 @@ class _Pass:
         return [_Scored(index, None, facts, message) for _ in self.runs]
 
     def _judged(self, index: int, image: DecodedImage, lossless: bool) -> list[_Scored]:
-        """What each detector says; treated copies are shown to all, a bounded number at a time."""
+        """What each detector says; degraded copies are shown to all, a bounded number at a time."""
         missing = [run.missing(index) for run in self.runs]
-        logits = np.full((len(self.runs), len(self.treatments)), np.nan)
+        logits = np.full((len(self.runs), len(self.protocols)), np.nan)
         errors: list[str | None] = [None] * len(self.runs)
         held: dict[int, RGBImage] = {}
         wanted = sorted({i for one in missing for i in one})
         for i in wanted:
             rng = image_rng(self.seed, image.facts.sha256)
-            held[i] = self.treatments[i](image.pixels, lossless, rng)
+            held[i] = self.protocols[i](image.pixels, lossless, rng)
             if i != wanted[-1] and sum(h.size for h in held.values()) < _HELD_BYTES:
                 continue
             for k, run in enumerate(self.runs):
@@ -334,7 +334,7 @@ def _stored_content(manifest: Manifest) -> str:
                 digest.update(value.as_py() or b"")
     for path in sorted({str(p) for p in manifest.column("path") if p is not None}):
         try:
-            facts = (manifest.root / path).stat()
+            facts = manifest.place(path).stat()
         except OSError:
             continue
         digest.update(f"{path}\n{facts.st_size}\n{facts.st_mtime_ns}\n".encode())

@@ -63,12 +63,12 @@ def hold_out(
 
     Raises MetricError where a class has fewer than two sources.
     """
-    asked = promise or Promise()
+    promise = promise or Promise()
     about = f"{measured_on} ({' and '.join(scored)})"
-    decision = hold_decision(scored, asked, measured_on=about, seed=seed)
+    decision = hold_decision(scored, promise, measured_on=about, seed=seed)
     first = next(iter(scored.values()))
     return HeldOutThresholds(
-        promise=asked,
+        promise=promise,
         decision=decision,
         images=len(first.labels),
         sources={

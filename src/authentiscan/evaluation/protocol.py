@@ -43,7 +43,7 @@ _NOTHING = degrade.Chain()
 
 
 @dataclass(frozen=True, slots=True)
-class Treatment:
+class Protocol:
     """What is done to every image before it is scored.
 
     chain: degradations, drawn per image, done last. history: images without a JPEG generation get
@@ -58,16 +58,16 @@ class Treatment:
 
     @property
     def key(self) -> str:
-        """Text that is equal exactly where the treatment of pixels is."""
+        """Text that is equal exactly where the same is done to pixels."""
         return f"{self.chain};first={self.history.listed() if self.history else ()}"
 
-    def then(self, name: str, chain: str) -> Treatment:
-        """The same treatment, called ``name``, with the steps of ``chain`` after its own."""
+    def then(self, name: str, chain: str) -> Protocol:
+        """The same protocol, called ``name``, with the steps of ``chain`` after its own."""
         steps = self.chain.stages + degrade.parse(chain).stages
         return replace(self, name=name, chain=degrade.Chain(steps))
 
     def __call__(self, pixels: RGBImage, lossless: bool, rng: np.random.Generator) -> RGBImage:
-        """Treat pixels (H, W, 3) uint8; ``lossless`` as `needs_history` says."""
+        """Apply it to pixels (H, W, 3) uint8; ``lossless`` as `needs_history` says."""
         if self.history is not None:
             # Drawn for every image, used or not: the stream must not depend on the format.
             quality, subsampling = self.history.draw(rng)
@@ -79,14 +79,14 @@ class Treatment:
         return self.chain(pixels, rng)[0] if self.chain.stages else pixels
 
 
-RAW = Treatment("raw")
-MATCHED = Treatment(
+RAW = Protocol("raw")
+MATCHED = Protocol(
     "matched", degrade.parse(f"jpeg:quality={QUALITY},subsampling=4:2:0"), size_matched=True
 )
 
 
-def named(text: str, manifest: Manifest | None = None) -> Treatment:
-    """The treatment called ``raw``, ``matched`` or ``history``, or a degradation chain's text.
+def named(text: str, manifest: Manifest | None = None) -> Protocol:
+    """The protocol called ``raw``, ``matched`` or ``history``, or a degradation chain's text.
 
     manifest: the evaluated images, whose JPEG generations `history` draws from; the usual ones
     without it. A chain is applied to both classes, with sizes matched. Raises UsageError for
@@ -95,12 +95,12 @@ def named(text: str, manifest: Manifest | None = None) -> Treatment:
     if text == "history":
         observed = JpegHistory() if manifest is None else observe_history(manifest)
         # A hundred and one entries: the same mix, a short key.
-        return Treatment("history", history=observed.condensed(), size_matched=True)
+        return Protocol("history", history=observed.condensed(), size_matched=True)
     for known in (RAW, MATCHED):
         if text == known.name:
             return known
     try:
-        return Treatment(text, degrade.parse(text), size_matched=True)
+        return Protocol(text, degrade.parse(text), size_matched=True)
     except UsageError as error:
         raise UsageError(f"protocol {text!r} is none of {NAMES} and no chain: {error}") from error
 

@@ -21,7 +21,7 @@ from authentiscan.evaluation.scores import ScoreTable
 from authentiscan.inference.bundle import read_spec
 from authentiscan.inference.recorded_metrics import RecordedMetrics
 from authentiscan.inference.update import update_spec
-from authentiscan.metrics import curves
+from authentiscan.metrics import curves, sample_size
 from authentiscan.metrics.bootstrap import estimates
 from authentiscan.metrics.calibration import Calibration, Method, apply, fit
 from authentiscan.metrics.curves import Histogram, ReliabilityBin
@@ -60,7 +60,8 @@ class CalibrationResult(Record):
     """What was fitted, on what, and how good it is.
 
     threshold_intervals: 95 % bootstrap interval of each threshold's score, None where groups are
-    too few. mean_cost: of one image under ``decision`` on this data, at the stated costs. verdicts,
+    too few. sample_sizes: how many photographs each false-positive rate needs, as sentences.
+    mean_cost: of one image under ``decision`` on this data, at the stated costs. verdicts,
     histogram: of the fitted images under the new scores.
     """
 
@@ -80,6 +81,7 @@ class CalibrationResult(Record):
     protocol: str
     manifest_sha256: str
     images: int
+    sample_sizes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 
     def spec_fields(self, metrics: RecordedMetrics) -> dict[str, object]:
@@ -132,27 +134,25 @@ def recalibrate(
     good = table.scored()
     if not np.isfinite(good.logits).all():
         raise MetricError("calibration needs logits; this table has scores only")
-    if decide != "cost" and decide not in fprs:
-        fprs = (*fprs, decide)
+    rates = sorted({*fprs} if decide == "cost" else {*fprs, decide})
     price = costs or Costs()
     quality = compare_methods(good, prior=prior, seed=seed)
     chosen = _best(quality) if method == "auto" else method
     calibration = fit(good.logits, good.labels, method=chosen, prior=prior)
     scores = apply(calibration, good.logits)
     thresholds = [
-        at_fpr(scores, good.labels, fpr, good.groups, measured_on=measured_on)
-        for fpr in sorted(set(fprs))
+        at_fpr(scores, good.labels, fpr, good.groups, measured_on=measured_on) for fpr in rates
     ]
     spans = {
         t.name: score_interval(scores, good.labels, fpr, good.groups, seed=seed)
-        for t, fpr in zip(thresholds, sorted(set(fprs)), strict=True)
+        for t, fpr in zip(thresholds, rates, strict=True)
     }
     if decide == "cost":
         upper = cheapest_threshold(scores, good.labels, good.groups, price, measured_on=measured_on)
         thresholds.append(upper)
         spans[upper.name] = None
     else:
-        upper = thresholds[sorted(set(fprs)).index(decide)]
+        upper = thresholds[rates.index(decide)]
     if miss is None:
         decision = choose_decision(scores, good.labels, upper, price, good.groups)
     else:
@@ -172,11 +172,12 @@ def recalibrate(
         before=curves.reliability(good.labels, good.scores, weights=_balance(good.labels)),
         after=curves.reliability(good.labels, scores, weights=_balance(good.labels)),
         measured_on=measured_on,
-        protocol=table.treatment,
+        protocol=table.protocol,
         manifest_sha256=table.manifest_sha256,
         images=len(good),
         verdicts=verdicts(scores, good.labels, decision.generated.score, decision.real_below),
         histogram=curves.histogram(good.labels, scores),
+        sample_sizes=sample_size.sentences(rates, good.labels, good.groups),
         warnings=tuple(_warnings(good, decision)),
     )
 

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Literal, TypeAlias
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from authentiscan.core.records import Record
+from authentiscan.core.records import Record, renamed
 from authentiscan.inference.recorded_metrics import Figure, RecordedMetrics
 from authentiscan.metrics.bootstrap import Estimate
 from authentiscan.metrics.curves import Curve, Histogram, ReliabilityBin
@@ -57,13 +57,14 @@ class RealCheck(Record):
 class ProtocolResult(Record):
     """Everything measured under one protocol.
 
-    covered: images in size bands that hold both classes; the others have no weight in ``overall``.
+    key: what was done to the pixels, as text. covered: images in size bands that hold both classes;
+    the others have no weight in ``overall``.
     conclusive_right: share of the verdicts generated and real that are right, where half of the
     images are generated; None where there is no such verdict or a class is missing.
     """
 
     name: str
-    treatment: str
+    key: str
     images: int
     failed: int
     size_matched: bool
@@ -78,6 +79,11 @@ class ProtocolResult(Record):
     precision_recall: Curve | None = None
     reliability: tuple[ReliabilityBin, ...] = ()
     histogram: Histogram | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _old_name(cls, values: object) -> object:
+        return renamed(values, "treatment", "key")
 
 
 class Shortcut(Record):
@@ -146,7 +152,10 @@ class Settings(Record):
 
 
 class Evaluation(Record):
-    """A whole evaluation; `model_dump_json` is the report's JSON."""
+    """A whole evaluation; `model_dump_json` is the report's JSON.
+
+    sample_sizes: how many photographs a false-positive rate needs, and how many there are.
+    """
 
     schema_version: Literal[1] = 1
     kind: Literal["evaluation"] = "evaluation"
@@ -157,6 +166,7 @@ class Evaluation(Record):
     protocols: dict[str, ProtocolResult]
     shortcuts: tuple[Shortcut, ...] = ()
     mistakes: tuple[Mistake, ...] = ()
+    sample_sizes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     seconds: float = 0.0
 

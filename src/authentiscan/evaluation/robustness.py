@@ -21,9 +21,9 @@ from authentiscan.evaluation.evaluate import data_facts, detector_facts
 from authentiscan.evaluation.harness import (
     Scorer,
     as_scorer,
-    score_treatments,
+    score_protocols,
 )
-from authentiscan.evaluation.protocol import Treatment, named
+from authentiscan.evaluation.protocol import Protocol, named
 from authentiscan.evaluation.results import DataFacts, DetectorFacts, Settings
 from authentiscan.evaluation.scores import ScoreTable
 from authentiscan.evaluation.slices import Measuring, Options
@@ -163,9 +163,9 @@ def robustness(
     conditions += [Condition("own", None, chain, label) for label, chain in (extra or {}).items()]
     opts = options or Options()
     start = named(base, manifest)
-    treatments = [start, *(start.then(c.label, c.chain) for c in conditions)]
-    tables = score_treatments(
-        detector, manifest, treatments, progress, cache=cache, workers=workers, seed=opts.seed
+    protocols = [start, *(start.then(c.label, c.chain) for c in conditions)]
+    tables = score_protocols(
+        detector, manifest, protocols, progress, cache=cache, workers=workers, seed=opts.seed
     )
     spec = detector.spec if isinstance(detector, Detector) else None
     facts = detector_facts(as_scorer(detector), spec, opts)
@@ -222,14 +222,14 @@ def _measure(
     condition: Condition,
     table: ScoreTable,
     base: ScoreTable,
-    treatment: Treatment,
+    protocol: Protocol,
     *,
     facts: DetectorFacts,
     options: Options,
 ) -> ConditionResult:
     good = ~np.isnan(table.scores) & ~np.isnan(base.scores)
     table, base = table.take(good), base.take(good)
-    slicer = Measuring(treatment.size_matched, options).slicer(table, facts.threshold)
+    slicer = Measuring(protocol.size_matched, options).slicer(table, facts.threshold)
     before, after = _verdicts(base.scores, facts), _verdicts(table.scores, facts)
     return ConditionResult(
         family=condition.family,

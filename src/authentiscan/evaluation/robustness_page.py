@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from authentiscan.core.files import write_text
+from authentiscan.evaluation.judges import judge_of_facts
 from authentiscan.evaluation.robustness import (
     AXES,
     PAIR_NAMES,
@@ -42,23 +43,22 @@ def robustness_page(result: Robustness) -> Page:
             f"intervals, {s.rounds} bootstrap rounds by group."
         ),
         sections=robustness_sections(result),
-        detector=result.detector.title,
-        limits=result.detector.limits,
+        judges=[judge_of_facts(result.detector)],
     )
 
 
 def robustness_sections(result: Robustness) -> list[Section]:
-    """The worst of each family, the curves, every family's table, the pairs."""
+    """The lowest of each family, the curves, every family's table, the pairs."""
     sections = [
         Section(
-            f"Robustness: the worst of each family ({result.data.images:,} images)",
+            f"Robustness: lowest balanced accuracy of each family ({result.data.images:,} images)",
             [
                 "Flips are images whose verdict (real, inconclusive, generated) changes with the "
                 "degradation; hard flips go from real to generated or back. TPR at 5 % FPR is at "
                 "the threshold that flags 5 % of the degraded photographs; accuracies are at the "
                 "detector's own threshold."
             ],
-            [_table([result.base, *_worst_of_each(result)])],
+            [_table([result.base, *_lowest_of_each(result)])],
         )
     ]
     curves = [_curve(result, family) for family in AXES if result.family(family)]
@@ -85,7 +85,7 @@ def _table(conditions: list[ConditionResult]) -> Table:
     return Table(head, rows)
 
 
-def _worst_of_each(result: Robustness) -> list[ConditionResult]:
+def _lowest_of_each(result: Robustness) -> list[ConditionResult]:
     found = []
     for family in SWEEPS:
         conditions = result.family(family)

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from authentiscan.core.csv_cells import defused_row
 from authentiscan.core.errors import MetricError, MissingExtraError
 from authentiscan.core.files import whole_path, whole_text
+from authentiscan.core.types import JsonObject
 from authentiscan.manifest.table import Manifest
 from authentiscan.metrics.calibration import Calibration, apply
 from authentiscan.metrics.ranking import Floats
@@ -33,7 +34,7 @@ class ScoreTable:
     labels: 0 real, 1 generated. scores: calibrated P(generated) in [0, 1]. logits: the pooled,
     uncalibrated logits. columns: ``name``, ``generator``, ``dataset``, ``source``, ``group``,
     ``style``, ``split``, ``format``, ``sha256`` of the encoded image (text or None) and ``width``,
-    ``height``, ``jpeg_quality`` (numbers or None; of the image as found, before any treatment).
+    ``height``, ``jpeg_quality`` (numbers or None; of the image as found, before any protocol).
     seconds: wall time of the run.
     """
 
@@ -42,11 +43,11 @@ class ScoreTable:
     logits: Floats
     columns: dict[str, list[Any]]
     errors: list[str | None]
-    treatment: str = "raw"
+    protocol: str = "raw"
     detector: str = ""
     manifest_sha256: str = ""
     seconds: float = 0.0
-    meta: dict[str, Any] = field(default_factory=dict)
+    meta: JsonObject = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -105,7 +106,7 @@ class ScoreTable:
         pa, pq = _pyarrow()
         table = pa.table(self._fields())
         about = {
-            "treatment": self.treatment,
+            "protocol": self.protocol,
             "detector": self.detector,
             "manifest": self.manifest_sha256,
             "seconds": self.seconds,
@@ -125,14 +126,15 @@ class ScoreTable:
         except Exception as error:
             raise MetricError(f"{path} is no score table of this package: {error}") from error
         names = [c for c in table.column_names if c not in ("label", "score", "logit", "error")]
-        known = {k: about.pop(k) for k in ("treatment", "detector", "manifest", "seconds")}
+        about["protocol"] = about.pop("treatment", about.get("protocol"))  # its name once
+        known = {k: about.pop(k) for k in ("protocol", "detector", "manifest", "seconds")}
         return cls(
             labels=table["label"].to_numpy().astype(np.int64),
             scores=np.asarray(table["score"].to_numpy(), dtype=np.float64),
             logits=np.asarray(table["logit"].to_numpy(), dtype=np.float64),
             columns={c: table[c].to_pylist() for c in names},
             errors=table["error"].to_pylist(),
-            treatment=known["treatment"],
+            protocol=known["protocol"],
             detector=known["detector"],
             manifest_sha256=known["manifest"],
             seconds=known["seconds"],

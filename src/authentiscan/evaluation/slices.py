@@ -44,7 +44,7 @@ class Options:
 
 @dataclass(frozen=True, slots=True)
 class Measuring:
-    """How the tables of one treatment are measured."""
+    """How the tables of one protocol are measured."""
 
     size_matched: bool
     options: Options

@@ -130,12 +130,12 @@ def _items(manifest: Manifest, rows: list[int]) -> Iterator[Item]:
 def _answers(
     labels: NDArray[np.int64], verdicts: Sequence[Verdict | None], resampler: Resampler
 ) -> dict[Truth, Answers]:
-    said = np.asarray([verdict.value if verdict else "" for verdict in verdicts])
+    given = np.asarray([verdict.value if verdict else "" for verdict in verdicts])
     found: dict[Truth, Answers] = {}
     for label, truth in enumerate(TRUTHS):
         of_class = labels == label
-        counts = {v: int((of_class & (said == v.value)).sum()) for v in Verdict}
-        shares = {v: _share(of_class, said == v.value, resampler) for v in Verdict}
+        counts = {v: int((of_class & (given == v.value)).sum()) for v in Verdict}
+        shares = {v: _share(of_class, given == v.value, resampler) for v in Verdict}
         found[truth] = Answers(images=int(of_class.sum()), counts=counts, shares=shares)
     return found
 

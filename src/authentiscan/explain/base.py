@@ -48,6 +48,10 @@ class ExplainedWeighted(Protocol):
         """The network."""
         ...
 
+    def crops(self, pixels: RGBImage, /) -> tuple[NDArray[np.uint8], list[Box]]:
+        """Its crops (N, S, S, 3) of ``pixels`` and their boxes; none where it does not judge."""
+        ...
+
 
 class Predicts(Protocol):
     """A detector of which only the scores are asked."""
@@ -70,7 +74,9 @@ class Explainable(Predicts, Protocol):
         ...
 
 
-Method: TypeAlias = Callable[[Any, NDArray[np.uint8], Target], tuple[NDArray[np.float32], Maps]]
+Method: TypeAlias = Callable[
+    [ExplainedNetwork, NDArray[np.uint8], Target], tuple[NDArray[np.float32], Maps]
+]
 """(network, crops (N, S, S, 3), target) -> logits (N,) and maps (N, h, w) >= 0."""
 
 
@@ -124,7 +130,9 @@ def stitch(
         # Above 0, not a half: a crop of a very long image may cover less than one pixel.
         covered = enlarge((count > 0).astype(np.float32), height, width) > 0
         return enlarge(mean, height, width), covered
-    return mean[:height, :width], count[:height, :width] > 0
+    top, left = preprocess.margin(height, width)
+    inside = np.s_[top : top + height, left : left + width]
+    return mean[inside], count[inside] > 0
 
 
 def enlarge(values: NDArray[np.float32], height: int, width: int) -> NDArray[np.float32]:

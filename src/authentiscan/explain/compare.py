@@ -9,7 +9,6 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from itertools import combinations_with_replacement
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -116,18 +115,8 @@ def compare(
                 picture = Path("overlays") / place / f"{name}.png"
                 write_bytes(folder / picture, look.overlay)
                 grids.setdefault((model, dataset), []).append(look.grid)
-                seen.append(
-                    Seen(
-                        model,
-                        dataset,
-                        row.name,
-                        row.generator,
-                        row.label,
-                        look.score,
-                        look.strongest,
-                        picture.as_posix(),
-                    )
-                )
+                about = (model, dataset, row.name, row.generator, row.label)
+                seen.append(Seen(*about, look.score, look.strongest, picture.as_posix()))
                 progress()
     overlaps = _overlaps(list(detectors), list(datasets), grids)
     _write_csv(folder / "samples.csv", seen)
@@ -247,7 +236,7 @@ def _overlap_picture(models: Sequence[str], overlaps: Sequence[Overlap]) -> RGBI
     return figure(shown, title=f"Overlap of the strongest fifth (chance {CHANCE_IOU:.2f})")
 
 
-def _write_csv(path: Path, rows: Sequence[Any]) -> None:
+def _write_csv(path: Path, rows: Sequence[Seen] | Sequence[Overlap]) -> None:
     with whole_text(path) as file:
         if rows:
             writer = csv.DictWriter(file, fieldnames=list(asdict(rows[0])))

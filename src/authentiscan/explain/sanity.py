@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import copy
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -16,6 +15,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from authentiscan.core.errors import UsageError
+from authentiscan.explain.base import ExplainedNetwork
 from authentiscan.explain.torch_methods import model_of
 
 
@@ -33,7 +33,7 @@ class RandomisedMaps:
 
 
 def randomised_similarity(
-    network: Any, crops: NDArray[np.uint8], *, stages: int = 5, seed: int = 0
+    network: ExplainedNetwork, crops: NDArray[np.uint8], *, stages: int = 5, seed: int = 0
 ) -> list[RandomisedMaps]:
     """Similarity of Grad-CAM of ``crops`` (N, S, S, 3) as ever more layers are made random.
 

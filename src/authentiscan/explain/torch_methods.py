@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from authentiscan.core.errors import MissingExtraError, UsageError
-from authentiscan.explain.base import Maps, Target
+from authentiscan.explain.base import ExplainedNetwork, Maps, Target
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 Attribution = tuple[NDArray[np.float32], Maps]
 
 
-def model_of(network: Any) -> ImageClassifier:
+def model_of(network: ExplainedNetwork) -> ImageClassifier:
     """The torch model of a network on the torch backend; UsageError on another backend."""
     model: ImageClassifier | None = getattr(getattr(network, "backend", None), "model", None)
     if model is None:
@@ -31,7 +31,7 @@ def model_of(network: Any) -> ImageClassifier:
     return model
 
 
-def gradcam_pp(network: Any, crops: NDArray[np.uint8], target: Target) -> Attribution:
+def gradcam_pp(network: ExplainedNetwork, crops: NDArray[np.uint8], target: Target) -> Attribution:
     """Grad-CAM++ (Chattopadhay et al., WACV 2018): maps (N, h, w) weighted by where they matter."""
     model, x = _prepared(network, crops)
     with torch.enable_grad():
@@ -47,7 +47,7 @@ def gradcam_pp(network: Any, crops: NDArray[np.uint8], target: Target) -> Attrib
 
 
 def integrated_gradients(
-    network: Any, crops: NDArray[np.uint8], target: Target, *, steps: int = 32
+    network: ExplainedNetwork, crops: NDArray[np.uint8], target: Target, *, steps: int = 32
 ) -> Attribution:
     """Integrated gradients (Sundararajan et al., ICML 2017) from mean colour: maps (N, S, S).
 
@@ -67,7 +67,7 @@ def integrated_gradients(
 
 
 def occlusion(
-    network: Any, crops: NDArray[np.uint8], target: Target, *, window: int = 16
+    network: ExplainedNetwork, crops: NDArray[np.uint8], target: Target, *, window: int = 16
 ) -> Attribution:
     """Fall of the logit where a square is covered (Zeiler, Fergus, ECCV 2014): maps (N, S, S)."""
     captum = _captum()
@@ -82,7 +82,9 @@ def occlusion(
     return _logits(model, x), _numpy(found.mean(1).clamp(min=0))
 
 
-def _prepared(network: Any, crops: NDArray[np.uint8]) -> tuple[ImageClassifier, torch.Tensor]:
+def _prepared(
+    network: ExplainedNetwork, crops: NDArray[np.uint8]
+) -> tuple[ImageClassifier, torch.Tensor]:
     model = model_of(network)
     x = torch.from_numpy(network.preprocess.tensor(crops))
     return model, x.to(next(model.parameters()).device)

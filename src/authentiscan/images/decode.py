@@ -15,6 +15,9 @@ import hashlib
 import io
 import os
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO, TypeAlias
 
@@ -35,7 +38,7 @@ from authentiscan.core.records import Record
 from authentiscan.core.types import DecodedImage, ImageFacts, RGBImage
 from authentiscan.images import icc, pillow
 from authentiscan.images.jpeg import decode_fast, decode_own
-from authentiscan.images.pixels import from_apple, to_rgb
+from authentiscan.images.pixels import TRANSPARENT_MODES, from_apple, to_rgb
 from authentiscan.images.walk import Walk, tiff, walk
 from authentiscan.images.walk.record import unpacked_size
 
@@ -51,13 +54,13 @@ class Limits(Record):
     """What an image may claim before pixels are allocated. Beyond any of them: ImageLimitError.
 
     bytes: of the encoded file. pixels: width times height; the largest photographs of phones have
-    200 megapixels, which take at most 3.2 GB (`BYTES_A_PIXEL`), as JPEG 1.2. frames: of an
+    16384 x 12288 pixels, which take at most 3.2 GB (`BYTES_A_PIXEL`), as JPEG 1.2. frames: of an
     animation or multi-page file, of which only the first is decoded. metadata: bytes of EXIF, XMP,
     profiles, text and the like, after inflation.
     """
 
     bytes: int = Field(default=128 * 2**20, gt=0)
-    pixels: int = Field(default=200_000_000, gt=0)
+    pixels: int = Field(default=16384 * 12288, gt=0)
     frames: int = Field(default=10_000, gt=0)
     metadata: int = Field(default=32 * 2**20, gt=0)
 
@@ -74,16 +77,66 @@ def decode(source: Source, *, limits: Limits = DEFAULT_LIMITS) -> DecodedImage:
     Raises UnreadableFileError, EmptyFileError, UnsupportedFormatError, CorruptImageError or
     ImageLimitError, all DecodeError; MissingExtraError for HEIC without the ``heif`` extra.
     """
+    return decode_walked(read_source(source, limits), limits=limits)[0]
+
+
+def decode_walked(data: bytes, *, limits: Limits = DEFAULT_LIMITS) -> tuple[DecodedImage, Walk]:
+    """As `decode` of encoded bytes; and the walk over them, for whoever reads their metadata.
+
+    Raises as `decode` does.
+    """
+    whole = walk(data)
+    found = _allowed(whole, limits)
+    with _told(found):
+        image = _decode_fast(data, found) or _decode_with_pillow(data, found, limits)
+    return image, whole
+
+
+def read_header_facts(source: Source, *, limits: Limits = DEFAULT_LIMITS) -> ImageFacts:
+    """The facts that `decode` would give, from the headers alone: no pixel is decoded.
+
+    Some forty times faster for photographs. Broken pixels stay unseen, and ``has_alpha`` says
+    whether there is a channel for transparency, not whether any pixel uses it.
+
+    Raises as `decode` does where the headers are broken or beyond the limits.
+    """
     data = read_source(source, limits)
-    found = walk(data)
+    found = _allowed(walk(data), limits)
+    with _told(found):
+        header = found.jpeg
+        if header is not None and len(header.components) in (1, 3):
+            mode, turn = "L" if len(header.components) == 1 else "RGB", _orientation(found)
+            profile: str | None = icc.description(_profile(found))
+        else:
+            with pillow.opened(found) as image:
+                mode = image.mode
+                told, turn = _looked_at(image, found, limits)
+                profile = icc.description(told)
+        size = found.width, found.height
+        # The decoders of these turn what they say of the size themselves.
+        sideways = turn >= 5 and found.format not in ("TIFF", "HEIF")
+        seen = size[::-1] if sideways else size
+        alpha = mode in TRANSPARENT_MODES
+        return _facts(data, found, seen, mode, turned=turn > 1, alpha=alpha, profile=profile)
+
+
+def _allowed(whole: Walk, limits: Limits) -> Walk:
+    """A copy, for decoders to fill in what only they know, once all limits are checked."""
+    found = replace(whole)
     if found.refusal is not None:
         raise found.refusal
     for block in found.blocks:
         if block.packed and found.metadata <= limits.metadata:
             found.metadata += unpacked_size(block.content, limits.metadata - found.metadata + 1)
     _check(found, limits)
+    return found
+
+
+@contextmanager
+def _told(found: Walk) -> Iterator[None]:
+    """Whatever a decoder raises becomes an error that says what is wrong with the file."""
     try:
-        return _decode_fast(data, found) or _decode_with_pillow(data, found, limits)
+        yield
     except (DecodeError, MissingExtraError):
         raise
     except MemoryError as error:
@@ -95,12 +148,13 @@ def decode(source: Source, *, limits: Limits = DEFAULT_LIMITS) -> DecodedImage:
         raise pillow.failure(found, error, variant=unusual) from error
 
 
-def encode(pixels: RGBImage, format: str, **options: Any) -> bytes:
+def encode(pixels: RGBImage, format: str, *, software: str = "", **options: Any) -> bytes:
     """Encode RGB pixels (H, W, 3) uint8.
 
     JPEG takes ``quality`` (1..100, default 90), ``subsampling`` (``4:4:4``, ``4:2:2``,
     ``4:2:0``), ``progressive``, ``optimize``; WEBP ``quality``, ``lossless``, ``method``; PNG
-    ``compress_level``; AVIF ``quality``, ``speed``.
+    ``compress_level``; AVIF ``quality``, ``speed``. software: stands in the EXIF block, which is
+    absent where this is empty.
 
     Raises UsageError for other formats, options or pixels.
     """
@@ -112,6 +166,9 @@ def encode(pixels: RGBImage, format: str, **options: Any) -> bytes:
         raise UsageError(f"{name} does not take {unknown}; it takes {sorted(_ENCODINGS[name])}")
     if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3:
         raise UsageError(f"pixels must be uint8 (H, W, 3), got {pixels.dtype} {pixels.shape}")
+    if software:
+        options["exif"] = exif = Image.Exif()
+        exif[_SOFTWARE_TAG] = software
     buffer = io.BytesIO()
     try:
         Image.fromarray(pixels).save(buffer, name, **{**_ENCODINGS[name], **options})
@@ -130,6 +187,7 @@ def encoded_again(pixels: RGBImage, format: str, **options: Any) -> RGBImage:
     return decode(data).pixels if own is None else own
 
 
+_SOFTWARE_TAG = 0x0131
 _ENCODINGS: dict[str, dict[str, Any]] = {
     "JPEG": {"quality": 90, "subsampling": "4:2:0", "progressive": False, "optimize": False},
     "PNG": {"compress_level": 6},
@@ -195,7 +253,7 @@ def _check(found: Walk, limits: Limits) -> None:
     pixels = found.width * found.height
     if pixels > limits.pixels:
         memory = max(0.1, pixels * BYTES_A_PIXEL / 1e9)
-        way = f"; scan and explain take --max-pixels {pixels} (up to {memory:.1f} GB of memory)"
+        way = f"; --max-pixels {pixels} allows it (up to {memory:.1f} GB of memory)"
         raise ImageLimitError(
             f"{found.width}x{found.height} is {pixels:,} pixels; at most {limits.pixels:,} are "
             f"allowed{way if pixels <= _POSSIBLE else ''}"
@@ -219,18 +277,8 @@ def _decode_fast(data: bytes, found: Walk) -> DecodedImage | None:
 
 
 def _decode_with_pillow(data: bytes, found: Walk, limits: Limits) -> DecodedImage:
-    profile = _profile(found)
     with pillow.opened(found) as image:
-        info = image.info
-        found.width, found.height = image.size
-        turn = _orientation(found)
-        if found.format in ("AVIF", "HEIF"):
-            found.frames = int(getattr(image, "n_frames", 1))
-            profile = info.get("icc_profile") or b""
-            sizes = [len(info.get(key) or b"") for key in ("exif", "xmp")]
-            found.metadata = max(found.metadata, sum(sizes) + len(profile))
-            turn = _orientation_of(info)
-        _check(found, limits)
+        profile, turn = _looked_at(image, found, limits)
         mode, turned = image.mode, turn > 1
         image.load()
         pixels, alpha = from_apple(image) if found.apple else to_rgb(image)
@@ -239,6 +287,22 @@ def _decode_with_pillow(data: bytes, found: Walk, limits: Limits) -> DecodedImag
     pixels = _turned(pixels, turn)
     told = icc.description(profile)
     return _decoded(data, found, pixels, mode, turned=turned, alpha=alpha, profile=told)
+
+
+def _looked_at(image: Image.Image, found: Walk, limits: Limits) -> tuple[bytes, int]:
+    """The colour profile and EXIF orientation of an opened image; its limits are checked again."""
+    info = image.info
+    profile = _profile(found)
+    found.width, found.height = image.size
+    turn = _orientation(found)
+    if found.format in ("AVIF", "HEIF"):
+        found.frames = int(getattr(image, "n_frames", 1))
+        profile = info.get("icc_profile") or b""
+        sizes = [len(info.get(key) or b"") for key in ("exif", "xmp")]
+        found.metadata = max(found.metadata, sum(sizes) + len(profile))
+        turn = _orientation_of(info)
+    _check(found, limits)
+    return profile, turn
 
 
 def _decoded(
@@ -253,22 +317,34 @@ def _decoded(
 ) -> DecodedImage:
     if pixels.ndim != 3 or pixels.shape[2] != 3 or 0 in pixels.shape:
         raise CorruptImageError(f"{found.format} without pixels: {pixels.shape}")
-    return DecodedImage(
-        pixels,
-        ImageFacts(
-            format=found.format,
-            width=pixels.shape[1],
-            height=pixels.shape[0],
-            mode=mode,
-            bytes=len(data),
-            sha256=hashlib.sha256(data).hexdigest(),
-            jpeg_quality=found.jpeg.quality if found.jpeg else None,
-            jpeg_subsampling=found.jpeg.subsampling if found.jpeg else None,
-            orientation_applied=turned,
-            frames=found.frames,
-            has_alpha=alpha,
-            colour_profile=profile,
-        ),
+    shape = (pixels.shape[1], pixels.shape[0])
+    facts = _facts(data, found, shape, mode, turned=turned, alpha=alpha, profile=profile)
+    return DecodedImage(pixels, facts)
+
+
+def _facts(
+    data: bytes,
+    found: Walk,
+    size: tuple[int, int],
+    mode: str,
+    *,
+    turned: bool,
+    alpha: bool,
+    profile: str | None,
+) -> ImageFacts:
+    return ImageFacts(
+        format=found.format,
+        width=size[0],
+        height=size[1],
+        mode=mode,
+        bytes=len(data),
+        sha256=hashlib.sha256(data).hexdigest(),
+        jpeg_quality=found.jpeg.quality if found.jpeg else None,
+        jpeg_subsampling=found.jpeg.subsampling if found.jpeg else None,
+        orientation_applied=turned,
+        frames=found.frames,
+        has_alpha=alpha,
+        colour_profile=profile,
     )
 
 
@@ -304,10 +380,14 @@ def _orientation_of(info: dict[Any, Any]) -> int:
 
 def _turned(pixels: RGBImage, orientation: int) -> RGBImage:
     """Pixels as they are to be seen, given their EXIF orientation 1..8."""
+    if orientation not in range(2, 9):
+        return np.ascontiguousarray(pixels)
+    # Pixels move as wholes of three bytes, which takes half the time of moving their channels.
+    whole = np.ascontiguousarray(pixels).view("V3")[..., 0]
     if orientation in (5, 6, 7, 8):
-        pixels = pixels.transpose(1, 0, 2)
+        whole = whole.T
     if orientation in (3, 4, 7, 8):
-        pixels = pixels[::-1]
+        whole = whole[::-1]
     if orientation in (2, 3, 6, 7):
-        pixels = pixels[:, ::-1]
-    return np.ascontiguousarray(pixels)
+        whole = whole[:, ::-1]
+    return np.ascontiguousarray(whole).view(np.uint8).reshape(*whole.shape, 3)

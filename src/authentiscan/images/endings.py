@@ -11,6 +11,12 @@ IMAGE_ENDINGS = frozenset(
 )
 """Files that are called so are meant to be images, and a failure where they are not."""
 
+VIDEO_ENDINGS = frozenset(
+    {".mp4", ".m4v", ".mov", ".qt", ".3gp", ".3g2", ".mkv", ".webm", ".avi", ".ts", ".m2ts", ".mts"}
+    | {".mpg", ".mpeg", ".vob", ".flv", ".ogv", ".wmv", ".asf"}
+)
+"""Files that are called so are meant to be videos."""
+
 RAW_ENDINGS = frozenset(
     {".3fr", ".arw", ".cr2", ".dcr", ".dng", ".erf", ".iiq", ".kdc", ".mef", ".mos", ".nef", ".nrw"}
     | {".orf", ".pef", ".rw2", ".rwl", ".sr2", ".srf", ".srw"}

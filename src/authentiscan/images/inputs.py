@@ -4,25 +4,32 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import BinaryIO, TypeAlias
+from typing import BinaryIO, NamedTuple, TypeAlias
 
 import numpy as np
 from PIL import Image, ImageOps
 
 from authentiscan.core.errors import CorruptImageError, UsageError
 from authentiscan.core.types import DecodedImage, ImageFacts, RGBImage
-from authentiscan.images.decode import DEFAULT_LIMITS, Limits, decode, read_source
+from authentiscan.images.decode import DEFAULT_LIMITS, Limits, decode_walked, read_source
 from authentiscan.images.pixels import to_rgb
+from authentiscan.images.walk import Walk
 
 ImageInput: TypeAlias = Path | str | bytes | BinaryIO | RGBImage | Image.Image | DecodedImage
 """A file's path, its encoded bytes, an open binary file; or, without the file and so without its
 metadata: pixels (H, W, 3) uint8 RGB, a Pillow image, an image that `decode` made."""
 
 
-def load_image(
-    source: ImageInput, *, limits: Limits = DEFAULT_LIMITS
-) -> tuple[DecodedImage, bytes | None]:
-    """Pixels and facts of ``source``, and its encoded bytes, None where only pixels were given.
+class Loaded(NamedTuple):
+    """An image, its encoded bytes and the walk over them: None where only pixels were given."""
+
+    image: DecodedImage
+    content: bytes | None = None
+    walked: Walk | None = None
+
+
+def load_image(source: ImageInput, *, limits: Limits = DEFAULT_LIMITS) -> Loaded:
+    """Pixels and facts of ``source``, and its encoded bytes where it has them.
 
     Files and bytes are decoded by `decode` within ``limits``. Of a Pillow image the EXIF
     orientation is applied and transparency composed over white, as `decode` does. Images without a
@@ -32,13 +39,14 @@ def load_image(
     shape or type.
     """
     if isinstance(source, DecodedImage):
-        return source, None
+        return Loaded(source)
     if isinstance(source, np.ndarray):
-        return _bare(_checked(source)), None
+        return Loaded(_bare(_checked(source)))
     if isinstance(source, Image.Image):
-        return _of_pillow(source), None
+        return Loaded(_of_pillow(source))
     content = read_source(source, limits)
-    return decode(content, limits=limits), content
+    image, walked = decode_walked(content, limits=limits)
+    return Loaded(image, content, walked)
 
 
 def _checked(pixels: RGBImage) -> RGBImage:

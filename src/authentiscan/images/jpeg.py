@@ -13,14 +13,14 @@ def decode_fast(data: bytes, header: JpegHeader) -> RGBImage | None:
 
     None where it may not or cannot be used, so that Pillow decides. It may be for 8-bit baseline
     and progressive, grey or YCbCr with the common subsamplings: there both libraries run the same
-    libjpeg-turbo code. Strict: any warning of the decoder hands over to Pillow.
+    libjpeg-turbo code, and of several pictures (MPO) both take the first. Strict: any warning of
+    the decoder hands over to Pillow.
     """
     identifiers = tuple(identifier for identifier, *_ in header.components)
     if (
         header.precision != 8
         or header.frame_marker not in (0xC0, 0xC2)
         or header.adobe_transform not in (None, 1)
-        or header.images > 1
         or header.subsampling not in ("4:4:4", "4:2:2", "4:2:0", "4:0:0")
         or (len(identifiers) == 3 and identifiers not in ((1, 2, 3), (0, 1, 2)))
         or len(identifiers) not in (1, 3)

@@ -19,7 +19,7 @@ from authentiscan.core.types import RGBImage
 _BAND = 2**21
 """Pixels converted at a time."""
 
-_TRANSPARENT_MODES = frozenset({"RGBA", "RGBa", "LA", "La", "PA"})
+TRANSPARENT_MODES = frozenset({"RGBA", "RGBa", "LA", "La", "PA"})
 
 _Converter: TypeAlias = Callable[[Image.Image], NDArray[np.uint8]]
 
@@ -33,7 +33,7 @@ def to_rgb(image: Image.Image) -> tuple[RGBImage, bool]:
     """
     mode = image.mode
     has_key = "transparency" in image.info and not mode.startswith(("I", "F"))
-    if mode in _TRANSPARENT_MODES or has_key:
+    if mode in TRANSPARENT_MODES or has_key:
         return _in_bands(image, _over_white), _is_transparent(image)
     if mode.startswith("I;16"):
         return _in_bands(image, _high_byte), False

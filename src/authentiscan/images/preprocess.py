@@ -6,18 +6,21 @@ service read it. Nothing else in the package turns pixels into model input.
 
 from __future__ import annotations
 
-from typing import Literal, TypeAlias
+from typing import Annotated, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from pydantic import Field
+from pydantic import Field, model_serializer, model_validator
+from pydantic_core.core_schema import SerializerFunctionWrapHandler
 
 from authentiscan.core.records import Record
 from authentiscan.core.types import Box, RGBImage
 
 Tensor: TypeAlias = NDArray[np.float32]
 
+_Spread = Annotated[float, Field(ge=1e-6, le=1e6)]  # it is divided by
+_Level = Annotated[float, Field(ge=-1e6, le=1e6)]
 _RESAMPLING = {
     "bilinear": Image.Resampling.BILINEAR,
     "bicubic": Image.Resampling.BICUBIC,
@@ -30,10 +33,13 @@ class Preprocess(Record):
 
     size: side of the square model input in pixels.
     resize: ``none`` keeps native pixels, so that generator traces survive; ``short_side`` scales
-        the short side to ``size`` keeping the aspect; ``squash`` scales both sides to ``size``.
+        the short side keeping the aspect; ``squash`` scales both sides to ``size``.
+    short_side: where ``resize`` is ``short_side``, what the short side is scaled to: ``size`` where
+        None, more where the crops are to leave out the rim.
     interpolation: filter of any scaling (antialiased when shrinking).
     small_image: an image with a side under ``size`` and ``resize="none"`` is mirrored outwards
-        (``reflect``), repeated (``tile``) or scaled up (``upscale``) until it fits.
+        (``reflect``), repeated (``tile``), scaled up (``upscale``) or put on a black ground
+        (``black``) until it fits.
     max_crops: at most this many crops, spread over the image on an even grid; 1 is the centre crop.
     pooling: how crop logits become the image's logit.
     mean, std: per RGB channel, on pixels scaled to [0, 1].
@@ -41,12 +47,32 @@ class Preprocess(Record):
 
     size: int = Field(ge=8, le=2048)
     resize: Literal["none", "short_side", "squash"] = "none"
+    short_side: int | None = Field(default=None, ge=8, le=4096)
     interpolation: Literal["bilinear", "bicubic", "lanczos"] = "bicubic"
-    small_image: Literal["reflect", "tile", "upscale"] = "reflect"
+    small_image: Literal["reflect", "tile", "upscale", "black"] = "reflect"
     max_crops: int = Field(default=1, ge=1, le=256)
     pooling: Literal["mean", "median", "max"] = "mean"
-    mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
-    std: tuple[float, float, float] = (0.229, 0.224, 0.225)
+    mean: tuple[_Level, _Level, _Level] = (0.485, 0.456, 0.406)
+    std: tuple[_Spread, _Spread, _Spread] = (0.229, 0.224, 0.225)
+
+    @model_validator(mode="after")
+    def _whole_crops(self) -> Preprocess:
+        if self.short_side is not None and (
+            self.resize != "short_side" or self.short_side < self.size
+        ):
+            raise ValueError(
+                f"short_side is for resize: short_side and at least size ({self.size}), "
+                f"got {self.short_side} with resize: {self.resize}"
+            )
+        return self
+
+    @model_serializer(mode="wrap")
+    def _as_before(self, whole: SerializerFunctionWrapHandler) -> dict[str, object]:
+        """Without ``short_side`` where it says nothing: older records keep their text and hash."""
+        values: dict[str, object] = whole(self)
+        if self.short_side is None:
+            values.pop("short_side", None)
+        return values
 
     def fit(self, image: RGBImage) -> RGBImage:
         """Scale or pad ``image`` (H, W, 3) so that both sides are at least ``size``."""
@@ -55,19 +81,33 @@ class Preprocess(Record):
             return self._scaled(image, self.size, self.size)
         short = min(height, width)
         if self.resize == "short_side" or (short < self.size and self.small_image == "upscale"):
-            if short == self.size:
+            side = self.short_side or self.size
+            if short == side:
                 return image
-            scale = self.size / short
+            scale = side / short
             return self._scaled(
                 image, max(self.size, round(width * scale)), max(self.size, round(height * scale))
             )
         if short < self.size:
             pad_y, pad_x = max(0, self.size - height), max(0, self.size - width)
+            if self.small_image == "black":
+                top, left = self.margin(height, width)
+                return np.pad(image, ((top, pad_y - top), (left, pad_x - left), (0, 0)))
             mode: Literal["symmetric", "wrap"] = (
                 "symmetric" if self.small_image == "reflect" else "wrap"
             )
             return np.pad(image, ((0, pad_y), (0, pad_x), (0, 0)), mode=mode)
         return image
+
+    def margin(self, height: int, width: int) -> tuple[int, int]:
+        """Rows above and columns left of an image of that size that `fit` adds.
+
+        A black ground lies all around, as of torchvision's CenterCrop; the other kinds of padding
+        are below and to the right.
+        """
+        if self.resize != "none" or self.small_image != "black":
+            return 0, 0
+        return max(0, self.size - height) // 2, max(0, self.size - width) // 2
 
     def boxes(self, height: int, width: int) -> list[Box]:
         """Where crops are taken from a fitted image of that height and width, row by row.

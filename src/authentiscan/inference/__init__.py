@@ -1,12 +1,6 @@
 """From a bundle to scores: `load_detector` gives a `Detector`, torch-free on ONNX Runtime."""
 
-from authentiscan.inference.bundle import (
-    Architecture,
-    DetectorSpec,
-    EnsembleSpec,
-    NetworkSpec,
-    read_spec,
-)
+from authentiscan.inference.bundle import read_spec
 from authentiscan.inference.detector import (
     Backend,
     Detector,
@@ -15,6 +9,7 @@ from authentiscan.inference.detector import (
     load_detector,
 )
 from authentiscan.inference.find import default_bundle, find_bundle
+from authentiscan.inference.spec import Architecture, DetectorSpec, EnsembleSpec, NetworkSpec
 
 __all__ = [
     "Architecture",

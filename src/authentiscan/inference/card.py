@@ -7,8 +7,15 @@ from collections.abc import Mapping, Sequence
 
 from authentiscan.core.types import Verdict
 from authentiscan.images.preprocess import Preprocess
-from authentiscan.inference.bundle import Ancestor, DetectorSpec, EnsembleSpec
 from authentiscan.inference.recorded_metrics import RecordedMetrics
+from authentiscan.inference.spec import (
+    ANY_SIDE,
+    LARGEST_SIDE,
+    Ancestor,
+    DetectorSpec,
+    EnsembleSpec,
+    Sides,
+)
 from authentiscan.metrics.decision import Threshold, sentences
 
 _USE = """```python
@@ -30,7 +37,11 @@ def model_card(spec: DetectorSpec) -> str:
         "## Use\n\n" + _USE,
         "## Verdict\n\n" + _verdict(spec),
         "## Measured\n\n"
-        + (_metrics(_test_first(spec.metrics), 3) if spec.metrics else "Nothing measured yet."),
+        + (
+            metrics_section(_test_first(spec.metrics), 3)
+            if spec.metrics
+            else "Nothing measured yet."
+        ),
         "## Trained on\n\n" + _data(spec),
         "## What it cannot do\n\n" + _limits(spec),
         "## Made with\n\n" + _made(spec),
@@ -69,12 +80,13 @@ def _ensemble_facts(spec: EnsembleSpec) -> list[list[str]]:
 
 
 def _members(spec: EnsembleSpec) -> str:
-    head = ["member", "in", "weight", "architecture", "parameters", "input", "crops"]
+    head = ["member", "in", "weight", "judges", "architecture", "parameters", "input", "crops"]
     rows = [
         [
             member.spec.name,
             f"`{member.folder}`",
-            f"{member.weight:.4g}",
+            f"{member.weight:.4g}" + (f" and {member.bias:+.4g}" if member.bias else ""),
+            sides_words(member.sides),
             f"`{member.spec.architecture_name}`",
             f"{member.spec.parameters:,}",
             "; ".join(dict.fromkeys(input_words(n.preprocess) for n in member.spec.networks)),
@@ -86,6 +98,16 @@ def _members(spec: EnsembleSpec) -> str:
         "Each is a whole detector with a card of its own. Weights are on uncalibrated logits, so "
         "they also undo differences of scale between members.\n\n" + table(head, rows)
     )
+
+
+def sides_words(sides: Sides) -> str:
+    """Which images a member judges, in words."""
+    least, largest = sides
+    if sides == ANY_SIDE:
+        return "all images"
+    if largest == LARGEST_SIDE:
+        return f"shorter side from {least} px"
+    return f"shorter side {least} to {largest} px"
 
 
 def input_words(how: Preprocess) -> str:
@@ -118,7 +140,7 @@ def _verdict(spec: DetectorSpec) -> str:
     rule = spec.decision
     lines = ["\n".join(f"- {line}" for line in sentences(rule))]
     lines += [range_words(spec.verdict_range)] if spec.verdict_range else []
-    if rule.gives(Verdict.INCONCLUSIVE):
+    if rule.allows(Verdict.INCONCLUSIVE):
         lines.append("Every other score is *inconclusive*.")
     listed = {threshold.name: threshold for threshold in (rule.generated, *spec.thresholds)}
     rows = [_threshold(threshold) for threshold in listed.values()]
@@ -143,7 +165,7 @@ def _threshold(threshold: Threshold) -> list[str]:
     ]
 
 
-def _metrics(metrics: RecordedMetrics, level: int) -> str:
+def metrics_section(metrics: RecordedMetrics, level: int) -> str:
     """Figures and facts as a table; parts of figures alone as a row each, others below a title."""
     found = []
     rows = [[_words(key), value] for key, value in metrics.facts.items()]
@@ -153,7 +175,7 @@ def _metrics(metrics: RecordedMetrics, level: int) -> str:
     for key, part in metrics.parts.items():
         if part:
             found.append(f"{'#' * min(level, 6)} {_words(key)}")
-            found.append(_rows(part.parts) if _is_table(part) else _metrics(part, level + 1))
+            found.append(_rows(part.parts) if _is_table(part) else metrics_section(part, level + 1))
     return "\n\n".join(found)
 
 

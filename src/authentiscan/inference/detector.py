@@ -13,18 +13,21 @@ from typing import Literal, Protocol, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from authentiscan.core.errors import UsageError
+from authentiscan.core.errors import BundleError, UsageError
 from authentiscan.core.types import (
     Box,
     CropLogits,
     CropScore,
     Prediction,
+    RGBImage,
     Verdict,
 )
 from authentiscan.images.inputs import ImageInput, load_image
 from authentiscan.images.preprocess import Preprocess, Tensor
-from authentiscan.inference.bundle import DetectorSpec, NetworkSpec, read_spec
+from authentiscan.inference.bundle import read_spec
 from authentiscan.inference.find import find_bundle
+from authentiscan.inference.selftest import check_selftest
+from authentiscan.inference.spec import ANY_SIDE, DetectorSpec, NetworkSpec, Sides, members_of
 from authentiscan.metrics.calibration import sigmoid
 
 BackendName: TypeAlias = Literal["onnx", "torch"]
@@ -35,6 +38,11 @@ Cropped: TypeAlias = tuple[NDArray[np.uint8], list[Box]]
 
 class Backend(Protocol):
     """What runs the network. Input is (N, 3, S, S) float32 from `Preprocess.tensor`."""
+
+    @property
+    def explains(self) -> bool:
+        """Whether `explain` has maps to give."""
+        ...
 
     def logits(self, tensor: Tensor) -> NDArray[np.float32]:
         """Logits (N,), positive for generated."""
@@ -61,8 +69,18 @@ class Network:
         return self.spec.preprocess
 
     def read(self, cropped: Sequence[Cropped]) -> list[CropLogits]:
-        """What the network says of images whose crops were taken; they share batches."""
+        """What the network says of images whose crops were taken; they share batches.
+
+        An image that it does not judge has no crops, and gets no logits.
+        """
+        if not any(boxes for _, boxes in cropped):
+            return [CropLogits(np.empty(0, np.float32), ()) for _ in cropped]
         logits = self.logits(np.concatenate([crops for crops, _ in cropped]))
+        if not np.isfinite(logits).all():
+            raise BundleError(
+                f"the network of {self.spec.name!r} gave an answer that is no number: its weights "
+                "are broken or are read from the wrong place; fetch or export the detector again"
+            )
         ends = np.cumsum([len(boxes) for _, boxes in cropped])
         parts = np.split(logits, ends[:-1])
         return [
@@ -97,10 +115,22 @@ class Network:
 
 @dataclass(frozen=True, slots=True)
 class WeightedNetwork:
-    """A network of a detector and the factor on its pooled logit."""
+    """A network of a detector, the factor on its pooled logit and what is added to that.
+
+    sides: the shorter sides, in pixels, of the images that it judges.
+    """
 
     weight: float
     network: Network
+    bias: float = 0.0
+    sides: Sides = ANY_SIDE
+
+    def crops(self, pixels: RGBImage) -> Cropped:
+        """Its crops of ``pixels`` (H, W, 3), and their boxes; none where it does not judge."""
+        preprocess = self.network.preprocess
+        if self.sides[0] <= min(pixels.shape[:2]) <= self.sides[1]:
+            return preprocess.crops(pixels)
+        return np.empty((0, preprocess.size, preprocess.size, 3), np.uint8), []
 
 
 class Detector:
@@ -123,18 +153,38 @@ class Detector:
         )
 
     @property
+    def explains(self) -> bool:
+        """Whether every network gives heatmaps; graphs that others made may not."""
+        return all(weighted.network.backend.explains for weighted in self.networks)
+
+    @property
     def network(self) -> Network:
         """The only network; UsageError where there are several."""
-        if len(self.networks) != 1:
+        return self._only(self.networks)
+
+    def network_for(self, height: int, width: int) -> Network:
+        """The only network that judges images of that size; UsageError where there are several."""
+        side = min(height, width)
+        return self._only([w for w in self.networks if w.sides[0] <= side <= w.sides[1]])
+
+    def _only(self, networks: Sequence[WeightedNetwork]) -> Network:
+        if len(networks) != 1:
             raise UsageError(
-                f"{self.spec.name!r} is an ensemble of {len(self.networks)} networks, and this "
-                "works on one: name the bundle of a member, in its folder members/"
+                f"{self.spec.name!r} is an ensemble of {len(networks)} networks, and this works on "
+                f"one: name a member behind it, {' or '.join(members_of(self.spec))}, as in "
+                "default/small"
             )
-        return self.networks[0].network
+        return networks[0].network
 
     def predict(self, source: ImageInput) -> Prediction:
         """Score one image; decoding errors of a path or of bytes are raised as `DecodeError`."""
         return next(self.predict_many([source]))
+
+    async def apredict(self, source: ImageInput) -> Prediction:
+        """As `predict`, on a thread, so that an event loop goes on meanwhile."""
+        import asyncio  # here, as few programs need it
+
+        return await asyncio.to_thread(self.predict, source)
 
     def predict_many(self, sources: Iterable[ImageInput]) -> Iterator[Prediction]:
         """Score many images, in order; crops of several images share a batch, which is faster.
@@ -154,9 +204,7 @@ class Detector:
         held = 0
         for source in sources:
             pixels = load_image(source)[0].pixels
-            waiting.append(
-                [weighted.network.preprocess.crops(pixels) for weighted in self.networks]
-            )
+            waiting.append([weighted.crops(pixels) for weighted in self.networks])
             held += max(len(boxes) for _, boxes in waiting[-1])
             if held >= min(weighted.network.batch for weighted in self.networks):
                 yield from self._read(waiting)
@@ -175,7 +223,13 @@ class Detector:
     def pooled(self, crop_logits: Sequence[CropLogits]) -> float:
         """The uncalibrated logit of an image from the logits of its crops, one a network."""
         pairs = zip(self.networks, crop_logits, strict=True)
-        return float(sum(t.weight * t.network.preprocess.pool(r.logits) for t, r in pairs))
+        return float(
+            sum(
+                placed.weight * placed.network.preprocess.pool(read.logits) + placed.bias
+                for placed, read in pairs
+                if read.boxes
+            )
+        )
 
     def prediction(self, crop_logits: Sequence[CropLogits]) -> Prediction:
         """The crop logits of one image, one a network: pooled, summed and calibrated.
@@ -225,10 +279,13 @@ def load_detector(
     if threads is not None and threads < 1:
         raise UsageError(f"threads is {threads}; it must be at least 1")
     spec = read_spec(folder, verify=verify)
-    networks = [
-        WeightedNetwork(weight, Network(one, _backend(backend, place, one, threads), batch=batch))
-        for weight, place, one in spec.placed_networks(folder)
-    ]
+    networks = []
+    for placed in spec.placed_networks(folder):
+        one = placed.spec
+        most = min(batch, one.largest_batch or batch)
+        network = Network(one, _backend(backend, placed.folder, one, threads), batch=most)
+        check_selftest(network, placed.folder)
+        networks.append(WeightedNetwork(placed.weight, network, placed.bias, placed.sides))
     return Detector(spec, networks)
 
 

@@ -8,29 +8,27 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from authentiscan.core.errors import BundleError, MissingExtraError
-from authentiscan.core.files import write_text
+from authentiscan.core.files import MARK, write_text
 from authentiscan.images.preprocess import Preprocess
-from authentiscan.inference.bundle import (
-    CARD_FILE,
+from authentiscan.inference.bundle import CARD_FILE, write_spec
+from authentiscan.inference.card import model_card
+from authentiscan.inference.folder import replaced_bundle
+from authentiscan.inference.onnx_backend import open_session
+from authentiscan.inference.recorded_metrics import Json, RecordedMetrics
+from authentiscan.inference.spec import (
     ONNX_FILE,
     WEIGHTS_FILE,
     Ancestor,
     Architecture,
     DataUse,
     NetworkSpec,
-    write_spec,
 )
-from authentiscan.inference.card import model_card
-from authentiscan.inference.folder import replaced_bundle
-from authentiscan.inference.onnx_backend import OnnxBackend
-from authentiscan.inference.recorded_metrics import Json, RecordedMetrics
 from authentiscan.inference.versions import library_versions
 from authentiscan.metrics.calibration import Calibration
 from authentiscan.metrics.decision import Decision, Threshold, unmeasured_decision
@@ -110,43 +108,68 @@ def save_bundle(
 
 
 def export_onnx(
-    model: ImageClassifier, path: Path, *, size: int, opset: int = OPSET, cam: bool = True
+    model: nn.Module, path: Path, *, size: int, opset: int = OPSET, cam: bool = True
 ) -> float:
     """Write ``model`` as ONNX: `image` (N, 3, S, S) -> `logits` (N,), `cam`, `cam_real` (N, h, w).
 
-    S is ``size``. With ``cam`` false only the logits. Returns the largest difference from torch on
-    check batches, relative to 1 or the largest value; above 1e-4 raises BundleError, no file left.
+    S is ``size``. With ``cam`` false only the logits, of any network that gives them. Returns the
+    largest difference from torch on check batches, relative to 1 or the largest value; above 1e-4
+    raises BundleError, no file left.
+    """
+    was_training, device = model.training, next(model.parameters()).device
+    model.eval().cpu()
+    try:
+        graph: nn.Module = _OnlyLogits(model)
+        if cam:
+            assert isinstance(model, ImageClassifier)
+            graph = _ExplainedGraph(model)
+        graph.eval()
+        outputs = ["logits", "cam", "cam_real"] if cam else ["logits"]
+        return export_graph(graph, path, size=size, outputs=outputs, opset=opset)
+    finally:
+        model.train(was_training).to(device)
+
+
+def export_graph(
+    graph: nn.Module,
+    path: Path,
+    *,
+    size: int,
+    outputs: list[str],
+    opset: int = OPSET,
+    tolerance: float | None = None,
+) -> float:
+    """Write ``graph``, on the CPU and in evaluation mode, as ONNX: `image` (N, 3, S, S) ->
+    ``outputs``.
+
+    Returns the largest difference from torch on check batches, relative to 1 or the largest value;
+    above ``tolerance`` (1e-4) raises BundleError, no file left. Raises MissingExtraError without
+    onnxscript.
     """
     try:
         import onnxscript  # noqa: F401
     except ModuleNotFoundError as error:
         raise MissingExtraError("ONNX export", "export") from error
-    was_training, device = model.training, next(model.parameters()).device
-    model.eval().cpu()
-    try:
-        graph = _ExplainedGraph(model).eval() if cam else _OnlyLogits(model).eval()
-        outputs = ["logits", "cam", "cam_real"] if cam else ["logits"]
-        with _quiet_exporter(), torch.no_grad():
-            torch.onnx.export(
-                graph,
-                (torch.zeros(2, 3, size, size),),
-                str(path),
-                input_names=["image"],
-                output_names=outputs,
-                opset_version=opset,
-                dynamo=True,
-                dynamic_shapes={"image": {0: torch.export.Dim("batch", min=1, max=1024)}},
-                external_data=False,
-                verbose=False,
-            )
-        _strip_traces(path)
-        difference = _difference(graph, path, outputs, size)
-    finally:
-        model.train(was_training).to(device)
-    if not difference <= TOLERANCE:
+    with _quiet_exporter(), torch.no_grad():
+        torch.onnx.export(
+            graph,
+            (torch.zeros(2, 3, size, size),),
+            str(path),
+            input_names=["image"],
+            output_names=outputs,
+            opset_version=opset,
+            dynamo=True,
+            dynamic_shapes={"image": {0: torch.export.Dim("batch", min=1, max=1024)}},
+            external_data=False,
+            verbose=False,
+        )
+    _strip_traces(path)
+    difference = _difference(graph, path, outputs, size)
+    allowed = TOLERANCE if tolerance is None else tolerance
+    if not difference <= allowed:
         path.unlink(missing_ok=True)
         raise BundleError(
-            f"the ONNX graph differs from torch by {difference:.2e}; allowed {TOLERANCE:.0e}"
+            f"the ONNX graph differs from torch by {difference:.2e}; allowed {allowed:.0e}"
         )
     return difference
 
@@ -169,11 +192,12 @@ def _strip_traces(path: Path) -> None:
     ):
         item.doc_string = ""
         del item.metadata_props[:]
+    onnx.helper.set_model_props(proto, {"made_by": MARK.decode()})
     onnx.save(proto, path)
 
 
 class _OnlyLogits(nn.Module):
-    def __init__(self, model: ImageClassifier) -> None:
+    def __init__(self, model: nn.Module) -> None:
         super().__init__()
         self.model = model
 
@@ -184,7 +208,7 @@ class _OnlyLogits(nn.Module):
 
 def _difference(graph: nn.Module, path: Path, outputs: list[str], size: int) -> float:
     """Largest absolute difference between torch and ONNX, relative to 1 or the largest value."""
-    session = OnnxBackend(path.parent).session if path.name == ONNX_FILE else _session(path)
+    session = open_session(path)
     generator = torch.Generator().manual_seed(0)
     worst = 0.0
     for count in (1, 3):
@@ -198,12 +222,6 @@ def _difference(graph: nn.Module, path: Path, outputs: list[str], size: int) -> 
             scale = max(1.0, float(np.abs(truth).max()))
             worst = max(worst, float(np.abs(truth - np.asarray(value)).max()) / scale)
     return worst
-
-
-def _session(path: Path) -> Any:
-    import onnxruntime as ort
-
-    return ort.InferenceSession(str(path), providers=["CPUExecutionProvider"])
 
 
 def _write_weights(model: ImageClassifier, path: Path) -> None:

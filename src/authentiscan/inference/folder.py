@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from authentiscan.core.files import whole_folder
-from authentiscan.inference.bundle import SPEC_FILE
+from authentiscan.inference.spec import SPEC_FILE
 
 
 @contextmanager

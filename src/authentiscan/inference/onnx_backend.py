@@ -11,11 +11,34 @@ from numpy.typing import NDArray
 
 from authentiscan.core.errors import BundleError
 from authentiscan.images.preprocess import Tensor
-from authentiscan.inference.bundle import ONNX_FILE
+from authentiscan.inference.spec import ONNX_FILE
 
 _PROVIDERS = ("CUDAExecutionProvider", "CPUExecutionProvider")
 _CODES = re.compile(r"\[ONNXRuntimeError\] : \d+ : \w+ : ")
 _CAMS = {"generated": "cam", "real": "cam_real"}
+
+
+def open_session(path: Path, threads: int | None = None) -> ort.InferenceSession:
+    """A session on the graph in ``path``, with ``threads`` for one batch, None for all cores.
+
+    Raises BundleError where the graph cannot be loaded.
+    """
+    options = ort.SessionOptions()
+    options.log_severity_level = 3
+    if threads is not None:
+        options.intra_op_num_threads = threads
+    available = ort.get_available_providers()
+    try:
+        return ort.InferenceSession(
+            str(path),
+            options,
+            providers=[name for name in _PROVIDERS if name in available],
+            enable_fallback=0,  # it would print about a damaged graph on standard output
+        )
+    except Exception as error:  # the runtime's exceptions share no public base
+        raise BundleError(
+            f"{path} cannot be loaded by ONNX Runtime: {first_line(error)}"
+        ) from error
 
 
 class OnnxBackend:
@@ -28,20 +51,8 @@ class OnnxBackend:
     def __init__(
         self, folder: Path, *, threads: int | None = None, size: int | None = None
     ) -> None:
-        options = ort.SessionOptions()
-        options.log_severity_level = 3
-        if threads is not None:
-            options.intra_op_num_threads = threads
-        available = ort.get_available_providers()
         path = folder / ONNX_FILE
-        try:
-            self.session = ort.InferenceSession(
-                str(path), options, providers=[name for name in _PROVIDERS if name in available]
-            )
-        except Exception as error:  # the runtime's exceptions share no public base
-            raise BundleError(
-                f"{path} cannot be loaded by ONNX Runtime: {_reason(error)}"
-            ) from error
+        self.session = open_session(path, threads)
         self._path = path
         inputs = [node.name for node in self.session.get_inputs()]
         self._outputs = {node.name for node in self.session.get_outputs()}
@@ -76,6 +87,11 @@ class OnnxBackend:
         """Name of the execution provider in use, such as ``CPUExecutionProvider``."""
         return str(self.session.get_providers()[0])
 
+    @property
+    def explains(self) -> bool:
+        """Whether the graph gives Grad-CAM maps."""
+        return self._outputs >= set(_CAMS.values())
+
     def logits(self, tensor: Tensor) -> NDArray[np.float32]:
         """Logits (N,) of input (N, 3, S, S)."""
         (logits,) = self._run(["logits"], tensor)
@@ -85,7 +101,10 @@ class OnnxBackend:
         """Logits (N,) and Grad-CAM (N, h, w) >= 0 for ``generated`` or ``real``."""
         name = _CAMS[target]
         if name not in self._outputs:
-            raise BundleError(f"this bundle's {ONNX_FILE} has no output {name!r}: export it again")
+            raise BundleError(
+                f"{self._path} has no output {name!r}, so there is no heatmap; export it again, "
+                "where the graph is this program's own"
+            )
         logits, maps = self._run(["logits", name], tensor)
         return logits, maps
 
@@ -95,7 +114,7 @@ class OnnxBackend:
             made = self.session.run(outputs, {"image": tensor}, self._run_options)
             logits, *rest = (np.asarray(values, dtype=np.float32) for values in made)
         except Exception as error:  # as above
-            raise BundleError(f"{self._path} cannot be run: {_reason(error)}") from error
+            raise BundleError(f"{self._path} cannot be run: {first_line(error)}") from error
         if logits.shape != (len(tensor),):
             raise BundleError(
                 f"{self._path} gives logits of shape {logits.shape} for {len(tensor)} crops"
@@ -103,6 +122,6 @@ class OnnxBackend:
         return [logits, *rest]
 
 
-def _reason(error: Exception) -> str:
+def first_line(error: Exception) -> str:
     """The runtime's words without its codes."""
     return _CODES.sub("", " ".join(str(error).split()))[:300]

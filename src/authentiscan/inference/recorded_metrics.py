@@ -12,7 +12,7 @@ from typing import Annotated, TypeAlias
 
 from pydantic import BeforeValidator, Field, JsonValue, model_serializer
 
-from authentiscan.core.records import Record
+from authentiscan.core.records import Record, renamed
 
 _INTERVALS = ("interval", "ci")
 _FIGURE = {"value", "low", "high", *_INTERVALS}
@@ -46,6 +46,7 @@ class RecordedMetrics(Record):
         """The record in any spelling that detector.json ever had. Raises ValueError for others."""
         if isinstance(given, RecordedMetrics):
             return given
+        given = renamed(given, "treatment", "protocol")
         if not isinstance(given, Mapping):
             raise ValueError("metrics are a mapping of names to figures")
         facts: dict[str, str] = {}

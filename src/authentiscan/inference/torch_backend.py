@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from authentiscan.core.errors import AuthentiscanError, BundleError, MissingExtraError
 from authentiscan.images.preprocess import Tensor
-from authentiscan.inference.bundle import SPEC_FILE, WEIGHTS_FILE, NetworkSpec
+from authentiscan.inference.spec import SPEC_FILE, WEIGHTS_FILE, NetworkSpec
 
 if TYPE_CHECKING:
     from authentiscan.models.base import ImageClassifier
@@ -21,7 +21,13 @@ def load_model(folder: Path, spec: NetworkSpec) -> ImageClassifier:
 
     Raises MissingExtraError without torch, BundleError where weights and architecture do not fit.
     """
+    if spec.foreign:
+        raise BundleError(
+            f"{folder} holds a graph alone, without weights for torch; it runs on ONNX Runtime "
+            "only, so neither learning nor another export is possible"
+        )
     try:
+        from safetensors import SafetensorError
         from safetensors.torch import load_file
     except ModuleNotFoundError as error:
         raise MissingExtraError("the torch backend", "export") from error
@@ -38,8 +44,15 @@ def load_model(folder: Path, spec: NetworkSpec) -> ImageClassifier:
         ) from error
     path = folder / WEIGHTS_FILE
     try:
-        model.load_state_dict(load_file(path), strict=True)
-    except Exception as error:  # SafetensorError, OSError or RuntimeError alike
+        weights = load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise BundleError(f"{path} cannot be read: it is broken or no safetensors file") from error
+    try:
+        if spec.architecture.arguments.get("pretrained"):  # only what learned is stored
+            fixed = {k: v for k, v in model.state_dict().items() if k.startswith("backbone.")}
+            weights = fixed | weights
+        model.load_state_dict(weights, strict=True)
+    except Exception as error:  # RuntimeError, ValueError, KeyError: torch says what it likes
         raise BundleError(
             f"{path} does not fit architecture {spec.architecture.name!r}: {error}"
         ) from error
@@ -57,6 +70,11 @@ class TorchBackend:
             torch.set_num_threads(threads)
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self.model.to(self.device)
+
+    @property
+    def explains(self) -> bool:
+        """It can: every architecture has its maps."""
+        return True
 
     def logits(self, tensor: Tensor) -> NDArray[np.float32]:
         """Logits (N,) of input (N, 3, S, S)."""

@@ -10,8 +10,9 @@ from pydantic import ValidationError
 from authentiscan.core.errors import UsageError
 from authentiscan.core.files import write_text
 from authentiscan.core.records import mistakes
-from authentiscan.inference.bundle import CARD_FILE, DetectorSpec, read_spec, write_spec
+from authentiscan.inference.bundle import CARD_FILE, read_spec, write_spec
 from authentiscan.inference.card import model_card
+from authentiscan.inference.spec import DetectorSpec
 
 
 def update_spec(folder: Path | str, **changes: Any) -> DetectorSpec:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,9 +12,10 @@ from authentiscan.core.text import library_words
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    import pyarrow.parquet as pq
 
 
-def open_parquet(path: Path | str) -> Any:
+def open_parquet(path: Path | str) -> pq.ParquetFile:
     """A Parquet file opened. Raises ManifestError where it is absent or no such file."""
     pq = pyarrow_parquet()
     if not Path(path).is_file():
@@ -28,14 +29,14 @@ def open_parquet(path: Path | str) -> Any:
         ) from error
 
 
-def with_column(table: pa.Table, name: str, column: Any) -> pa.Table:
+def with_column(table: pa.Table, name: str, column: pa.Array) -> pa.Table:
     """``table`` with ``column`` called ``name``, in the place of one of that name."""
     if name in table.column_names:
         return table.set_column(table.column_names.index(name), name, column)
     return table.append_column(name, column)
 
 
-def pointing_at(table: pa.Table, file: Any, name: str) -> pa.Table:
+def pointing_at(table: pa.Table, file: pq.ParquetFile, name: str) -> pa.Table:
     """``table`` whose rows point at the images that ``file``, called ``name``, holds itself.
 
     What was their path becomes their name. Rows without an image there keep theirs.
@@ -52,7 +53,7 @@ def pointing_at(table: pa.Table, file: Any, name: str) -> pa.Table:
     return with_column(table, "row", pc.if_else(held, rows, _column(table, "row", pa.int64())))
 
 
-def _column(table: pa.Table, name: str, kind: pa.DataType) -> Any:
+def _column(table: pa.Table, name: str, kind: pa.DataType) -> pa.Array:
     """The column, of nulls where there is none."""
     import pyarrow as pa
 
@@ -60,7 +61,7 @@ def _column(table: pa.Table, name: str, kind: pa.DataType) -> Any:
     return table[name].cast(kind).combine_chunks() if there else pa.nulls(len(table), kind)
 
 
-def _holds_image(file: Any) -> Any:
+def _holds_image(file: pq.ParquetFile) -> pa.Array:
     """(rows,) whether the column ``image`` has a value; read only where that is not known."""
     import pyarrow as pa
 
@@ -75,12 +76,12 @@ def _holds_image(file: Any) -> Any:
     return pa.chunked_array(held, pa.bool_()).combine_chunks()
 
 
-def _is_image(chunk: Any) -> bool:
+def _is_image(chunk: pa.Array) -> bool:
     """Whether a column of a row group holds the encoded images, alone or beside their paths."""
     return chunk.path_in_schema in ("image", "image.bytes")
 
 
-def pyarrow_parquet() -> Any:
+def pyarrow_parquet() -> pa.Array:
     """`pyarrow.parquet`. Raises MissingExtraError where it is not installed."""
     try:
         import pyarrow.parquet as pq

@@ -7,16 +7,16 @@ Images with equal bytes are kept together too, even where their groups differ.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from authentiscan.core.errors import UsageError
+from authentiscan.manifest.hold_out import UNKNOWN, Codes, HoldOut, held_codes, split_code
 from authentiscan.manifest.table import SPLITS
 
 if TYPE_CHECKING:
@@ -25,49 +25,8 @@ if TYPE_CHECKING:
 Fractions = tuple[float, float, float]
 DEFAULT_FRACTIONS: Fractions = (0.70, 0.15, 0.15)
 TRAIN, VAL, TEST = range(3)
-UNKNOWN = -1
 
 U64 = NDArray[np.uint64]
-Codes = NDArray[np.int8]
-
-
-@dataclass(frozen=True, slots=True)
-class HoldOut:
-    """All rows whose ``column`` equals ``value`` go to ``split``, with the whole of their groups.
-
-    split: ``test``, so that tests are on sources never seen, or ``val``, so that thresholds are set
-    on sources that are neither trained on nor tested on. Test wins where both match.
-    """
-
-    column: str
-    value: str
-    split: str = "test"
-
-
-def parse_hold_outs(texts: Iterable[str]) -> list[HoldOut]:
-    """Read ``[test:|val:]COLUMN=VALUE`` and ``@FILE`` (one such rule a line, ``#`` comments).
-
-    Raises UsageError for anything else.
-    """
-    found: list[HoldOut] = []
-    for text in texts:
-        if text.startswith("@"):
-            source = Path(text[1:])
-            if not source.is_file():
-                raise UsageError(f"--hold-out {text}: there is no file {source}")
-            lines = (line.strip() for line in source.read_text(encoding="utf-8").splitlines())
-            found += parse_hold_outs(line for line in lines if line and not line.startswith("#"))
-            continue
-        prefix, colon, rule = text.partition(":")
-        split = prefix if colon and prefix in ("val", "test") else "test"
-        column, equals, value = (rule if colon and prefix == split else text).partition("=")
-        if not (column and equals and value):
-            raise UsageError(
-                f"--hold-out {text!r}: expected COLUMN=VALUE (such as generator=flux), "
-                "val:COLUMN=VALUE or @FILE"
-            )
-        found.append(HoldOut(column.strip(), value.strip(), split))
-    return found
 
 
 def check_fractions(fractions: Sequence[float]) -> Fractions:
@@ -314,44 +273,6 @@ def assign_splits(
     code = assign(rows, shares, seed, own_split=own_split)
     split = manifest.with_column("split", [SPLITS[c] for c in code.tolist()])
     return split.with_column("held_out", (rows.held != UNKNOWN).tolist())
-
-
-def split_code(name: str | None) -> int:
-    """0, 1, 2 for train, val, test; -1 for anything else."""
-    return SPLITS.index(name) if name in SPLITS else UNKNOWN
-
-
-def no_match(rule: HoldOut, columns: Iterable[str], values: Iterable[object]) -> UsageError:
-    """The error for a hold-out that matches no row: it names the columns or values there are."""
-    known = sorted({str(v) for v in values if v is not None})
-    if not known:
-        return UsageError(
-            f"--hold-out {rule.column}={rule.value}: there is no column {rule.column!r}; "
-            f"there are: {', '.join(sorted(columns))}"
-        )
-    shown = ", ".join(known[:20]) + (f" and {len(known) - 20} more" if len(known) > 20 else "")
-    return UsageError(
-        f"--hold-out {rule.column}={rule.value} matches no image; {rule.column} is one of: {shown}"
-    )
-
-
-def held_codes(
-    manifest: Manifest, hold_out: Sequence[HoldOut], among: NDArray[np.bool_] | None = None
-) -> Codes:
-    """The split (1 val, 2 test) that each row is held out for, -1 where for none.
-
-    among: rows (N,) that the rules are for; by default all. Raises UsageError for a rule that
-    matches none of them.
-    """
-    held = np.full(len(manifest), UNKNOWN, dtype=np.int8)
-    for rule in hold_out:
-        values = manifest.column(rule.column)
-        match = np.array([str(v) == rule.value for v in values], dtype=bool)
-        match &= True if among is None else among
-        if not match.any():
-            raise no_match(rule, manifest.table.column_names, values)
-        held[match] = np.maximum(held[match], split_code(rule.split))
-    return held
 
 
 def join_splits(

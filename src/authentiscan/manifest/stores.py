@@ -6,7 +6,7 @@ import zipfile
 import zlib
 from collections import OrderedDict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import IO, TYPE_CHECKING, Protocol
 
 import numpy as np
 
@@ -42,13 +42,16 @@ class ParquetImages:
     one is always held.
     """
 
-    def __init__(self, path: Path, cache_bytes: int = CACHE_BYTES) -> None:
+    def __init__(
+        self, path: Path | str, cache_bytes: int = CACHE_BYTES, *, stream: IO[bytes] | None = None
+    ) -> None:
+        """Open ``path``; stream: the open file where it is an object in a store."""
         try:
             import pyarrow.parquet as pq
         except ImportError as error:
             raise MissingExtraError("reading Parquet tables", "data") from error
         try:
-            self._file = pq.ParquetFile(path, memory_map=True)
+            self._file = pq.ParquetFile(stream or path, memory_map=stream is None)
         except (OSError, ValueError) as error:
             raise ManifestError(f"cannot open the table {path}: {library_words(error)}") from error
         meta = self._file.metadata
@@ -61,7 +64,7 @@ class ParquetImages:
                 f"it has {self._file.schema_arrow.names}"
             )
         self._limit = cache_bytes
-        self._cache: OrderedDict[int, Any] = OrderedDict()
+        self._cache: OrderedDict[int, pa.ChunkedArray] = OrderedDict()
         self._held = 0
 
     def read(self, row: int) -> bytes:
@@ -78,7 +81,7 @@ class ParquetImages:
             raise ManifestError(f"row {row} holds no image")
         return bytes(value)
 
-    def _row_group(self, group: int) -> Any:
+    def _row_group(self, group: int) -> pa.ChunkedArray:
         if group in self._cache:
             self._cache.move_to_end(group)
             return self._cache[group]

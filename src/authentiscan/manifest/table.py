@@ -19,7 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from authentiscan.core.errors import AuthentiscanError, ManifestError
-from authentiscan.core.files import whole_path
+from authentiscan.core.files import MARK, is_there, whole_path
+from authentiscan.core.text import escaped_bytes, with_bytes
+from authentiscan.core.types import JsonObject
 from authentiscan.manifest.parquet import (
     open_parquet,
     pointing_at,
@@ -121,8 +123,10 @@ class Manifest:
         pq = pyarrow_parquet()
         target = Path(path)
         moved = self._moved_to(target.absolute().parent)
+        known = {**(moved.table.schema.metadata or {}), b"made_by": MARK}
         with whole_path(target, inputs=self.files()) as partial:
-            pq.write_table(moved.table, partial, compression="zstd")
+            table = moved.table.replace_schema_metadata(known)
+            pq.write_table(table, partial, compression="zstd")
 
     def _moved_to(self, folder: Path) -> Manifest:
         import pyarrow as pa
@@ -132,18 +136,23 @@ class Manifest:
             return self
         coded = self.table["path"].combine_chunks().dictionary_encode()
         moved = [
-            None if old is None else manifest_path(self.root / old, folder)
+            None if old is None else manifest_path(self.place(old), folder)
             for old in coded.dictionary.to_pylist()
         ]
         paths = pa.array(moved, pa.string()).take(coded.indices)
         return Manifest(with_column(self.table, "path", paths), folder)
+
+    def place(self, path: str) -> Path:
+        """Where a file lies that the manifest names ``path``."""
+        named = self.root / path
+        return named if "\\x" not in path or is_there(named) else self.root / with_bytes(path)
 
     def files(self) -> Iterator[Path]:
         """Every file that images lie in: tables, archives and single images; each once."""
         if "path" in self.table.column_names:
             for path in self.table["path"].unique().to_pylist():
                 if path:
-                    yield self.root / path
+                    yield self.place(path)
 
     def __len__(self) -> int:
         return int(self.table.num_rows)
@@ -188,7 +197,7 @@ class Manifest:
             value = self.table["image"][index].as_py()
             if value is not None:
                 return bytes(value)
-        path = self.root / str(self.table["path"][index].as_py())
+        path = self.place(str(self.table["path"][index].as_py()))
         row = self.table["row"][index].as_py() if "row" in names else None
         if row is not None:
             key = (os.getpid(), str(path))  # a forked process must not share a file's position
@@ -215,7 +224,7 @@ class Manifest:
             except AuthentiscanError as error:
                 yield index, error
 
-    def take(self, indices: Sequence[int] | NDArray[np.integer[Any]]) -> Manifest:
+    def take(self, indices: Sequence[int] | NDArray[np.integer]) -> Manifest:
         """The rows at ``indices``, in that order."""
         return self._with(self.table.take(np.asarray(indices, dtype=np.int64)))
 
@@ -257,7 +266,7 @@ class Manifest:
                 digest.update(repr(value).encode() + b"\x1f")
         return digest.hexdigest()
 
-    def __getstate__(self) -> dict[str, Any]:
+    def __getstate__(self) -> JsonObject:
         return {**self.__dict__, "_stores": {}}  # open files cannot be sent to another process
 
     def _with(self, table: pa.Table) -> Manifest:
@@ -270,13 +279,14 @@ def manifest_path(source: Path, manifest_folder: Path) -> str:
     """How a manifest in ``manifest_folder`` names the file ``source``.
 
     Relative where both lie below one folder other than the root, so that they can move together;
-    absolute otherwise. Always with forward slashes.
+    absolute otherwise. With forward slashes; bytes that are no UTF-8 are escaped (see
+    `Manifest.place`).
     """
     source, folder = source.absolute(), manifest_folder.absolute()
     try:
         shared = Path(os.path.commonpath([source, folder]))
     except ValueError:  # different drives
-        return source.as_posix()
+        return escaped_bytes(source.as_posix())
     if shared == Path(shared.anchor):
-        return source.as_posix()
-    return Path(os.path.relpath(source, folder)).as_posix()
+        return escaped_bytes(source.as_posix())
+    return escaped_bytes(Path(os.path.relpath(source, folder)).as_posix())

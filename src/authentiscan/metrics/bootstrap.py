@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -20,7 +20,7 @@ from numpy.typing import ArrayLike, NDArray
 from authentiscan.core.errors import MetricError
 from authentiscan.metrics.ranking import Floats, Ranking, checked_weights
 
-Groups: TypeAlias = Sequence[object] | NDArray[Any]
+Groups: TypeAlias = Sequence[object] | NDArray[np.generic]
 """The group of each image (N,); images of one group are not independent. None is its own."""
 
 ROUNDS = 1000
@@ -118,7 +118,7 @@ class Resampler:
             yield np.take(counts, cluster, axis=1)
 
 
-def _strata(kind: NDArray[Any]) -> list[NDArray[np.intp]]:
+def _strata(kind: NDArray[np.generic]) -> list[NDArray[np.intp]]:
     """Groups to draw among: of real images (kind 0), of generated (1), of both (2)."""
     real, generated, both = (int((kind == k).sum()) for k in range(3))
     alone = [k for k, count in ((0, real), (1, generated)) if count == 1]

@@ -7,6 +7,7 @@ where half of the images are generated", whatever mix the validation data happen
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Literal, TypeAlias
 
 import numpy as np
@@ -20,6 +21,7 @@ from authentiscan.metrics.ranking import Floats, checked_weights
 Method: TypeAlias = Literal["platt", "temperature", "isotonic"]
 
 _MAX_STEPS = 100
+_MOST = 1e6  # of a logit, slope or intercept: differences of more overflow
 _STEEPEST = 50.0  # classes that do not overlap would drive the slope to infinity
 
 
@@ -31,8 +33,8 @@ class Calibration(Record):
     """
 
     kind: Literal["platt", "isotonic"] = "platt"
-    slope: float = Field(default=1.0, ge=0, allow_inf_nan=False)
-    intercept: float = Field(default=0.0, allow_inf_nan=False)
+    slope: float = Field(default=1.0, ge=0, le=_MOST)
+    intercept: float = Field(default=0.0, ge=-_MOST, le=_MOST)
     logits: tuple[float, ...] = ()
     scores: tuple[float, ...] = ()
 
@@ -46,8 +48,8 @@ class Calibration(Record):
                 "isotonic needs two or more logits and as many scores, platt none; "
                 f"got {self.kind}, {len(x)} logits and {len(y)} scores"
             )
-        if not (np.isfinite(x).all() and np.isfinite(y).all()):
-            raise ValueError("logits and scores must be finite")
+        if not ((np.abs(x) <= _MOST).all() and np.isfinite(y).all()):
+            raise ValueError(f"logits lie between {-_MOST:g} and {_MOST:g}, scores are finite")
         if (np.diff(x) <= 0).any() or (np.diff(y) < 0).any():
             raise ValueError("logits must rise and scores must not fall")
         if y[0] < 0 or y[-1] > 1:
@@ -59,6 +61,19 @@ class Calibration(Record):
         if self.kind == "isotonic":
             return float(np.interp(logit, self.logits, self.scores))
         return sigmoid(self.slope * logit + self.intercept)
+
+    def logit(self, score: float) -> float:
+        """The least uncalibrated logit whose score is at least ``score``, within -60 to 60."""
+        return _least_logit(self, score)
+
+
+@lru_cache(maxsize=256)  # a scan asks the same few questions of every image
+def _least_logit(calibration: Calibration, score: float) -> float:
+    low, high = -60.0, 60.0
+    for _ in range(80):
+        middle = (low + high) / 2
+        low, high = (low, middle) if calibration(middle) >= score else (middle, high)
+    return high
 
 
 def sigmoid(logit: float) -> float:

@@ -7,7 +7,7 @@ score so low. What lies between the two thresholds is inconclusive.
 
 from __future__ import annotations
 
-from typing import Any, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -94,7 +94,7 @@ class Decision(Record):
 
     @model_validator(mode="before")
     @classmethod
-    def _earlier_form(cls, given: Any) -> Any:
+    def _earlier_form(cls, given: object) -> object:
         if isinstance(given, dict) and "real_below" in given and "real" not in given:
             kept = {key: value for key, value in given.items() if key != "real_below"}
             return {**kept, "real": {"score": given["real_below"]}}
@@ -118,7 +118,7 @@ class Decision(Record):
         """The score below which an image is called real."""
         return self.real.score
 
-    def gives(self, verdict: Verdict) -> bool:
+    def allows(self, verdict: Verdict) -> bool:
         """Whether any score leads to ``verdict``."""
         return {
             Verdict.GENERATED: self.generated.score < 1,
@@ -141,7 +141,7 @@ def sentences(decision: Decision) -> list[str]:
 
 
 def _side_words(decision: Decision, verdict: Verdict) -> str:
-    if not decision.gives(verdict):
+    if not decision.allows(verdict):
         return (
             f"{verdict}: never. No threshold keeps the error rates asked for, so this detector "
             f"never says {verdict}."

@@ -105,18 +105,18 @@ def hold_decision(
 
     A verdict that cannot keep it is never given: ``generated`` gets the threshold 1, ``real`` 0.
     """
-    asked = promise or Promise()
+    promise = promise or Promise()
     tables = list(scored.values())
-    upper = hold(tables, asked.fpr, asked.right, seed=seed)
-    lower = hold([table.turned() for table in tables], asked.miss, asked.right, seed=seed)
+    upper = hold(tables, promise.fpr, promise.right, seed=seed)
+    lower = hold([table.turned() for table in tables], promise.miss, promise.right, seed=seed)
     sides = {"measured_on": measured_on, "how": "leave-sources-out"}
     generated = Threshold.model_validate(
-        {"name": f"fpr_{100 * asked.fpr:g}", **sides, "score": 1.0, "tpr": 0.0}
+        {"name": f"fpr_{100 * promise.fpr:g}", **sides, "score": 1.0, "tpr": 0.0}
         | {"fpr": 0.0, "fpr_interval": (0.0, 0.0)}
         | (_fields(upper, "fpr", "tpr") if upper else {})
     )
     real = RealThreshold.model_validate(
-        {"name": f"miss_{100 * asked.miss:g}", **sides, "score": 0.0, "tnr": 0.0}
+        {"name": f"miss_{100 * promise.miss:g}", **sides, "score": 0.0, "tnr": 0.0}
         | {"miss": 0.0, "miss_interval": (0.0, 0.0)}
         | (_fields(lower, "miss", "tnr") if lower else {})
     )
@@ -265,7 +265,7 @@ def answered(scored: Scored, decision: Decision) -> dict[str, float]:
     nothing was answered.
     """
     high = scored.scores >= decision.generated.score
-    high &= decision.gives(Verdict.GENERATED)
+    high &= decision.allows(Verdict.GENERATED)
     low = scored.scores < decision.real.score
 
     def mean(hits: NDArray[np.bool_], label: int) -> float:

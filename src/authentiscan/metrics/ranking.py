@@ -204,24 +204,6 @@ def roc_auc(labels: ArrayLike, scores: ArrayLike, *, weights: ArrayLike | None =
     return value
 
 
-def tpr_at_fpr(
-    labels: ArrayLike, scores: ArrayLike, fpr: float, *, weights: ArrayLike | None = None
-) -> float:
-    """Largest TPR of any threshold whose FPR is at most ``fpr`` (0..1); no interpolation.
-
-    With fewer than 1 / fpr real images this is the TPR without a single false alarm.
-    """
-    if not 0.0 <= fpr <= 1.0:
-        raise MetricError(f"fpr must lie in 0..1, got {fpr}")
-    ranking = Ranking(labels, scores)
-    _both_classes(ranking.labels)
-    w = checked_weights(weights, len(ranking.order))[ranking.order]
-    true = np.cumsum(w * ranking.labels)[ranking.ends]
-    false = np.cumsum(w * (1 - ranking.labels))[ranking.ends]
-    allowed = int(_within(false[None], np.asarray([[fpr * false[-1]]]))[0])
-    return float(true[allowed - 1] / true[-1]) if allowed else 0.0
-
-
 def checked_weights(weights: ArrayLike | None, count: int) -> Floats:
     """``weights`` as (count,) floats, ones where None; MetricError where they cannot be weights."""
     if weights is None:

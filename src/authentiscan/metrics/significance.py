@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -159,7 +158,7 @@ def critical_difference(names: Sequence[str], figures: ArrayLike) -> Ranks:
     )
 
 
-def _components(labels: NDArray[Any], scores: Floats) -> tuple[Floats, Floats]:
+def _components(labels: NDArray[np.integer], scores: Floats) -> tuple[Floats, Floats]:
     """For each generated image the share of real ones below it, for each real one the share of
     generated above; ties half (Sun & Xu 2014: from midranks, no pairs).
     """
@@ -174,7 +173,7 @@ def _components(labels: NDArray[Any], scores: Floats) -> tuple[Floats, Floats]:
 
 
 def _variance(
-    labels: NDArray[Any],
+    labels: NDArray[np.integer],
     parts: Sequence[tuple[Floats, Floats]],
     areas: Sequence[float],
     groups: Groups | None,

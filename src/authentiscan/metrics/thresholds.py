@@ -290,10 +290,10 @@ def mean_cost(scores: ArrayLike, labels: ArrayLike, decision: Decision, costs: C
     """Expected cost of one image under ``decision`` at the prior that ``costs`` states."""
     s, y = _scores_and_labels(scores, labels)
     w = _prior_weights(y, costs.generated_share)
-    said = answers(s, decision.generated.score, decision.real.score)
-    price = np.where(said == 0, costs.inconclusive, 0.0)
-    price = np.where((said == 1) & (y == 0), costs.false_alarm, price)
-    price = np.where((said == -1) & (y == 1), costs.miss, price)
+    answered = answers(s, decision.generated.score, decision.real.score)
+    price = np.where(answered == 0, costs.inconclusive, 0.0)
+    price = np.where((answered == 1) & (y == 0), costs.false_alarm, price)
+    price = np.where((answered == -1) & (y == 1), costs.miss, price)
     return float((price * w).sum())
 
 
@@ -301,10 +301,10 @@ def verdicts(
     scores: Floats, labels: NDArray[np.int64], threshold: float, real_below: float
 ) -> Verdicts:
     """How many images of each class are called real, inconclusive and generated."""
-    said = answers(scores, threshold, real_below)
+    answered = answers(scores, threshold, real_below)
 
     def counts(label: int) -> dict[str, int]:
-        found = np.bincount(said[labels == label] + 1, minlength=3)
+        found = np.bincount(answered[labels == label] + 1, minlength=3)
         return {str(verdict): int(n) for verdict, n in zip(VERDICTS, found, strict=True)}
 
     return Verdicts(real=counts(0), generated=counts(1))

@@ -3,6 +3,6 @@
 Importing this room costs nothing: torch and timm are loaded by the first `create`.
 """
 
-from authentiscan.models.registry import create, names, register, summary
+from authentiscan.models.registry import create, names, parameters, register, summary
 
-__all__ = ["create", "names", "register", "summary"]
+__all__ = ["create", "names", "parameters", "register", "summary"]

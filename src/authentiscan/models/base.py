@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from authentiscan.core.errors import UsageError
+from authentiscan.core.types import JsonObject
 
 
 class PooledHead(nn.Module):
@@ -86,7 +86,7 @@ class ImageClassifier(nn.Module):
     generated. ``architecture`` is the registry's name and arguments.
     """
 
-    architecture: tuple[str, dict[str, Any]]
+    architecture: tuple[str, JsonObject]
 
     def __init__(self, backbone: nn.Module, head: PooledHead) -> None:
         super().__init__()
@@ -131,3 +131,11 @@ class ImageClassifier(nn.Module):
         if switch is None:
             raise UsageError(f"architecture {self.architecture[0]!r} has no gradient checkpointing")
         switch(enable)
+
+
+def freeze(network: nn.Module) -> None:
+    """Turn every parameter into a buffer of the same name: kept in the weights, never trained."""
+    for module in network.modules():
+        for name, parameter in list(module.named_parameters(recurse=False)):
+            delattr(module, name)
+            module.register_buffer(name, parameter.detach().clone())

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 from authentiscan.core.errors import MissingExtraError, UsageError
+from authentiscan.core.types import JsonObject
 
 if TYPE_CHECKING:
     from authentiscan.models.base import ImageClassifier
@@ -22,7 +23,8 @@ _NOT_ARCHITECTURE = ("pretrained",)
 class _Entry:
     factory: str | Callable[..., ImageClassifier]
     summary: str
-    defaults: dict[str, Any]
+    parameters: int | None
+    defaults: JsonObject
 
 
 _ENTRIES: dict[str, _Entry] = {}
@@ -32,16 +34,19 @@ def register(
     name: str,
     factory: str | Callable[..., ImageClassifier],
     summary: str,
+    *,
+    parameters: int | None = None,
     **defaults: Any,
 ) -> None:
     """Make ``create(name)`` call ``factory`` with ``defaults`` under the caller's arguments.
 
+    parameters: how many it has with its defaults, where that is known without building it.
     ``factory`` is a callable, or ``"package.module:callable"`` so that it is imported when needed.
     A second registration under the same name raises UsageError.
     """
     if name in _ENTRIES:
         raise UsageError(f"an architecture named {name!r} is already registered")
-    _ENTRIES[name] = _Entry(factory, summary, defaults)
+    _ENTRIES[name] = _Entry(factory, summary, parameters, defaults)
 
 
 def names() -> tuple[str, ...]:
@@ -52,6 +57,12 @@ def names() -> tuple[str, ...]:
 def summary(name: str) -> str:
     """One sentence on the registered architecture ``name``."""
     return _entry(name).summary
+
+
+def parameters(name: str) -> int:
+    """How many parameters the architecture ``name`` has; it is built where no figure is kept."""
+    known = _entry(name).parameters
+    return create(name).parameter_count() if known is None else known
 
 
 def create(name: str, **arguments: Any) -> ImageClassifier:
@@ -80,7 +91,8 @@ def _entry(name: str) -> _Entry:
         return _ENTRIES[name]
     if name.startswith(_TIMM_PREFIX) and len(name) > len(_TIMM_PREFIX):
         backbone = name.removeprefix(_TIMM_PREFIX)
-        return _Entry(_TIMM, f"timm backbone {backbone} with a pooled head", {"backbone": backbone})
+        about = f"timm backbone {backbone} with a pooled head"
+        return _Entry(_TIMM, about, None, {"backbone": backbone})
     raise UsageError(
         f"unknown architecture {name!r}; known: {', '.join(names())}, or timm/<backbone>"
     )
@@ -104,12 +116,29 @@ _TIMM = "authentiscan.models.backbone:TimmClassifier"
 _RESIDUAL = "authentiscan.models.residual:ResidualClassifier"
 _COOCCURRENCE = "authentiscan.models.cooccurrence:CoOccurrenceClassifier"
 _SPECTRUM = "authentiscan.models.spectrum:SpectrumClassifier"
+_FOUNDATION = "authentiscan.models.foundation:FoundationClassifier"
 _LAYERS = "authentiscan.models.layers:LayersClassifier"
 
-register("efficientnet_b0", _TIMM, "EfficientNet-B0, head 512/256", backbone="efficientnet_b0")
-register("resnet18", _TIMM, "ResNet-18, head 512/256", backbone="resnet18")
-register("resnet50", _TIMM, "ResNet-50, head 512/256", backbone="resnet50")
-register("residual", _RESIDUAL, "small residual network behind a fixed high-pass front end")
-register("spectrum", _SPECTRUM, "1x1 convolutions on local frequency spectra")
-register("cooccurrence", _COOCCURRENCE, "a pooled head on co-occurrences of residuals")
-register("layers", _LAYERS, "a pooled head on moments of a frozen backbone's maps at all depths")
+register(
+    "efficientnet_b0", _TIMM, "EfficientNet-B0, head 512/256",
+    parameters=4_795_005, backbone="efficientnet_b0",
+)  # fmt: skip
+register("resnet18", _TIMM, "ResNet-18, head 512/256", parameters=11_570_753, backbone="resnet18")
+register("resnet50", _TIMM, "ResNet-50, head 512/256", parameters=24_688_705, backbone="resnet50")
+register(
+    "residual", _RESIDUAL, "small residual network behind a fixed high-pass front end",
+    parameters=1_631_425,
+)  # fmt: skip
+register("spectrum", _SPECTRUM, "1x1 convolutions on local frequency spectra", parameters=427_649)
+register(
+    "cooccurrence", _COOCCURRENCE, "a pooled head on co-occurrences of residuals",
+    parameters=69_313,
+)  # fmt: skip
+register(
+    "layers", _LAYERS, "a pooled head on moments of a frozen backbone's maps at all depths",
+    parameters=364_801,
+)  # fmt: skip
+register(
+    "foundation", _FOUNDATION, "a pooled head on the tokens of pretrained vision backbones",
+    parameters=1_537,
+)  # fmt: skip

@@ -6,15 +6,16 @@ each with its line.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import Field, StringConstraints, field_validator, model_validator
 
 from authentiscan.core.errors import RecipeError, UsageError
 from authentiscan.core.files import expanded, is_there
 from authentiscan.core.records import Record
+from authentiscan.core.types import JsonObject
 from authentiscan.evaluation.protocol import named
 from authentiscan.training.recipe import Checkpoints, DataSource, Recipe, SplitPlan
 from authentiscan.training.recipe_file import load_recipe, shipped
@@ -39,7 +40,7 @@ class DataSet(Record):
 
     @model_validator(mode="before")
     @classmethod
-    def _path_alone(cls, value: Any) -> Any:
+    def _path_alone(cls, value: object) -> object:
         return {"path": value} if isinstance(value, str) else value
 
 
@@ -51,7 +52,7 @@ class Baseline(Record):
     """
 
     recipe: str | None = None
-    set: dict[str, Any] = Field(default_factory=dict)
+    set: JsonObject = Field(default_factory=dict)
 
 
 class Combined(Record):
@@ -63,7 +64,7 @@ class Combined(Record):
 
     recipe: str = COMBINED
     shares: dict[str, Annotated[float, Field(gt=0)]] = Field(default_factory=dict)
-    set: dict[str, Any] = Field(default_factory=dict)
+    set: JsonObject = Field(default_factory=dict)
 
 
 class CrossSettings(Record):
@@ -111,7 +112,7 @@ class PipelineConfig(Record):
     split: SplitPlan = SplitPlan()
     baselines: dict[Name, Baseline] = Field(default_factory=dict)
     combined: Combined | None = Combined()
-    set: dict[str, Any] = Field(default_factory=dict)
+    set: JsonObject = Field(default_factory=dict)
     cross: CrossSettings = CrossSettings()
     gradcam: GradcamSettings = GradcamSettings()
 
@@ -200,12 +201,12 @@ def _inside(error: RecipeError) -> str:
     return str(error).replace("\n", "\n  ")
 
 
-def _changes(values: Mapping[str, Any], said: str) -> list[Change]:
+def _changes(values: JsonObject, origin: str) -> list[Change]:
     """Nested mappings as dotted keys, so that ``optimizer: {lr: 1}`` leaves its neighbours be."""
-    return [Change(key, value, f"{said}.{key}") for key, value in _flat(values)]
+    return [Change(key, value, f"{origin}.{key}") for key, value in _flat(values)]
 
 
-def _flat(values: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
+def _flat(values: JsonObject, before: str = "") -> Iterator[tuple[str, object]]:
     for key, value in values.items():
         if isinstance(value, dict) and value:
             yield from _flat(value, f"{before}{key}.")

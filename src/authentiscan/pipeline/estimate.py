@@ -20,8 +20,8 @@ from authentiscan.inference.export import save_bundle
 from authentiscan.manifest.table import Manifest
 from authentiscan.pipeline.data import DataPart
 from authentiscan.pipeline.steps import CrossStep, GradcamStep, State, Step, TrainingStep
+from authentiscan.training.plan import plan
 from authentiscan.training.reporter import Reporter
-from authentiscan.training.run import plan
 from authentiscan.training.runs import read_run
 
 _SCORED = 8
@@ -113,13 +113,13 @@ class _Stopwatch:
 
 
 def _training(step: TrainingStep) -> tuple[float, str]:
-    measured = plan(step.recipe, machine=step.machine)
+    measured = plan(step.recipe, machine=step.machine, leaving=False)
     done = read_run(step.folder).epochs if step.folder.is_dir() else 0
     epochs = max(0, measured.epochs - done)
-    seconds = measured.seconds_per_step * measured.steps_per_epoch * epochs
+    seconds = measured.later(epochs)
     return seconds, (
         f"at most {epochs} epochs of {measured.steps_per_epoch:,} steps at "
-        f"{measured.seconds_per_step:.3f} s; validation not counted"
+        f"{measured.later_step:.3f} s, validation counted"
     )
 
 

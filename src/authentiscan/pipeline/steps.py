@@ -10,13 +10,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
-from typing import Any, Literal, Protocol
+from typing import Literal, Protocol
 
 from authentiscan.core.errors import TrainingError
 from authentiscan.core.files import whole_folder
 from authentiscan.core.progress import Progress
 from authentiscan.evaluation.report import file_name
-from authentiscan.inference.bundle import SPEC_FILE, read_spec
+from authentiscan.inference.bundle import read_spec
+from authentiscan.inference.spec import SPEC_FILE
 from authentiscan.manifest.table import Manifest
 from authentiscan.pipeline.config import CrossSettings, GradcamSettings
 from authentiscan.pipeline.data import DataPart
@@ -142,7 +143,7 @@ class _Measured:
     data: Mapping[str, DataPart]
     output: Path
 
-    def _status(self, folder: Path, settings: Any) -> Status:
+    def _status(self, folder: Path, settings: object) -> Status:
         lacking = [d.name for d in self.detectors if d.status().state != "done"]
         if lacking:
             return Status("waits", f"for {', '.join(lacking)}")
@@ -153,12 +154,12 @@ class _Measured:
             return Status("new", "made from other detectors, data or settings")
         return Status("new", "not done yet")
 
-    def _key(self, settings: Any) -> str:
+    def _key(self, settings: object) -> str:
         bundles = [[d.name, *_decides(d.bundle)] for d in self.detectors]
         data = [[name, part.sha256] for name, part in self.data.items()]
         return _hash(FORMAT, bundles, data, settings)
 
-    def _replace(self, folder: Path, settings: Any, make: Callable[[Path], None]) -> None:
+    def _replace(self, folder: Path, settings: object, make: Callable[[Path], None]) -> None:
         """Let ``make`` fill a new folder, which takes the place of ``folder`` once it is whole."""
         with whole_folder(folder, replaces=_ours) as partial:
             make(partial)
@@ -193,27 +194,30 @@ class CrossStep(_Measured):
         from authentiscan.evaluation.adapters import open_candidate
         from authentiscan.evaluation.cross_dataset import cross_evaluate
         from authentiscan.evaluation.cross_page import write_cross_evaluation
+        from authentiscan.evaluation.judges import judge_of_candidate
         from authentiscan.evaluation.slices import Options
 
         sources = [NamedData(name, part.test()) for name, part in self.data.items()]
+        candidates = [open_candidate(f"{d.name}={d.bundle}") for d in self.detectors]
         found = cross_evaluate(
-            [open_candidate(f"{d.name}={d.bundle}") for d in self.detectors],
+            candidates,
             sources,
             home=homes(self.detectors),
             protocol=self.protocol,
             options=Options(rounds=self.settings.bootstrap, seed=self.settings.seed),
             cache=self.output / "scores",
-            progress=lambda what: _told(reporter, f"{what}, {self.protocol}"),
+            progress=lambda what: _reported(reporter, f"{what}, {self.protocol}"),
             workers=self.settings.workers,
         )
         manifests = {source.name: source.manifest for source in sources}
+        judges = [judge_of_candidate(candidate) for candidate in candidates]
         self._replace(
             self.folder,
             self._decisive(),
-            lambda folder: _ignore(write_cross_evaluation(found, manifests, folder)),
+            lambda folder: _ignore(write_cross_evaluation(found, manifests, folder, judges)),
         )
 
-    def _decisive(self) -> list[Any]:
+    def _decisive(self) -> list[object]:
         return [self.protocol, self.settings.bootstrap, self.settings.seed]
 
 
@@ -291,7 +295,7 @@ def _ours(_folder: Path) -> bool:
     return True  # everything inside the output folder is the pipeline's own
 
 
-def _told(reporter: Reporter, title: str) -> Progress:
+def _reported(reporter: Reporter, title: str) -> Progress:
     """`Progress` as a reporter shows it."""
     begun = False
 
@@ -311,7 +315,7 @@ def _made(bundle: Path) -> tuple[str | None, str]:
     return spec.identity, spec.created.isoformat()
 
 
-def _decides(bundle: Path) -> list[Any]:
+def _decides(bundle: Path) -> list[object]:
     """What of a bundle decides scores and verdicts; figures recorded in it do not."""
     spec = read_spec(bundle, verify=False)
     return [spec.identity, spec.calibration.model_dump(), spec.decision.model_dump()]
@@ -329,5 +333,5 @@ def _done(folder: Path, key: str) -> bool:
     return isinstance(content, dict) and content.get("key") == key
 
 
-def _hash(*parts: Any) -> str:
+def _hash(*parts: object) -> str:
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()

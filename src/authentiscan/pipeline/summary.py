@@ -11,7 +11,7 @@ from statistics import fmean
 
 from authentiscan.core.records import Record
 from authentiscan.evaluation.cross_dataset import CrossEvaluation
-from authentiscan.inference.bundle import ONNX_FILE
+from authentiscan.inference.spec import ONNX_FILE
 from authentiscan.pipeline.config import COMBINED, PipelineConfig
 from authentiscan.pipeline.data import DataPart
 from authentiscan.pipeline.steps import (
@@ -112,8 +112,8 @@ def summarise(
     left out.
     """
     output = Path(config.output)
-    told = [(step, step.status()) for step in steps]
-    done = [step for step, status in told if status.state == "done"]
+    statuses = [(step, step.status()) for step in steps]
+    done = [step for step, status in statuses if status.state == "done"]
     trained = [step for step in done if isinstance(step, TrainingStep)]
     detectors = {step.name: _detector(step, trained, output) for step in trained}
     crosses = {
@@ -125,7 +125,7 @@ def summarise(
     }
     return Summary(
         created=datetime.now(UTC),
-        steps=tuple(_step(step, status, output) for step, status in told),
+        steps=tuple(_step(step, status, output) for step, status in statuses),
         data={
             name: DataRecord(path=_below(part.path, output), sha256=part.sha256, images=part.images)
             for name, part in data.items()

@@ -14,10 +14,11 @@ from authentiscan.explain.compare import CHANCE_IOU
 from authentiscan.images.decode import decode, encode
 from authentiscan.pipeline.steps import CrossStep, GradcamStep, Step
 from authentiscan.pipeline.summary import METRIC, DetectorRecord, Summary
+from authentiscan.report.judges import judge_of
 from authentiscan.report.page import Page, Pixels, Section, Thumb
 from authentiscan.report.tables import Table
 from authentiscan.report.thumbnails import shrunk
-from authentiscan.training.runs import history_of
+from authentiscan.training.runs import bundle_of, history_of
 from authentiscan.training.runs_page import curves_picture, duration, megabytes
 
 _MET = {True: "met", False: "not met", None: "–"}
@@ -58,6 +59,11 @@ def summary_page(summary: Summary, steps: Sequence[Step], output: Path) -> Page:
             for step in summary.unfinished
         ],
         headline=_headline(summary),
+        judges=[
+            judge_of(spec, name)
+            for name, found in summary.detectors.items()
+            if (spec := bundle_of(output / found.run.folder)) is not None
+        ],
     )
 
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from collections.abc import Iterator
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from authentiscan.provenance import programs, sources
 from authentiscan.provenance.records import Claim, Finding, State, shorten
@@ -18,6 +19,8 @@ from authentiscan.provenance.trust import Pin, TrustList
 
 if TYPE_CHECKING:
     import c2pa  # type: ignore[import-untyped]
+
+    from authentiscan.core.types import JsonObject
 
 MAX_MANIFEST = 64 * 2**20
 """Largest manifest store that is checked, in bytes."""
@@ -34,6 +37,7 @@ _MIME = {
     "GIF": "image/gif",
     "SVG": "image/svg+xml",
     "JXL": "image/jxl",
+    "MP4": "video/mp4",
 }
 
 # Codes of the specification that say the bytes are not what was signed. All other failures
@@ -41,6 +45,12 @@ _MIME = {
 _TAMPERED_ENDINGS = (".mismatch", ".missing", ".inaccessible", ".undeclared", ".notRedacted")
 _TAMPERED = frozenset({"claim.malformed", "claim.cbor.invalid", "claim.multiple", "general.error"})
 _BOUND = frozenset(f"assertion.{kind}Hash.match" for kind in ("data", "boxes", "bmff"))
+
+
+# Actions that begin a picture, or that leave it the picture that it is.
+_MAKING = frozenset(
+    ("created", "opened", "converted", "transcoded", "repackaged", "published", "watermarked")
+)
 
 
 def available() -> bool:
@@ -77,7 +87,7 @@ def check(data: bytes, container: str, manifest_bytes: int, trust: TrustList) ->
     return list(_findings(store))
 
 
-def _read(data: bytes, container: str, trust: TrustList) -> dict[str, Any] | None:
+def _read(data: bytes, container: str, trust: TrustList) -> JsonObject | None:
     store, listed = _ask(data, container, trust.anchors, trust.pins)
     if listed:
         store, _ = _ask(data, container, trust.anchors + listed, ())
@@ -86,7 +96,7 @@ def _read(data: bytes, container: str, trust: TrustList) -> dict[str, Any] | Non
 
 def _ask(
     data: bytes, container: str, anchors: str, pins: tuple[Pin, ...]
-) -> tuple[dict[str, Any] | None, str]:
+) -> tuple[JsonObject | None, str]:
     """The library's report on the store, and those of its certificates that ``pins`` vouch for."""
     import c2pa
 
@@ -102,7 +112,7 @@ def _ask(
         return content, _listed(reader, content, pins) if pins else ""
 
 
-def _listed(reader: c2pa.Reader, store: dict[str, Any], pins: tuple[Pin, ...]) -> str:
+def _listed(reader: c2pa.Reader, store: JsonObject, pins: tuple[Pin, ...]) -> str:
     """PEM text of the anchors among the certificates that the store's signatures carry."""
     from authentiscan.provenance.pins import anchors
 
@@ -123,7 +133,7 @@ def _settings_for(anchors: str) -> c2pa.Settings:
     """The library's settings, made once a set of trusted certificates."""
     import c2pa
 
-    config: dict[str, Any] = {
+    config: JsonObject = {
         "verify": {
             "verify_after_reading": True,
             "verify_trust": True,
@@ -157,7 +167,7 @@ def _plain(state: State, summary: str, **details: str) -> Finding:
     )
 
 
-def _findings(store: dict[str, Any]) -> Iterator[Finding]:
+def _findings(store: JsonObject) -> Iterator[Finding]:
     manifests = store.get("manifests")
     active = manifests.get(store.get("active_manifest")) if isinstance(manifests, dict) else None
     if not isinstance(active, dict) or not isinstance(manifests, dict):
@@ -197,14 +207,14 @@ def _findings(store: dict[str, Any]) -> Iterator[Finding]:
         )
 
 
-def _codes(results: Any, kind: str) -> list[str]:
+def _codes(results: object, kind: str) -> list[str]:
     listed = results.get(kind) if isinstance(results, dict) else None
     return [str(e.get("code", "")) for e in listed or [] if isinstance(e, dict)]
 
 
-def _deltas(results: dict[str, Any]) -> dict[str, dict[str, list[Any]]]:
+def _deltas(results: JsonObject) -> dict[str, dict[str, list[JsonObject]]]:
     """Failures of ingredients by the label of the manifest they concern."""
-    found: dict[str, dict[str, list[Any]]] = {}
+    found: dict[str, dict[str, list[JsonObject]]] = {}
     for delta in results.get("ingredientDeltas") or []:
         listed = delta.get("validationDeltas") if isinstance(delta, dict) else None
         for entry in (listed or {}).get("failure") or []:
@@ -233,8 +243,8 @@ def _tampered(code: str) -> bool:
 
 
 def _ingredients(
-    active: dict[str, Any], manifests: dict[str, Any]
-) -> Iterator[tuple[str, dict[str, Any], str]]:
+    active: JsonObject, manifests: JsonObject
+) -> Iterator[tuple[str, JsonObject, str]]:
     """(label, manifest, relation) of every ingredient with credentials, at any depth, once."""
     seen = {str(active.get("label"))}
     todo = [(active, "")]
@@ -253,12 +263,12 @@ def _ingredients(
             yield label, below, relation
 
 
-def _wrapper(active: dict[str, Any], below: list[tuple[str, dict[str, Any], str]]) -> bool:
+def _wrapper(active: JsonObject, below: list[tuple[str, JsonObject, str]]) -> bool:
     """Whether the active manifest only wraps its single ingredient, telling of no action."""
     return len(active.get("ingredients") or []) == 1 and bool(below) and not list(_actions(active))
 
 
-def _actions(manifest: dict[str, Any]) -> Iterator[dict[str, Any]]:
+def _actions(manifest: JsonObject) -> Iterator[JsonObject]:
     for assertion in manifest.get("assertions") or []:
         if not str(assertion.get("label", "")).startswith("c2pa.actions"):
             continue
@@ -267,7 +277,7 @@ def _actions(manifest: dict[str, Any]) -> Iterator[dict[str, Any]]:
         yield from (a for a in listed or [] if isinstance(a, dict))
 
 
-def _origin(manifest: dict[str, Any]) -> tuple[Claim, str | None]:
+def _origin(manifest: JsonObject) -> tuple[Claim, str | None]:
     """What a manifest claims of the picture's origin, and the digital source type behind it."""
     said: list[tuple[Claim, str | None]] = []
     for action in _actions(manifest):
@@ -276,25 +286,47 @@ def _origin(manifest: dict[str, Any]) -> tuple[Claim, str | None]:
         if not kind and isinstance(parameters, dict):
             kind = str(parameters.get("digitalSourceType") or "")
         claim = sources.claim(kind) if kind else Claim.NONE
-        made = str(action.get("action", "")).removeprefix("c2pa.") in ("created", "opened")
+        made = str(action.get("action", "")).removeprefix("c2pa.") in _MAKING
+        if not kind:
+            claim = _by_ai(_agent(action))
         if claim is Claim.AI_GENERATED and not made:
             claim = Claim.AI_EDITED  # a model worked on it, it did not begin it
-        if kind:
-            said.append((claim, sources.term(kind)))
+        if kind or claim is not Claim.NONE:
+            said.append((claim, sources.term(kind) if kind else None))
         elif not made:
             said.append((Claim.EDITED, None))
-    for assertion in manifest.get("assertions") or []:
-        content = assertion.get("data")
-        kind = str(content.get("digitalSourceType") or "") if isinstance(content, dict) else ""
-        if kind:
-            said.append((sources.claim(kind), sources.term(kind)))
+    for kind in _stated(manifest):
+        said.append((sources.claim(kind), sources.term(kind)))
     program = programs.known(_generator(manifest))
     if program and program.claim is Claim.AI_GENERATED and not any(kind for _, kind in said):
         said.append((Claim.AI_GENERATED, None))
     return min(said, key=lambda s: sources.ORDER.index(s[0]), default=(Claim.NONE, None))
 
 
-def _generator(manifest: dict[str, Any]) -> str:
+def _stated(manifest: JsonObject) -> Iterator[str]:
+    """Digital source types of the metadata assertions, whose keys may have a namespace before."""
+    for assertion in manifest.get("assertions") or []:
+        content = assertion.get("data") if isinstance(assertion, dict) else None
+        for key, value in content.items() if isinstance(content, dict) else ():
+            local = re.split(r"[:/#]", str(key))[-1]
+            if local.lower() in sources.NAMES and value:
+                yield from map(str, value if isinstance(value, list) else [value])
+
+
+def _agent(action: JsonObject) -> str:
+    """The program that an action names."""
+    agent = action.get("softwareAgent")
+    return str((agent.get("name") if isinstance(agent, dict) else agent) or "")
+
+
+def _by_ai(agent: str) -> Claim:
+    """What it says that this program did it; nothing of a program that is no AI system."""
+    program = programs.known(agent)
+    ai = program is not None and program.claim in (Claim.AI_GENERATED, Claim.AI_EDITED)
+    return program.claim if program is not None and ai else Claim.NONE
+
+
+def _generator(manifest: JsonObject) -> str:
     listed = manifest.get("claim_generator_info")
     if isinstance(listed, list) and listed and isinstance(listed[0], dict):
         return f"{listed[0].get('name', '')} {listed[0].get('version') or ''}".strip()
@@ -315,7 +347,7 @@ CHANGED = (
 
 def _finding(
     place: str,
-    manifest: dict[str, Any],
+    manifest: JsonObject,
     state: State,
     origin: tuple[Claim, str | None],
     *,
@@ -325,8 +357,7 @@ def _finding(
     claim, source_type = origin
     signature = manifest.get("signature_info")
     signature = signature if isinstance(signature, dict) else {}
-    agents = [a.get("softwareAgent") for a in _actions(manifest)]
-    named = [a.get("name") if isinstance(a, dict) else a for a in agents]
+    named = [_agent(action) for action in _actions(manifest)]
     identity = [c for c in failures if c.startswith("cawg.")]
     details = {
         "digitalSourceType": source_type,
@@ -334,7 +365,7 @@ def _finding(
         "certificate": signature.get("common_name"),
         "signed": signature.get("time"),
         "actions": ", ".join(str(a.get("action", "")) for a in _actions(manifest)),
-        "softwareAgent": ", ".join(sorted({str(n) for n in named if n})),
+        "softwareAgent": ", ".join(sorted({n for n in named if n})),
         "ingredients": str(ingredients) if ingredients else None,
         "problems": ", ".join(c for c in failures if c not in identity),
         "identity": ", ".join(identity),

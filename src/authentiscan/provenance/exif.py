@@ -18,8 +18,11 @@ _MAIN = {
     306: "DateTime",
     315: "Artist",
     316: "HostComputer",
+    33432: "Copyright",
+    40091: "XPTitle",
     40092: "XPComment",
     40094: "XPKeywords",
+    40095: "XPSubject",
 }
 _EXPOSURE = {
     33434: "ExposureTime",
@@ -36,6 +39,8 @@ _MORE = {
 }
 _MAKER_NOTE = 37500
 _SHOWN = ("Make", "Model", "LensModel", *_EXPOSURE.values(), "DateTimeOriginal", "Software")
+_CREDITS = ("Artist", "Copyright", "ImageDescription")  # where only a set phrase says anything
+_TEXTS = ("UserComment", "ImageDescription", "XPComment", "XPTitle", "XPSubject", "XPKeywords")
 MAX_COMMENT = 2**20
 
 
@@ -64,9 +69,7 @@ def parse(block: bytes | memoryview, note: Callable[[str], None] | None = None) 
             found.maker_note = len(tag.content)
         name = _MAIN.get(tag.number) or _EXPOSURE.get(tag.number) or _MORE.get(tag.number)
         if name and name not in found.fields:
-            value = (
-                _comment(tag) if name in ("UserComment", "XPComment", "XPKeywords") else tag.text()
-            )
+            value = _comment(tag) if name == "UserComment" or name.startswith("XP") else tag.text()
             if value:
                 found.fields[name] = value
     return found
@@ -78,9 +81,15 @@ def findings(exif: Exif) -> list[Finding]:
     fields = exif.fields
     for name in ("Software", "ProcessingSoftware", "Make", "Model"):
         program = programs.known(fields.get(name, ""))
-        # Generators sign in the camera's fields too; an editor's name there means nothing.
+        # Generators sign in the camera's fields too; an editor's name there means nothing, and a
+        # telephone may have the name of a generator.
         in_place = name in ("Software", "ProcessingSoftware")
-        if program and program.claim is not Claim.NONE and (in_place or _made_by_ai(program)):
+        signed = _signed_by_ai(program, exif)
+        if program and program.claim is not Claim.NONE and (in_place or signed):
+            found.append(_written_by(program, name, fields[name]))
+    for name in _CREDITS:
+        program = programs.phrase(fields.get(name, ""))
+        if program:
             found.append(_written_by(program, name, fields[name]))
     camera = _camera(exif)
     if camera:
@@ -101,8 +110,16 @@ def findings(exif: Exif) -> list[Finding]:
     return found
 
 
-def _made_by_ai(program: programs.Program | None) -> bool:
-    return program is not None and program.claim is Claim.AI_GENERATED
+def _exposed(exif: Exif) -> bool:
+    """Whether a camera tells how it took the picture."""
+    return bool(exif.maker_note or any(name in exif.fields for name in _EXPOSURE.values()))
+
+
+def _signed_by_ai(program: programs.Program | None, exif: Exif) -> bool:
+    """Whether a name in a camera's fields is a generator's, and no telephone's of the same name."""
+    if program is None or program.claim is not Claim.AI_GENERATED:
+        return False
+    return program.match != "whole" or not _exposed(exif)
 
 
 def _written_by(program: programs.Program, name: str, value: str) -> Finding:
@@ -121,13 +138,13 @@ def _written_by(program: programs.Program, name: str, value: str) -> Finding:
 def texts(exif: Exif) -> list[Text]:
     """Free texts in which generators keep their parameters."""
     found = []
-    for name in ("UserComment", "ImageDescription", "XPComment", "Make", "Model", "Software"):
+    for name in (*_TEXTS, "Make", "Model", "Software"):
         value = exif.fields.get(name, "")
         # ComfyUI writes WebP metadata as "prompt:{...}" and "workflow:{...}" into any of these.
         key, mark, rest = value.partition(":")
         if mark and key.strip().lower() in ("prompt", "workflow") and rest.lstrip().startswith("{"):
             found.append(Text(key.strip().lower(), rest.strip(), f"EXIF {name}"))
-        elif name in ("UserComment", "ImageDescription", "XPComment") and value:
+        elif name in _TEXTS and value:
             found.append(Text(name, value, f"EXIF {name}"))
     return found
 
@@ -137,7 +154,7 @@ def _camera(exif: Exif) -> Finding | None:
     make, model = fields.get("Make", ""), fields.get("Model", "")
     if not (make or model) or "{" in make + model:
         return None
-    if _made_by_ai(programs.known(make)) or _made_by_ai(programs.known(model)):
+    if any(_signed_by_ai(programs.known(name), exif) for name in (make, model)):
         return None  # a generator's name is no camera's
     exposure = [name for name in _EXPOSURE.values() if name in fields]
     if not (make and model) and not exposure:
@@ -165,16 +182,21 @@ def _comment(tag: tiff.Tag) -> str:
     raw = bytes(tag.content[:MAX_COMMENT])
     if tag.number != 37510:
         return raw.decode("utf-16-le", errors="replace").rstrip("\0").strip()
-    if tag.kind == 2:
-        return tag.text()
+    return tag.text() if tag.kind == 2 else _coded(raw, tag.order)
+
+
+def _coded(raw: bytes, order: str) -> str:
+    """Text behind the eight bytes that name its code, or that leave it out."""
     code, body = raw[:8].upper(), raw[8:]
     if code.startswith(b"UNICODE"):
-        return _unicode(body, tag.order)
+        return _unicode(body, order)
+    if code.startswith((b"UTF-8", b"UTF8")):
+        return _utf8(body)
     if code.startswith(b"JIS"):
         return _first_that_fits(body, _JAPANESE)
     if not code.strip(b"\0 ") or code.startswith(b"ASCII"):
-        return _unicode(body, tag.order) if b"\0" in body.rstrip(b"\0") else _utf8(body)
-    return _unicode(raw, tag.order) if b"\0" in raw.rstrip(b"\0") else _utf8(raw)
+        return _unicode(body, order) if b"\0" in body.rstrip(b"\0") else _utf8(body)
+    return _unicode(raw, order) if b"\0" in raw.rstrip(b"\0") else _utf8(raw)
 
 
 # JIS as the standard has it (JIS X 0208 in ISO 2022), then what Japanese programs write instead.
@@ -198,7 +220,10 @@ def _unicode(body: bytes, order: str) -> str:
     """UTF-16 in either byte order, or UTF-8: writers disagree on what the mark UNICODE means."""
     if body.startswith((b"\xff\xfe", b"\xfe\xff")):
         return body.decode("utf-16", errors="replace").strip("\0 \n")
-    trimmed = body.rstrip(b"\0 ")
+    for codec, mark in (("utf-32-le", body[1:4]), ("utf-32-be", body[:3])):
+        if mark == b"\0\0\0" and len(body) > 3:
+            return body[: len(body) // 4 * 4].decode(codec, errors="replace").strip("\0 \n")
+    trimmed = body.strip(b"\0 ")
     if b"\0" not in trimmed:
         try:  # UTF-16 without a single NUL would have no ASCII, and is hardly ever valid UTF-8
             return trimmed.decode("utf-8-sig").strip("\0 \n")

@@ -11,12 +11,15 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from authentiscan.images.walk import Text
 from authentiscan.provenance import programs
 from authentiscan.provenance.records import Claim, Finding, State, shorten
 from authentiscan.provenance.xmp import aigc
+
+if TYPE_CHECKING:
+    from authentiscan.core.types import JsonObject
 
 MAX_JSON = 4 * 2**20
 Texts: TypeAlias = Sequence[Text]
@@ -62,7 +65,7 @@ def _made(
     )
 
 
-def _json(value: str) -> Any:
+def _json(value: str) -> object:
     """The JSON in ``value``, None where it is none, too long or nested beyond reason."""
     if len(value) > MAX_JSON or value.lstrip()[:1] not in ("{", "[", '"'):
         return None
@@ -72,18 +75,20 @@ def _json(value: str) -> Any:
         return None
 
 
-def _object(value: str) -> dict[str, Any]:
+def _object(value: str) -> JsonObject:
     content = _json(value)
     return content if isinstance(content, dict) else {}
 
 
 def _named(texts: Texts, *keys: str) -> Iterator[Text]:
-    return (t for t in texts if t.key in keys)
+    """The texts of these keys, however they are capitalised."""
+    wanted = {key.lower() for key in keys}
+    return (t for t in texts if t.key.lower() in wanted)
 
 
 def _fooocus(texts: Texts, _: Size) -> Iterator[Finding]:
     scheme = next((t.value for t in _named(texts, "fooocus_scheme")), None)
-    for text in _named(texts, "parameters", "UserComment", "comment", "Comment"):
+    for text in _named(texts, "parameters", "UserComment", "comment", "description"):
         content = _object(text.value)
         named = str(content.get("version") or content.get("software") or "")
         version = re.search(r"Version: ((?:Ruined)?Fooocus[^,\n]{0,40})", text.value[-4000:])
@@ -114,12 +119,12 @@ def _fooocus(texts: Texts, _: Size) -> Iterator[Finding]:
 # At the start of a line; or, in a text squeezed to one line, after a space or an escaped line end.
 _STEPS = re.compile(r"(?:^|[\s,.;]|\\n)Steps: \d+,? ?")
 _PAIR = re.compile(r"(?:^|, )\s*([A-Z][\w /+-]{1,30}): (\"[^\"]{0,400}\"|[^,\n]{1,200})")
-_A1111_KEYS = ("parameters", "UserComment", "ImageDescription", "comment", "XPComment", "Comment")
 
 
 def _a1111(texts: Texts, _: Size) -> Iterator[Finding]:
     """The text of the AUTOMATIC1111 web UI, and of the many programs that write the same."""
-    for text in _named(texts, *_A1111_KEYS):
+    # Programs write it under many keys, and nothing else has that form but a workflow's notes.
+    for text in (text for text in texts if text.key.lower() != "workflow"):
         match = _STEPS.search(text.value[:MAX_JSON])
         facts = (
             dict(_PAIR.findall(text.value[match.start() : match.start() + 8000])) if match else {}
@@ -155,11 +160,11 @@ def _a1111_family(facts: dict[str, str]) -> str:
 def _comfyui(texts: Texts, size: Size) -> Iterator[Finding]:
     """ComfyUI: ``prompt`` is the graph that was run, ``workflow`` the editor's drawing of it."""
     run = None
-    for text in _named(texts, "prompt", "parameters", "comment", "Comment", "UserComment"):
+    for text in texts:
         graph = _object(text.value)
         graph = graph.get("prompt", graph) if isinstance(graph.get("prompt"), dict) else graph
         nodes = [n for n in graph.values() if isinstance(n, dict) and "class_type" in n]
-        if nodes:
+        if nodes and text.key.lower() != "workflow":
             run = _comfyui_run(text, nodes, size)
             yield run
             break
@@ -178,7 +183,7 @@ def _comfyui(texts: Texts, size: Size) -> Iterator[Finding]:
             )
 
 
-def _comfyui_run(text: Text, nodes: list[dict[str, Any]], size: Size) -> Finding:
+def _comfyui_run(text: Text, nodes: list[JsonObject], size: Size) -> Finding:
     inputs = [n["inputs"] for n in nodes if isinstance(n.get("inputs"), dict)]
     models = sorted(
         {
@@ -236,7 +241,7 @@ def _invokeai(texts: Texts, _: Size) -> Iterator[Finding]:
             model=content.get("model_weights"),
             version=content.get("app_version"),
         )
-    for text in _named(texts, "Dream", "dream"):
+    for text in _named(texts, "Dream"):
         if re.search(r"(?:^|\s)-[sSWHCA]\s?[\w.]+", text.value[:20_000]):
             yield _made("InvokeAI", text, prompt=text.value.strip('"').partition('"')[0])
 
@@ -267,7 +272,7 @@ _FLAGS = re.compile(r"\s--(?:v|ar|niji|s|stylize|chaos|style|q|raw|profile|sref)
 
 
 def _midjourney(texts: Texts, _: Size) -> Iterator[Finding]:
-    for text in _named(texts, "Description", "ImageDescription", "description", "comment"):
+    for text in _named(texts, "Description", "ImageDescription", "comment"):
         job, flags = _JOB.search(text.value[:20_000]), _FLAGS.search(text.value[:20_000])
         if job:
             yield _made("Midjourney", text, prompt=text.value[: job.start()], job=job.group()[8:])
@@ -326,19 +331,24 @@ def _easy_diffusion(texts: Texts, _: Size) -> Iterator[Finding]:
 
 def _label(texts: Texts, _: Size) -> Iterator[Finding]:
     """The ``AIGC`` label of Chinese services (GB 45438-2025) in a text of its own or a comment."""
-    for text in _named(texts, "AIGC", "UserComment"):
-        finding = aigc(text.value, text.where)
+    for text in texts:
+        named = text.key == "AIGC" or "AIGC" in _object(text.value)
+        finding = aigc(text.value, text.where) if named else None
         if finding:
             yield finding
 
 
-_SIGNED_IN = ("Software", "software", "generator", "Generator", "CreatorTool", "Creator Tool")
+_SIGNED_IN = frozenset({"software", "generator", "creatortool", "creator tool", "creator_tool"})
+_CREDITS = frozenset(
+    {"author", "comment", "copyright", "credit", "description", "disclaimer", "source", "title"}
+)
 
 
 def _signed(texts: Texts, _: Size) -> Iterator[Finding]:
-    """Programs that leave no parameters, but their name in a text made for it."""
-    for text in _named(texts, *_SIGNED_IN):
-        program = programs.known(text.value)
+    """Programs that leave no parameters, but their name in a text made for it, or a set phrase."""
+    for text in _named(texts, *_SIGNED_IN, *_CREDITS):
+        look_up = programs.known if text.key.lower() in _SIGNED_IN else programs.phrase
+        program = look_up(text.value)
         if program and program.claim is not Claim.NONE:
             yield _made(
                 program.name,

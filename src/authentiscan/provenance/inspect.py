@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterable
 from functools import partial
 
-from authentiscan.images.walk import Metadata, Text, metadata
+from authentiscan.images.walk import Metadata, Text, Walk, gather, metadata
 from authentiscan.provenance import c2pa, exif, generators, iptc, sources, stealth, xmp
 from authentiscan.provenance.records import Claim, Finding, Provenance, State
 from authentiscan.provenance.trust import TrustList
@@ -15,16 +15,20 @@ MAX_FINDINGS = 64
 MAX_NOTES = 64
 
 
-def inspect(data: bytes, trust: TrustList | None = None) -> Provenance:
+def inspect(
+    data: bytes, trust: TrustList | None = None, *, walked: Walk | None = None
+) -> Provenance:
     """Everything the encoded image ``data`` says of its origin; never raises on hostile content.
 
     trust: whose C2PA signatures count as trusted; None for `TrustList.chosen`, which raises
-    UsageError where the file named by AUTHENTISCAN_TRUST_LIST cannot be read.
+    UsageError where the file named by AUTHENTISCAN_TRUST_LIST cannot be read. walked: the walk over
+    ``data``, where it was made already, as by the decoder.
     """
     started = time.perf_counter()
-    held = metadata(data)
+    held = gather(walked) if walked else metadata(data)
     notes = list(held.problems)
-    found = _c2pa(data, held, trust if trust is not None else TrustList.chosen())
+    trusted = trust if trust is not None else TrustList.chosen()
+    found = _c2pa(data, held, trusted)
     plain = _Plain(held, notes)
     plain.read(data)
     found += plain.findings
@@ -35,6 +39,7 @@ def inspect(data: bytes, trust: TrustList | None = None) -> Provenance:
         container=held.format,
         findings=tuple(ranked),
         notes=tuple(notes),
+        trust_list=trusted.sha256,
         milliseconds=round((time.perf_counter() - started) * 1e3, 3),
     )
 

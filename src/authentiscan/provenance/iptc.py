@@ -12,8 +12,11 @@ _FIELDS = {
     (2, 40): "SpecialInstructions",
     (2, 65): "OriginatingProgram",
     (2, 80): "By-line",
+    (2, 105): "Headline",
     (2, 110): "Credit",
     (2, 115): "Source",
+    (2, 116): "CopyrightNotice",
+    (2, 120): "Caption",
 }
 
 
@@ -45,7 +48,7 @@ def parse(block: bytes, note: Callable[[str], None] | None = None) -> dict[str, 
 
 def findings(fields: dict[str, str]) -> Iterator[Finding]:
     """What the fields say of the picture's origin."""
-    for name in ("OriginatingProgram", "Credit", "Source", "By-line"):
+    for name in _FIELDS.values():
         read = programs.known if name == "OriginatingProgram" else programs.phrase
         program = read(fields.get(name, ""))
         if program and program.claim is not Claim.NONE:

@@ -74,6 +74,8 @@ class Provenance(Record):
     claim: the claim that counts most among the findings; ``none`` where there is none.
     container: what the bytes are (``JPEG``, ``PNG`` ...), ``unknown`` where no reader knows them.
     notes: what could not be read, and limits that were reached.
+    trust_list: `TrustList.sha256` of the list that signatures were held against; empty in reports
+        of earlier versions.
     milliseconds: time this took.
     """
 
@@ -82,6 +84,7 @@ class Provenance(Record):
     container: str = "unknown"
     findings: tuple[Finding, ...] = ()
     notes: tuple[str, ...] = ()
+    trust_list: str = ""
     milliseconds: float = Field(default=0.0, ge=0)
 
     def of(self, *claims: Claim, states: tuple[State, ...] | None = None) -> tuple[Finding, ...]:

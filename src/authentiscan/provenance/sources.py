@@ -5,10 +5,13 @@ https://cv.iptc.org/newscodes/digitalsourcetype/
 
 from __future__ import annotations
 
+import re
+
 from authentiscan.provenance.records import Claim
 
 CLAIMS: dict[str, Claim] = {
     "trainedAlgorithmicMedia": Claim.AI_GENERATED,
+    "trainedAlgorithmicData": Claim.AI_GENERATED,  # a term of C2PA's own
     "compositeWithTrainedAlgorithmicMedia": Claim.AI_EDITED,
     "compositeSynthetic": Claim.AI_EDITED,
     "digitalCapture": Claim.CAMERA,
@@ -30,6 +33,9 @@ CLAIMS: dict[str, Claim] = {
     "screenCapture": Claim.DIGITAL_ART,
 }
 
+NAMES = frozenset({"digitalsourcetype", "digitalsourcefiletype"})
+"""The field's name in lower case, and the one it had before 2010."""
+
 _BY_LOWER = {name.lower(): name for name in CLAIMS}
 
 # How much a claim counts against another one of the same weight of signature.
@@ -44,8 +50,10 @@ ORDER = (
 
 
 def term(value: str) -> str:
-    """The term in a URI or bare word, in its standard spelling; as it came if unknown."""
-    last = value.strip().rstrip("/").rsplit("/", 1)[-1]
+    """The term in a URI, a code such as ``digsrctype:print`` or a bare word, in its standard
+    spelling; as it came if unknown.
+    """
+    last = re.split(r"[/:#]", re.split(r"[?]", value.strip())[0].rstrip("/#"))[-1]
     return _BY_LOWER.get(last.lower(), last)
 
 

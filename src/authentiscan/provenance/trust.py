@@ -114,8 +114,28 @@ class TrustList:
         taken = datetime.fromtimestamp(fetched.stat().st_mtime, UTC)
         return replace(cls.read(fetched), date=f"{taken:%Y-%m-%d}")
 
+    @property
+    def sha256(self) -> str:
+        """What the list is, whatever it is called: a hash of its certificates' hashes, in order.
+
+        Equal for a published list and for the facts of it that the package carries.
+        """
+        return _sha256(self)
+
     def __len__(self) -> int:
         return self.anchors.count(_MARK) + len(self.pins)
+
+
+@lru_cache(maxsize=8)
+def _sha256(trust: TrustList) -> str:
+    from cryptography import x509
+    from cryptography.hazmat.primitives.hashes import SHA256
+
+    listed = {pin.sha256 for pin in trust.pins}
+    for block in _BLOCK.finditer(trust.anchors):
+        certificate = x509.load_pem_x509_certificate(block.group(0).encode())
+        listed.add(certificate.fingerprint(SHA256()).hex())
+    return hashlib.sha256("\n".join(sorted(listed)).encode()).hexdigest()
 
 
 def read_bytes(path: Path | str) -> bytes:

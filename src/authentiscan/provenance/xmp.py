@@ -16,6 +16,7 @@ from authentiscan.provenance.records import Claim, Finding, State, shorten
 
 MAX_DEPTH = 64
 MAX_VALUES = 20_000
+_MOST_TYPES = 4
 _RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 _PREFIXES = {
     "http://iptc.org/std/Iptc4xmpExt/2008-02-29/": "Iptc4xmpExt",
@@ -28,9 +29,13 @@ _PREFIXES = {
     "http://ns.adobe.com/camera-raw-settings/1.0/": "crs",
     "http://purl.org/dc/elements/1.1/": "dc",
     "http://purl.org/dc/terms/": "dcterms",
+    "http://ns.adobe.com/xap/1.0/rights/": "xmpRights",
 }
 
 Values = dict[str, list[str]]
+_PARTS = frozenset({"xmpMM:Pantry", "xmpMM:Ingredients"})
+PART = "part:"
+"""Before the names of what tells of pictures that went into this one."""
 _SPACES = {prefix: space for space, prefix in _PREFIXES.items()} | {"rdf": _RDF}
 
 
@@ -75,6 +80,8 @@ class _Reader:
 
     def _keep(self, name: str, value: str) -> None:
         self.count += 1
+        if not _PARTS.isdisjoint(self._path):
+            name = PART + name
         if self.count > MAX_VALUES:
             raise _RefusedError(f"more than {MAX_VALUES} values")
         self.values.setdefault(name, []).append(value)
@@ -156,10 +163,10 @@ def manifest_reference(values: Values) -> str | None:
 def _source_types(values: Values) -> Iterator[Finding]:
     # Iptc4xmpExt is the standard's place; some writers use other prefixes for the same name.
     for name, listed in values.items():
-        if name.rpartition(":")[2].lower() != "digitalsourcetype":
+        if name.rpartition(":")[2].lower() not in sources.NAMES:
             continue
-        for value in listed[:4]:
-            term, claim = sources.term(value), sources.claim(value)
+        for value in sorted(set(listed), key=listed.index)[:_MOST_TYPES]:
+            term, claim = sources.term(value), _of_part(sources.claim(value), name)
             yield Finding(
                 kind="iptc",
                 state=State.UNSIGNED,
@@ -170,6 +177,13 @@ def _source_types(values: Values) -> Iterator[Finding]:
             )
 
 
+def _of_part(claim: Claim, name: str) -> Claim:
+    """What the claim of a part says of the whole: a generated part makes no generated picture."""
+    if not name.startswith(PART):
+        return claim
+    return Claim.AI_EDITED if claim in (Claim.AI_GENERATED, Claim.AI_EDITED) else Claim.NONE
+
+
 # Fields that name the program; and credit lines, where only a set phrase says anything.
 _WRITERS = ("xmp:CreatorTool", "stEvt:softwareAgent", "tiff:Software", "exif:Software")
 _CREDITS = (
@@ -178,22 +192,32 @@ _CREDITS = (
     "dc:creator",
     "dc:rights",
     "photoshop:CreditLine",
+    "photoshop:Headline",
+    "photoshop:Instructions",
+    "dc:title",
+    "dc:description",
+    "xmpRights:UsageTerms",
 )
 
 
 def _programs(values: Values) -> Iterator[Finding]:
     seen: set[str] = set()
-    for name in (*_WRITERS, *_CREDITS):
-        look_up = programs.known if name in _WRITERS else programs.phrase
-        for value in values.get(name, [])[:64]:
+    for name in (*_WRITERS, PART + "xmp:CreatorTool", *_CREDITS):
+        look_up = programs.phrase if name in _CREDITS else programs.known
+        for number, value in enumerate(values.get(name, [])[:64]):
             program = look_up(value)
-            if program is None or program.claim is Claim.NONE or program.name in seen:
+            if program is None or program.name in seen:
+                continue
+            claim = _of_part(program.claim, name)
+            if name == "stEvt:softwareAgent" and not _began(values, number):
+                claim = Claim.AI_EDITED if claim is Claim.AI_GENERATED else claim
+            if claim is Claim.NONE:
                 continue
             seen.add(program.name)
             yield Finding(
                 kind="xmp",
                 state=State.UNSIGNED,
-                claim=program.claim,
+                claim=claim,
                 summary=f"XMP says the file was written by {program.name}",
                 generator=program.name,
                 source=f"XMP {name}",
@@ -202,18 +226,36 @@ def _programs(values: Values) -> Iterator[Finding]:
             )
 
 
+def _began(values: Values, step: int) -> bool:
+    """Whether the program of this step of the history made the picture, and changed none."""
+    actions, agents = values.get("stEvt:action", []), values.get("stEvt:softwareAgent", [])
+    return not actions or (len(actions) == len(agents) and actions[step] == "created")
+
+
+_AI_FIELDS = {
+    "Iptc4xmpExt:AISystemUsed": "AI system used",
+    "Iptc4xmpExt:AIPromptInformation": "prompt given to an AI system",
+}
+
+
 def _named_ai(values: Values) -> Iterator[Finding]:
-    """The IPTC fields of 2025 for AI systems."""
-    for value in values.get("Iptc4xmpExt:AISystemUsed", [])[:1]:
-        yield Finding(
-            kind="iptc",
-            state=State.UNSIGNED,
-            claim=Claim.AI_GENERATED,
-            summary=f"IPTC names the AI system used: {shorten(value, 80)}",
-            generator=shorten(value, 80),
-            source="XMP Iptc4xmpExt:AISystemUsed",
-            confidence="likely",
-        )
+    """The IPTC fields of 2025 for AI systems, which may have made a picture or retouched it."""
+    types = [sources.claim(v) for v in values.get("Iptc4xmpExt:DigitalSourceType", [])]
+    said = [claim for claim in types if claim is not Claim.NONE]
+    claim = min(said, key=sources.ORDER.index, default=Claim.AI_GENERATED)
+    if claim in (Claim.CAMERA, Claim.EDITED):
+        claim = Claim.AI_EDITED  # a photograph, and a system that worked on it
+    for name, what in _AI_FIELDS.items():
+        for value in values.get(name, [])[:1]:
+            yield Finding(
+                kind="iptc",
+                state=State.UNSIGNED,
+                claim=claim,
+                summary=f"IPTC names the {what}: {shorten(value, 80)}",
+                generator=shorten(value, 80) if name.endswith("Used") else None,
+                source=f"XMP {name}",
+                confidence="likely",
+            )
 
 
 def _label_aigc(values: Values) -> Iterator[Finding]:

@@ -55,7 +55,7 @@ def walk(text: str, known: dict[str, str], into: Events) -> None:
     at = 0
     for tag in _TAG.finditer(text):
         if tag.start() > at:
-            into.data(_plain(text[at : tag.start()]))
+            _between(text[at : tag.start()], spaces, into)
         at = tag.end()
         name = _full(tag["name"], spaces)
         if not tag["end"]:
@@ -67,8 +67,19 @@ def walk(text: str, known: dict[str, str], into: Events) -> None:
             while stack.pop() != name:
                 into.end(name)
             into.end(name)
+    _between(text[at:], spaces, into)
     while stack:  # cut short
         into.end(stack.pop())
+
+
+def _between(text: str, spaces: dict[str, str], into: Events) -> None:
+    """Text, up to a tag that is no tag for a stray mark in it; its fields are told all the same."""
+    plain, mark, broken = text.partition("<")
+    into.data(_plain(plain))
+    found = _attributes(broken, spaces) if mark else {}
+    if found:
+        into.start(" broken", found)
+        into.end(" broken")
 
 
 def _attributes(rest: str, spaces: dict[str, str]) -> dict[str, str]:

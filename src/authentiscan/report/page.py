@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from authentiscan.core.errors import UsageError
 from authentiscan.core.files import write_bytes, write_text
 from authentiscan.report import shell
+from authentiscan.report.judges import Judge
 from authentiscan.report.tables import Table
 from authentiscan.report.thumbnails import address
 
@@ -89,15 +90,14 @@ class Section:
 
 @dataclass(frozen=True)
 class Page:
-    """A whole report. detector, limits: who judged, and what it cannot do, for the footer."""
+    """A whole report. judges: the detectors it is of, for the footer."""
 
     title: str
     lead: str
     sections: Sequence[Section]
     warnings: Sequence[str] = ()
     headline: Sequence[tuple[str, str, str]] = field(default_factory=tuple)  # name, figure, note
-    detector: str = ""
-    limits: Sequence[str] = ()
+    judges: Sequence[Judge] = ()
     closing: str = ""
 
     def markdown(self) -> str:
@@ -118,12 +118,11 @@ class Page:
             if thumbs:
                 rows = [[t.title, t.caption] for t in thumbs]
                 parts.append(Table(["image", ""], rows, left=True).markdown())
-        return "\n\n".join(parts) + "\n"
+        return "\n\n".join([*parts, f"Made by authentiscan {shell.VERSION}."]) + "\n"
 
     def html(self) -> str:
         """One page with everything in it; nothing is loaded from anywhere."""
-        limits = tuple(self.limits)
-        return "".join(shell.page("page.html", page=self, detector=self.detector, limits=limits))
+        return "".join(shell.page("page.html", page=self, judges=self.judges))
 
     def write(self, folder: Path, name: str = "report") -> Path:
         """Write ``name``.html, ``name``.md and ``plots/*.png``; returns the HTML page."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from authentiscan.core.errors import MissingExtraError
+from authentiscan.core.files import MARK
 from authentiscan.metrics.bootstrap import Estimate
 from authentiscan.metrics.curves import Curve, Histogram, ReliabilityBin
 from authentiscan.metrics.decision import VERDICTS
@@ -281,7 +282,7 @@ def _saved(figure: Figure, kind: str) -> bytes:
     import matplotlib as mpl
 
     buffer = io.BytesIO()
-    meta: dict[str, Any] = {"Date": None} if kind == "svg" else {}
+    meta = {"Date": None} if kind == "svg" else {"Software": MARK.decode()}
     with mpl.rc_context({**_STYLE, "svg.hashsalt": "authentiscan"}), warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # names in scripts the font does not have
         figure.savefig(buffer, format=kind, dpi=144, metadata=meta)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import re
 import shlex
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from functools import cache
 from importlib.metadata import version
@@ -15,8 +17,12 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from authentiscan.core.text import printable
+from authentiscan.report.glossary import GLOSSARY
+from authentiscan.report.judges import Judge
 
+VERSION = version("authentiscan")
 _BREAKS = re.compile(r"(?<=[/\\_-])(?=[^\s/\\_.-])|(?<=[^\d.]\.)(?=\w)")
+_CODE = re.compile(r"`([^`]+)`")
 _PROGRAMS = {"authentiscan", "authentiscan.exe", "__main__.py"}
 
 
@@ -26,18 +32,24 @@ def render(template: str, **content: object) -> str:
 
 
 def page(
-    template: str, *, detector: str = "", limits: tuple[str, ...] = (), **content: object
+    template: str, *, judges: Sequence[Judge] = (), script: str = "", **content: object
 ) -> Iterator[str]:
     """A whole page in pieces, with its footer: who judged, what that cannot do, when and how made.
 
     Iterators in ``content`` are used up piece by piece: a page of any length needs little memory.
+    script: the template that holds the page's one script. The page's policy names its checksum, so
+    that no other script runs, whatever file names and metadata say.
     """
+    code = render(script) if script else ""
+    digest = base64.b64encode(hashlib.sha256(code.encode()).digest()).decode("ascii")
     footer = {
-        "detector": detector,
-        "limits": limits,
+        "judges": judges,
+        "glossary": GLOSSARY,
         "made": f"{datetime.now(UTC):%Y-%m-%d %H:%M}",
-        "version": version("authentiscan"),
+        "version": VERSION,
         "command": command_line(),
+        "script": code,
+        "script_policy": f"; script-src 'sha256-{digest}'" if script else "",
     }
     return _environment().get_template(template).generate({**content, **footer})
 
@@ -54,6 +66,12 @@ def breakable(text: object) -> Markup:
     return Markup("<wbr>").join(_BREAKS.split(printable(str(text))))
 
 
+def coded(text: object) -> Markup:
+    """``text``, escaped, in which words between back quotes are set as code."""
+    code, parts = Markup("<code>{}</code>"), _CODE.split(str(text))
+    return Markup("").join(code.format(part) if i % 2 else part for i, part in enumerate(parts))
+
+
 @cache
 def _environment() -> Environment:
     environment = Environment(
@@ -63,5 +81,5 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["breakable"] = breakable
+    environment.filters |= {"breakable": breakable, "coded": coded}
     return environment

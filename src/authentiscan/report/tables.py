@@ -5,10 +5,12 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from authentiscan.core.csv_cells import defused_row
+from authentiscan.core.files import PathLike, write_text
 
 _LATEX = {
     **{c: f"\\{c}" for c in "&%$#_{}"},
@@ -60,6 +62,15 @@ class Table:
         lines = [" & ".join(map(_latex, row)) + r" \\" for row in (self.head, *self.rows)]
         body = [r"\toprule", lines[0], r"\midrule", *lines[1:], r"\bottomrule"]
         return "\n".join([rf"\begin{{tabular}}{{{columns}}}", *body, r"\end{tabular}"])
+
+
+def write_latex(
+    path: Path, tables: Sequence[tuple[str, Table]], *, inputs: Iterable[PathLike]
+) -> None:
+    """Write ``tables``, each with its title as a comment, to ``path``, for a paper to read in."""
+    parts = [f"% {' '.join(title.split())}\n{table.latex()}\n" for title, table in tables]
+    head = "% Made by authentiscan; needs \\usepackage{booktabs}.\n"
+    write_text(path, "\n".join([head, *parts]), inputs=inputs)
 
 
 def _latex(cell: str) -> str:

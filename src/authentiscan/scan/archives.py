@@ -171,15 +171,19 @@ class _Header(tarfile.TarInfo):
             header = super().fromtarfile(archive)
         except tarfile.EOFHeaderError:  # type: ignore[attr-defined]
             archive.ended = True
+            archive.zeros += 1
             raise
         except tarfile.EmptyHeaderError:  # type: ignore[attr-defined]
             raise  # the end of the file: fine behind the end of the archive
         except tarfile.HeaderError:
             if archive.offset == 0:
                 raise tarfile.ReadError("it is no tar archive") from None
-            archive.damaged = archive.damaged or not archive.ended
+            archive.damaged = archive.damaged or not archive.ended or archive.zeros == 1
             raise
-        archive.ended = False  # one archive may follow another
+        # One archive may follow another, but two blocks of zeros end one: a single block was once
+        # the header of a member.
+        archive.damaged = archive.damaged or archive.zeros == 1
+        archive.ended, archive.zeros = False, 0
         return header
 
 
@@ -187,6 +191,7 @@ class _Tar(tarfile.TarFile):
     """A tar archive that is read past damage, to the true end of its file."""
 
     ended = damaged = False
+    zeros = 0  # blocks of them since the last header
     tarinfo = _Header
     ignore_zeros = True
 

@@ -8,27 +8,31 @@ no core is idle between images.
 from __future__ import annotations
 
 import os
-from collections.abc import Generator, Iterable
+import time
+from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 from PIL import Image
 
-from authentiscan.analysis import Report, analyze, open_image
+from authentiscan.analysis import Opened, Report, analyze, open_image
 from authentiscan.core.errors import AuthentiscanError, UsageError
 from authentiscan.core.parallel import Room, in_threads
 from authentiscan.core.text import printable
-from authentiscan.core.types import RGBImage
+from authentiscan.core.types import Prediction, RGBImage
 from authentiscan.images.decode import DEFAULT_LIMITS, Limits, encode
 from authentiscan.report.thumbnails import shrunk
+from authentiscan.scan import clips
 from authentiscan.scan.items import Item
 
 if TYPE_CHECKING:
+    from authentiscan.attribution import Attributor
     from authentiscan.inference import Detector
     from authentiscan.provenance import TrustList
 
+_Found: TypeAlias = Opened | clips.Opened
 _AHEAD = 6  # images a worker may be ahead of the slowest one before it
 _HELD_BYTES = 256 * 2**20  # of archive members waiting in memory
 THUMBNAIL_SIDE = 160
@@ -36,17 +40,25 @@ THUMBNAIL_SIDE = 160
 
 @dataclass(frozen=True, slots=True)
 class Scanned:
-    """The report of one item; small JPEGs of it and of its heatmap where they were asked for."""
+    """The report of one item; small JPEGs of it and of its heatmap where they were asked for.
+
+    timeline: of a video or an animation its frames and their scores, as PNG.
+    """
 
     report: Report
     thumbnail: bytes | None = None
     heatmap: bytes | None = None
+    timeline: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What to do with every image; see `authentiscan.analysis.analyze`. thumbnails: also a small
-    picture of it, and one with the heatmap over it, which costs next to nothing.
+    """What to do with every image; see `authentiscan.analysis.analyze`.
+
+    thumbnails: also a small picture of it, and one with the heatmap over it, which costs next to
+    nothing. frames: judged of a video; None for `authentiscan.scan.clips.FRAMES` of them, and then
+    animations are judged by their first picture alone.
+    attributor: best loaded with ``threads=1``.
     """
 
     stability: bool = False
@@ -54,6 +66,8 @@ class Options:
     thumbnails: bool = False
     limits: Limits = DEFAULT_LIMITS
     trust: TrustList | None = None
+    frames: int | None = None
+    attributor: Attributor | None = None
 
 
 def default_workers() -> int:
@@ -91,25 +105,113 @@ def _weight(item: Item) -> int:
     return len(item.content or b"")
 
 
-def judge(item: Item, detector: Detector, options: Options) -> Scanned:
+def judge(
+    item: Item, detector: Detector, options: Options, opened: _Found | None = None
+) -> Scanned:
     """Read, decode and analyze one item; whatever goes wrong becomes the report's error."""
     try:
-        opened = open_image(item.source, name=item.name, limits=options.limits)
+        found = opened or _open(item, options)
+        if isinstance(found, clips.Opened):
+            return _of_clip(found, item.name, detector, options)
+        report = analyze(
+            found,
+            detector,
+            stability=options.stability,
+            provenance=options.provenance,
+            heatmap=options.thumbnails,
+            attributor=options.attributor,
+            trust=options.trust,
+        )
+        return _pictured(report, found.image.pixels) if options.thumbnails else Scanned(report)
+    except Exception as error:  # one image must never end a batch
+        return _failed(item, error)
+
+
+def judge_together(items: Sequence[Item], detector: Detector, options: Options) -> list[Scanned]:
+    """As `judge` of each, in order; their crops share batches of the network.
+
+    A batch gives each image the very score that it has alone. It pays where a network takes few
+    crops of an image, and on a GPU; an image is judged alone where a batch fails.
+    """
+    made: dict[int, Scanned] = {}
+    opened: dict[int, Opened] = {}
+    for number, item in enumerate(items):
+        try:
+            one = _open(item, options)
+        except Exception as error:
+            made[number] = _failed(item, error)
+            continue
+        if isinstance(one, clips.Opened):
+            made[number] = judge(item, detector, options, one)
+        else:
+            opened[number] = one
+    started = time.perf_counter()
+    try:
+        found = list(detector.predict_many(one.image for one in opened.values()))
+    except AuthentiscanError:
+        made |= {n: judge(items[n], detector, options, it) for n, it in opened.items()}
+        return [made[number] for number in range(len(items))]
+    share = (time.perf_counter() - started) * 1e3 / max(1, len(found))
+    for (number, one), prediction in zip(opened.items(), found, strict=True):
+        made[number] = _analyzed(items[number], one, prediction, detector, options, share=share)
+    return [made[number] for number in range(len(items))]
+
+
+def _analyzed(
+    item: Item,
+    opened: Opened,
+    prediction: Prediction,
+    detector: Detector,
+    options: Options,
+    *,
+    share: float,
+) -> Scanned:
+    """The report of an image whose prediction came out of a batch; share: its milliseconds."""
+    try:
         report = analyze(
             opened,
             detector,
             stability=options.stability,
             provenance=options.provenance,
-            heatmap=options.thumbnails,
+            attributor=options.attributor,
             trust=options.trust,
+            prediction=prediction,
         )
-        return _pictured(report, opened.image.pixels) if options.thumbnails else Scanned(report)
-    except (AuthentiscanError, OSError) as error:
+    except Exception as error:  # as above
+        return _failed(item, error)
+    total = round(report.timings["total_ms"] + share, 3)
+    timings = {**report.timings, "model_ms": round(share, 3), "total_ms": total}
+    return Scanned(report.model_copy(update={"timings": timings}))
+
+
+def _open(item: Item, options: Options) -> _Found:
+    source = item.source  # read once: it may be an object far away
+    clip = clips.opened(source, options.frames, options.limits)
+    return clip or open_image(source, name=item.name, limits=options.limits)
+
+
+def _failed(item: Item, error: Exception) -> Scanned:
+    if isinstance(error, AuthentiscanError | OSError):
         return Scanned(Report.failed(item.name, error))
-    except Exception as error:  # one image must never end a batch
-        told = printable(f"unexpected error: {error}")
-        kind = type(error).__name__
-        return Scanned(Report(path=item.name, error=told, error_kind=kind))
+    told = printable(f"unexpected error: {error}")
+    return Scanned(Report(path=item.name, error=told, error_kind=type(error).__name__))
+
+
+def _of_clip(clip: clips.Opened, name: str, detector: Detector, options: Options) -> Scanned:
+    report, pictures = clips.judged(
+        clip,
+        name,
+        detector,
+        stability=options.stability,
+        provenance=options.provenance,
+        trust=options.trust,
+        attributor=options.attributor,
+        drawn=options.thumbnails,
+    )
+    if pictures is None:
+        return Scanned(report)
+    thumbnail = encode(shrunk(pictures.middle, THUMBNAIL_SIDE), "JPEG", quality=75)
+    return Scanned(report, thumbnail, timeline=pictures.timeline)
 
 
 def _pictured(report: Report, pixels: RGBImage) -> Scanned:

@@ -9,10 +9,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
+from authentiscan.core import buckets
 from authentiscan.core.errors import UnreadableFileError
+from authentiscan.images.decode import DEFAULT_LIMITS
 
 LeftOut: TypeAlias = Counter[str]
 """How many files were left out, by reason: a noun with its article, such as ``a text file``."""
+
+ARCHIVE = "an archive (name it to scan what it holds)"
+TABLE = "a Parquet table (name it to scan what it holds)"
+HOLDERS = frozenset({ARCHIVE, TABLE})
+"""Reasons of files that may hold images of their own."""
 
 _NAME_LIMIT = 4096  # longest path of the system; text given as a path may be of any length
 
@@ -21,19 +28,31 @@ _NAME_LIMIT = 4096  # longest path of the system; text given as a path may be of
 class Item:
     """One image to scan: its name in the results, and where its bytes are.
 
-    One of ``path``, ``content`` and ``error`` is set; ``error`` says why there are no bytes.
+    One of ``path``, ``content``, ``address`` and ``error`` is set. address: in an object store.
+    row: the image's row, where ``path`` or ``address`` is a table or a zip that holds it. error:
+    why there are no bytes.
     """
 
     name: str
     path: Path | None = None
     content: bytes | None = None
     error: Exception | None = None
+    address: str | None = None
+    row: int | None = None
 
     @property
     def source(self) -> Path | bytes:
-        """What to read; raises ``error`` where there is nothing to read."""
+        """What to read; raises ``error`` where there is nothing to read, and what reading an
+        object or a table's row raises.
+        """
         if self.error is not None:
             raise self.error
+        if self.row is not None:
+            from authentiscan.scan.tables import image_of
+
+            return image_of(self.address or self.path or "", self.row)
+        if self.address is not None:
+            return buckets.read(self.address, DEFAULT_LIMITS.bytes)
         return self.path or self.content or b""
 
 
@@ -61,8 +80,15 @@ def unreadable(name: str | os.PathLike[str], why: str) -> Item:
 
 def summary(left_out: Mapping[str, int]) -> str:
     """``left out 3: a text file 2, hidden 1``; empty where nothing was left out."""
-    parts = ", ".join(
-        f"{reason} {number}"
-        for reason, number in sorted(left_out.items(), key=lambda pair: (-pair[1], pair[0]))
-    )
-    return f"left out {sum(left_out.values())}: {parts}" if parts else ""
+    return f"left out {sum(left_out.values())}: {_counted(left_out)}" if left_out else ""
+
+
+def not_read(left_out: Mapping[str, int]) -> str:
+    """A warning of what may hold images and was left out; empty where there is none."""
+    held = {reason: number for reason, number in left_out.items() if reason in HOLDERS}
+    return f"not read, though images may be in there: {_counted(held)}" if held else ""
+
+
+def _counted(left_out: Mapping[str, int]) -> str:
+    by_number = sorted(left_out.items(), key=lambda pair: (-pair[1], pair[0]))
+    return ", ".join(f"{reason} {number:,}" for reason, number in by_number)

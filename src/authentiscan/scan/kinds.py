@@ -7,7 +7,9 @@ import stat
 from pathlib import Path
 
 from authentiscan.images.endings import IMAGE_ENDINGS, RAW_ENDINGS, ending
+from authentiscan.images.video import container_of
 from authentiscan.images.walk import looks_like_image, signatures
+from authentiscan.scan.items import ARCHIVE, TABLE
 
 HEAD_BYTES = 512
 ZIP_ENDINGS = (".zip", ".cbz")
@@ -59,8 +61,10 @@ def reason(head: bytes, name: str) -> str:
     if ending(name) in RAW_ENDINGS:
         return "a camera raw file"
     if is_archive(head) and named_archive(name):
-        return "an archive (name it to scan what it holds)"
-    return describe(head)
+        return ARCHIVE
+    if container_of(head) is not None:
+        return "a video (name it to scan it)"
+    return TABLE if head.startswith(b"PAR1") else describe(head)
 
 
 def describe(head: bytes) -> str:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Protocol
 
 from authentiscan.core.errors import UnreadableFileError
-from authentiscan.images.endings import IMAGE_ENDINGS, ending
+from authentiscan.images.endings import IMAGE_ENDINGS, VIDEO_ENDINGS, ending
 from authentiscan.scan import kinds
 
 MAX_ENTRY = 32_768  # characters; the longest path of any system
@@ -70,8 +70,9 @@ def entries(stream: Readable) -> Iterator[str]:
                 f"a line of more than {MAX_ENTRY:,} characters: this is no list of paths"
             )
         head = chunk = stream.read(_CHUNK)
-    if last := _trimmed(waiting + decoder.decode(b"", final=True)):
-        yield last
+    last = waiting + decoder.decode(b"", final=True)
+    # Old Macs end a line with CR alone.
+    yield from filter(None, map(_trimmed, last.split("\r") if not separator else [last]))
 
 
 def is_address(text: str) -> bool:
@@ -82,7 +83,8 @@ def is_address(text: str) -> bool:
 def like_path(text: str) -> bool:
     """Whether the text is meant as a path; a line of prose is not."""
     words = text.split()
-    if is_address(text) or ending(text) in IMAGE_ENDINGS or kinds.named_archive(text):
+    named = ending(text) in IMAGE_ENDINGS | VIDEO_ENDINGS or kinds.named_archive(text)
+    if named or is_address(text):
         return True
     return bool(_PLACE.match(text)) or (len(words) == 1 and ("/" in text or "\\" in text))
 

@@ -11,16 +11,100 @@ import json
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 from pydantic import ValidationError
 
 from authentiscan.analysis import Report
+from authentiscan.analysis.report import ModelInfo
 from authentiscan.core.errors import UsageError
 from authentiscan.core.files import whole_file
 from authentiscan.core.records import mistakes
+from authentiscan.core.types import Verdict
+from authentiscan.images.video import ANIMATED
 from authentiscan.scan.items import Item
 
 _BEGINNING = b'{"schema_version":'  # of every line that a scan writes
+
+
+class Way(NamedTuple):
+    """What decides the verdicts of a scan beside the images.
+
+    model: the detector's sha256. decision: its thresholds for *generated* and *real*. trust: the
+    trust list's sha256; empty where reports do not name it. frames: judged of a clip. attributor:
+    the sha256 of what names generators, empty for nobody. animated: whether animations were judged
+    frame by frame. None: the report does not tell.
+    """
+
+    model: str | None
+    decision: tuple[float | None, float | None]
+    stability: bool | None
+    provenance: bool | None
+    trust: str
+    frames: int | None = None
+    attributor: str | None = None
+    animated: bool | None = None
+
+    @classmethod
+    def of(cls, report: Report, model: ModelInfo) -> Way:
+        """The way a report was made."""
+        return cls(
+            model.sha256,
+            (report.threshold, report.real_below),
+            report.stability is not None if report.clip is None else None,
+            report.provenance is not None if report.clip is None else None,
+            report.provenance.trust_list if report.provenance else "",
+            None if report.clip is None else report.clip.asked,
+            _namer(report),
+            _animated(report),
+        )
+
+    def against(self, other: Way) -> str:
+        """How this way, the earlier one, is not ``other``, and what to do; empty where it is."""
+        stable = "with" if self.stability else "without"
+        said = "--provenance" if self.provenance else "--no-provenance"
+        differences = (
+            (self.model != other.model, "by another detector: name that one with --model"),
+            (
+                self.decision != other.decision,
+                "by this detector before its thresholds were changed: scan all anew",
+            ),
+            (self.stability not in (None, other.stability), f"{stable} --stability: do the same"),
+            (self.provenance not in (None, other.provenance), f"with {said}: do the same"),
+            (
+                bool(self.trust and self.provenance) and self.trust != other.trust,
+                "with another trust list: give the same --trust-list",
+            ),
+            (self.frames not in (None, other.frames), f"with --frames {self.frames}: do the same"),
+            (
+                None not in (self.attributor, other.attributor)
+                and self.attributor != other.attributor,
+                "by another attributor: name that one with --attributor"
+                if self.attributor
+                else "without an attributor: give --attributor none",
+            ),
+            (
+                self.animated not in (None, other.animated),
+                f"with{'' if self.animated else 'out'} --frames, which counts for animations: "
+                "do the same",
+            ),
+        )
+        return next((told for differs, told in differences if differs), "")
+
+
+def _animated(report: Report) -> bool | None:
+    """Whether an animation was judged by its frames; None of other images, and of videos."""
+    image = report.image
+    if image is None or image.format not in ANIMATED:
+        return None
+    return report.clip is not None if report.clip or image.frames > 1 else None
+
+
+def _namer(report: Report) -> str | None:
+    """The attributor's sha256, empty where none was asked; only *generated* rows can tell."""
+    if report.verdict is not Verdict.GENERATED:
+        return None
+    return report.attribution.model.sha256 if report.attribution else ""
 
 
 class Earlier:
@@ -35,15 +119,14 @@ class Earlier:
         self.done: Counter[str] = Counter()
         self.again: dict[str, list[Report]] = defaultdict(list)
         self._cut = 0  # bytes of a last line that is not whole
-        self._asked: set[tuple[str | None, bool, bool]] = set()
+        self._ways: set[Way] = set()
         failed: set[str] = set()
         for report in self._reports():
             self.done[report.path] += 1
             if report.error is not None:
                 failed.add(report.path)
             elif report.model is not None:
-                stable, said = report.stability is not None, report.provenance is not None
-                self._asked.add((report.model.sha256, stable, said))
+                self._ways.add(Way.of(report, report.model))
         self._make_again(failed)
 
     def make_again_without(self, shown: Callable[[Report], bool]) -> None:
@@ -63,23 +146,13 @@ class Earlier:
         """Rows that need not be made again."""
         return self.done.total()
 
-    def refuse_other(self, sha256: str | None, *, stability: bool, provenance: bool) -> None:
+    def refuse_other(self, way: Way) -> None:
         """Raise UsageError where rows were made by another detector or with other options."""
-        for model, stable, said in self._asked:
-            told = (
-                "by another detector: name that one with --model"
-                if model != sha256
-                else f"{'with' if stable else 'without'} --stability: do the same"
-                if stable != stability
-                else f"with {'--provenance' if said else '--no-provenance'}: do the same"
-                if said != provenance
-                else ""
+        for told in filter(None, (earlier.against(way) for earlier in self._ways)):
+            raise UsageError(
+                f"cannot go on with {self.path}: it was made {told}, or name another output "
+                "file (without --resume it is written anew)"
             )
-            if told:
-                raise UsageError(
-                    f"cannot go on with {self.path}: it was made {told}, or name another output "
-                    "file (without --resume it is written anew)"
-                )
 
     def keep(self) -> None:
         """Take out of the file what is made again, and a last line that is not whole."""

@@ -1,4 +1,4 @@
-"""Where results go: JSON lines, CSV, Parquet; the HTML page is `authentiscan.scan.page`.
+"""Where results go: JSON lines, CSV, Parquet; the HTML page is `authentiscan.scan.batch_page`.
 
 A sink is written to in input order and ended once. A file is whole or what it was before, whatever
 ends the scan; only JSON lines grow in their place, since a scan goes on from them.
@@ -8,17 +8,22 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack, suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Protocol, TextIO
+from typing import TYPE_CHECKING, Protocol, TextIO
 
 from authentiscan.analysis import Report
 from authentiscan.core.csv_cells import defused
 from authentiscan.core.errors import MissingExtraError, UsageError
 from authentiscan.core.files import cannot_write, check_file, whole_path
+from authentiscan.core.interrupts import uninterrupted
+from authentiscan.core.types import JsonObject
 from authentiscan.scan.engine import Scanned
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 CSV_COLUMNS = (
     "path",
@@ -38,7 +43,11 @@ CSV_COLUMNS = (
     "model_ms",
     "total_ms",
     "error",
+    "frame_seconds",
+    "frame_scores",
+    "generator",
 )
+_LISTS = ("warnings", "frame_seconds", "frame_scores")
 
 
 class Sink(Protocol):
@@ -87,14 +96,15 @@ class Sinks:
             raise first
 
     def write(self, result: Scanned) -> None:
-        """Give one result to all."""
-        self._written = True
-        for sink in self._sinks:
-            try:
-                sink.write(result)
-            except Exception:
-                self._failed.append(sink)
-                raise
+        """Give one result to all; a signal waits until all have it, so that files agree."""
+        with uninterrupted():
+            self._written = True
+            for sink in self._sinks:
+                try:
+                    sink.write(result)
+                except Exception:
+                    self._failed.append(sink)
+                    raise
 
 
 class JsonLines:
@@ -130,18 +140,14 @@ class Journal:
 
     def write(self, result: Scanned) -> None:
         """Write one line."""
-        try:
+        with _writing(self._path):
             self._opened().write(result)
-        except OSError as error:
-            raise cannot_write(self._path, error) from error
 
     def close(self) -> None:
         """Close the file; it is empty where there was no result."""
-        try:
+        with _writing(self._path):
             self._opened()
             self._stack.close()
-        except OSError as error:
-            raise cannot_write(self._path, error) from error
 
     def discard(self) -> None:
         """Leave what is there."""
@@ -171,7 +177,7 @@ class Csv:
     def write(self, result: Scanned) -> None:
         """Write one row."""
         row = flat(result.report)
-        row["warnings"] = ";".join(row["warnings"])
+        row |= {name: ";".join(map(str, row[name] or ())) for name in _LISTS}
         self._writer.writerow({name: defused(value) for name, value in row.items()})
         self._stream.flush()
 
@@ -183,10 +189,20 @@ class Csv:
         """Nothing can be taken back."""
 
 
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    """What the system says of a write, with the name of the file."""
+    try:
+        yield
+    except OSError as error:
+        raise cannot_write(path, error) from error
+
+
 class _Whole:
     """A file that takes its place in one step, on closing."""
 
     def __init__(self, path: Path) -> None:
+        self._path = path
         self._stack = ExitStack()
         self._partial = self._stack.enter_context(whole_path(path))
 
@@ -214,7 +230,8 @@ class CsvFile(_Whole):
 
     def write(self, result: Scanned) -> None:
         """Write one row."""
-        self._csv.write(result)
+        with _writing(self._path):
+            self._csv.write(result)
 
 
 class Parquet(_Whole):
@@ -227,49 +244,73 @@ class Parquet(_Whole):
     _ROWS = 1000
 
     def __init__(self, path: Path, left_out: Mapping[str, int]) -> None:
-        try:
-            import pyarrow as pa
-            import pyarrow.parquet as pq
-        except ImportError as error:
-            raise MissingExtraError("writing Parquet", "data") from error
-        numbers = {"crops", "width", "height"}
-        floats = {"score", "threshold", "fpr", "spread", "decode_ms", "model_ms", "total_ms"}
-        kinds = {
-            name: pa.int32() if name in numbers else pa.float64() if name in floats else pa.string()
-            for name in CSV_COLUMNS
-        }
-        kinds |= {"warnings": pa.list_(pa.string()), "report": pa.string()}
+        schema = parquet_schema()
+        import pyarrow.parquet as pq
+
         super().__init__(path)
         self._left_out = left_out
-        self._schema = pa.schema(list(kinds.items()))
-        self._table: Callable[..., Any] = pa.Table.from_pylist
+        self._schema = schema
         self._writer = self._stack.enter_context(
             pq.ParquetWriter(self._partial, self._schema, compression="zstd")
         )
-        self._rows: list[dict[str, Any]] = []
+        self._rows: list[JsonObject] = []
 
     def write(self, result: Scanned) -> None:
         """Keep one row; a thousand are written together."""
-        self._rows.append(flat(result.report) | {"report": result.report.json_line()})
+        self._rows.append(parquet_row(result.report))
         if len(self._rows) >= self._ROWS:
-            self._flush()
+            with _writing(self._path):
+                self._flush()
 
     def close(self) -> None:
         """Write the rest and put the file in its place."""
-        self._flush()
         told = {"authentiscan.left_out": json.dumps(self._left_out)}
-        self._writer.add_key_value_metadata(told)
-        super().close()
+        with _writing(self._path):
+            self._flush()
+            self._writer.add_key_value_metadata(told)
+            super().close()
 
     def _flush(self) -> None:
         if self._rows:
-            self._writer.write_table(self._table(self._rows, schema=self._schema))
+            self._writer.write_table(parquet_table(self._rows))
             self._rows = []
 
 
-def flat(report: Report) -> dict[str, Any]:
-    """The report as a row of `CSV_COLUMNS`; ``crops`` is their number, ``warnings`` their codes."""
-    image = report.image
+def parquet_schema() -> pa.Schema:
+    """The columns of a Parquet table of results. Raises MissingExtraError without pyarrow."""
+    try:
+        import pyarrow as pa
+    except ImportError as error:
+        raise MissingExtraError("writing Parquet", "data") from error
+    numbers = {"crops", "width", "height"}
+    floats = {"score", "threshold", "fpr", "spread", "decode_ms", "model_ms", "total_ms"}
+    kinds = {
+        name: pa.int32() if name in numbers else pa.float64() if name in floats else pa.string()
+        for name in CSV_COLUMNS
+    }
+    kinds |= {name: pa.list_(pa.float64()) for name in _LISTS}
+    kinds |= {"warnings": pa.list_(pa.string()), "report": pa.string()}
+    return pa.schema(list(kinds.items()))
+
+
+def parquet_row(report: Report) -> JsonObject:
+    """The report as a row of `parquet_schema`."""
+    return flat(report) | {"report": report.json_line()}
+
+
+def parquet_table(rows: Sequence[JsonObject]) -> pa.Table:
+    """Rows as `parquet_row` makes them, as a table."""
+    import pyarrow as pa
+
+    return pa.Table.from_pylist(rows, schema=parquet_schema())
+
+
+def flat(report: Report) -> JsonObject:
+    """The report as a row of `CSV_COLUMNS`; ``crops`` is their number, ``warnings`` their codes.
+
+    Of a video or an animation ``frame_seconds`` and ``frame_scores`` are lists of one length.
+    """
+    image, clip = report.image, report.clip
     return {
         "path": report.path,
         "verdict": report.verdict.value if report.verdict else None,
@@ -286,13 +327,17 @@ def flat(report: Report) -> dict[str, Any]:
         "sha256": image.sha256 if image else None,
         **{name: report.timings.get(name) for name in ("decode_ms", "model_ms", "total_ms")},
         "error": report.error,
+        "frame_seconds": [frame.seconds for frame in clip.frames] if clip else None,
+        "frame_scores": [round(frame.score, 6) for frame in clip.frames] if clip else None,
+        "generator": report.attribution.generator if report.attribution else None,
     }
 
 
 def open_sink(
     path: Path, *, append: bool = False, left_out: Mapping[str, int] | None = None
 ) -> Sink:
-    """A sink for a file, by its extension: .jsonl, .ndjson, .json, .csv, .html, .htm or .parquet.
+    """A sink for a file, by its extension: .jsonl, .ndjson, .json, .csv, .html, .htm or .parquet;
+    .png for the timelines of videos.
 
     append: add to a JSON lines file instead of replacing it; the others are always written anew,
     and are whole or what they were before. left_out: counts that a page and a Parquet table tell,
@@ -309,13 +354,19 @@ def open_sink(
     if suffix == ".parquet":
         return Parquet(path, left)
     if suffix in HTML_SUFFIXES:
-        from authentiscan.scan.page import Page
+        from authentiscan.scan.batch_page import BatchPage
 
-        return Page(path, left)
+        return BatchPage(path, left)
+    if suffix == PICTURE_SUFFIX:
+        from authentiscan.scan.timelines import Timelines
+
+        return Timelines(path)
     raise UsageError(
-        f"cannot tell what to write to {path.name!r}; end it in .jsonl, .csv, .html or .parquet"
+        f"cannot tell what to write to {path.name!r}; end it in .jsonl, .csv, .html or .parquet, "
+        "or in .png for the timelines of videos"
     )
 
 
 JSON_SUFFIXES = frozenset({".jsonl", ".ndjson", ".json"})
 HTML_SUFFIXES = frozenset({".html", ".htm"})
+PICTURE_SUFFIX = ".png"

@@ -5,6 +5,8 @@ folder               every image in it (and below), by its ending or its first b
 'photos/**/*.jpg'    a glob, where no file has that very name
 list.txt             one path a line, relative to the list's folder, see `authentiscan.scan.lists`
 photos.zip, .tar.gz  the images inside, see `authentiscan.scan.archives`
+table.parquet        the images of a table or a manifest, see `authentiscan.scan.tables`
+s3://bucket/photos   every image below that address of an object store, see `core.buckets`
 -                    standard input: one path a line, relative to the working directory
 
 What cannot be read is an item with an error. What is no image is counted, by reason.
@@ -13,20 +15,22 @@ What cannot be read is an item with an error. What is no image is counted, by re
 from __future__ import annotations
 
 import glob
+import io
 import os
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from authentiscan.core.errors import UnreadableFileError
+from authentiscan.core import buckets
+from authentiscan.core.errors import ImageLimitError, UnreadableFileError
 from authentiscan.images.decode import DEFAULT_LIMITS, Limits
 from authentiscan.images.endings import IMAGE_ENDINGS, ending
-from authentiscan.scan import archives, items, kinds, lists
+from authentiscan.scan import archives, items, kinds, lists, tables
 from authentiscan.scan.items import Item, LeftOut
 
 STDIN = "-"
 LIST_ENDINGS = frozenset({".txt", ".lst", ".list"})
-_NOTHING_FETCHED = "an address, not a file: nothing is fetched; save the image and name the file"
+_NOTHING_FETCHED = "an address, not a file: nothing is fetched"
 
 
 def find(
@@ -57,8 +61,11 @@ def count(paths: Sequence[str], *, recursive: bool = True) -> int | None:
     """How many images `find` will give, None where only reading would tell."""
     search = _Search(recursive, DEFAULT_LIMITS)
     total = 0
+    unknown = LIST_ENDINGS | tables.TABLE_ENDINGS
     for path in paths:
-        if path == STDIN or kinds.named_archive(path) or ending(path) in LIST_ENDINGS:
+        if path == STDIN or kinds.named_archive(path) or ending(path) in unknown:
+            return None
+        if buckets.is_bucket(path) and not os.path.lexists(path):
             return None
         total += sum(1 for _ in search.named(path))
     return total
@@ -80,8 +87,10 @@ class _Search:
             yield items.unreadable(path, "the path is empty")
         elif os.path.lexists(place):
             yield from self._present(place)
+        elif buckets.is_bucket(path):
+            yield from self._bucket(path)
         elif lists.is_address(path):
-            yield items.unreadable(path, _NOTHING_FETCHED)
+            yield items.unreadable(path, _no_file(path))
         elif glob.has_magic(path):
             matches = sorted(glob.glob(path, recursive=True))  # noqa: PTH207 - absolute globs too
             for match in matches:
@@ -120,8 +129,10 @@ class _Search:
             yield items.unreadable(name, f"{told} ({first!r}); put # before a comment")
 
     def _entry(self, entry: str, place: Path, *, there: bool) -> Iterator[Item]:
-        if not there and lists.is_address(entry):
-            yield items.unreadable(entry, _NOTHING_FETCHED)
+        if not there and buckets.is_bucket(entry):
+            yield Item(items.shown(entry), address=entry)
+        elif not there and lists.is_address(entry):
+            yield items.unreadable(entry, _no_file(entry))
         elif there:
             yield from self._present(place, lists_too=False)
         else:
@@ -137,12 +148,41 @@ class _Search:
             yield items.file(place)
         elif kinds.named_archive(place) and _is_file(place):
             yield from self._archive(place)
+        elif kind in tables.TABLE_ENDINGS and lists_too and _is_file(place):
+            yield from tables.rows(os.fspath(place))
         elif kind in LIST_ENDINGS and lists_too and _is_file(place) and not _has_image(place):
             yield from self._list(place)
         elif _has_archive(place):
             yield from self._archive(place)
         else:
             yield items.file(place)
+
+    def _bucket(self, address: str) -> Iterator[Item]:
+        """The images of an address of an object store: an object, a table, a list or a folder."""
+        kind = ending(address)
+        try:
+            if kind in tables.TABLE_ENDINGS:
+                yield from tables.rows(address)
+            elif kind in LIST_ENDINGS:
+                content = buckets.read(address, self.limits.bytes)
+                yield from self.listed(io.BytesIO(content), None, address)
+            elif buckets.is_file(address):
+                yield Item(items.shown(address), address=address)
+            else:
+                yield from self._below(address)
+        except (UnreadableFileError, ImageLimitError) as error:
+            yield Item(items.shown(address), error=error)
+
+    def _below(self, address: str) -> Iterator[Item]:
+        found = False
+        for name in buckets.walk(address, recursive=self.recursive):
+            found = True
+            if ending(name) in IMAGE_ENDINGS:
+                yield Item(items.shown(name), address=name)
+            else:  # looking at its first bytes would be one request more for every object
+                self.left_out["an object not called like an image"] += 1
+        if not found:
+            yield items.unreadable(address, "nothing lies below this address")
 
     def _archive(self, place: Path) -> Iterator[Item]:
         return archives.members(place, self.limits, left_out=self.left_out, say=self.say)
@@ -193,6 +233,12 @@ class _Search:
                 yield items.file(place)
             else:
                 self.left_out[kinds.reason(head, entry.name)] += 1
+
+
+def _no_file(address: str) -> str:
+    local = address.lower().startswith("file:")
+    advice = "name a file of this machine by its path, without file://"
+    return f"{_NOTHING_FETCHED}; {advice if local else 'save the image and name the file'}"
 
 
 def _has_image(place: Path) -> bool:

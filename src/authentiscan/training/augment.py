@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from PIL import Image
@@ -28,7 +28,7 @@ from pydantic import Field, field_validator
 
 from authentiscan.core.errors import UsageError
 from authentiscan.core.records import Record
-from authentiscan.core.types import RGBImage
+from authentiscan.core.types import JsonObject, RGBImage
 from authentiscan.images import degrade
 from authentiscan.images.degrade import AppliedSteps, Chain
 from authentiscan.images.history import JpegHistory
@@ -198,7 +198,7 @@ def _limited_scale(record: AppliedSteps, largest_shrink: float) -> tuple[float, 
     scale, fitted = 1.0, []
     for entry in record:
         if entry["step"] == "resize":
-            parameters: dict[str, Any] = dict(entry["parameters"])
+            parameters: JsonObject = dict(entry["parameters"])
             parameters["scale"] = max(float(parameters["scale"]), floor / scale)
             scale *= parameters["scale"]
             entry = {"step": "resize", "parameters": parameters}  # noqa: PLW2901

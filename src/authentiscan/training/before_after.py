@@ -10,7 +10,6 @@ import csv
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,15 +68,15 @@ class _Scored:
 
     tables: tuple[ScoreTable, ScoreTable]
     thresholds: tuple[float, float]
-    sources: NDArray[Any]
-    parts: NDArray[Any]
+    sources: NDArray[np.str_]
+    parts: NDArray[np.str_]
 
     @property
     def labels(self) -> NDArray[np.int64]:
         return self.tables[0].labels
 
     @property
-    def generators(self) -> NDArray[Any]:
+    def generators(self) -> NDArray[np.str_]:
         return np.asarray([str(g) for g in self.tables[0].column("generator")])
 
 
@@ -95,12 +94,12 @@ def measure_changes(
     assert recipe.start is not None
     whole = parts.unlearned()
     whole = whole.take(_few(whole, recipe.seed))
-    treatment = named(recipe.deployment.treatment, parts.val)
+    protocol = named(recipe.deployment.protocol, parts.val)
     detectors = [load_detector(recipe.start.bundle), load_detector(bundle)]
     tables = []
     for number, detector in enumerate(detectors):
-        tell = _offset(progress, number * len(whole), 2 * len(whole))
-        tables.append(score_manifest(detector, whole, treatment, tell))
+        shown = _offset(progress, number * len(whole), 2 * len(whole))
+        tables.append(score_manifest(detector, whole, protocol, shown))
     read = ~np.isnan(tables[0].scores) & ~np.isnan(tables[1].scores)
     scored = _Scored(
         (tables[0].take(read), tables[1].take(read)),

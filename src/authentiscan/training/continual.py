@@ -26,7 +26,7 @@ from pydantic import ValidationError
 from authentiscan.core.errors import AuthentiscanError, TrainingError, UsageError
 from authentiscan.core.records import mistakes
 from authentiscan.inference import NetworkSpec, find_bundle, read_spec
-from authentiscan.inference.bundle import Ancestor, Architecture
+from authentiscan.inference.spec import Ancestor, Architecture, members_of
 from authentiscan.training.recipe import (
     DataSource,
     EarlyStopping,
@@ -148,8 +148,8 @@ def _network(folder: Path) -> NetworkSpec:
     spec = read_spec(folder)
     if not isinstance(spec, NetworkSpec):
         raise UsageError(
-            f"{folder} is an ensemble; let its members learn, each a bundle in "
-            f"{folder / 'members'}, and make a new ensemble of them"
+            f"{folder.name} is an ensemble; let a member learn, named behind it as in "
+            f"{folder.name}/{members_of(spec)[0]}, and make a new ensemble"
         )
     return spec
 

@@ -7,6 +7,7 @@ the inconclusive band come from those scores.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,8 +21,8 @@ from authentiscan.evaluation.scores import ScoreTable
 from authentiscan.images import figures
 from authentiscan.images.decode import decode
 from authentiscan.inference import load_detector
-from authentiscan.inference.bundle import DetectorSpec
 from authentiscan.inference.recorded_metrics import RecordedMetrics
+from authentiscan.inference.spec import DetectorSpec
 from authentiscan.inference.update import update_spec
 from authentiscan.manifest.table import Manifest
 from authentiscan.metrics.calibration import fit_platt
@@ -41,9 +42,12 @@ def deploy(
     parts: Parts,
     folder: Path,
     progress: Progress | None = None,
+    *,
+    limits: Sequence[str] = (),
 ) -> tuple[DetectorSpec, ScoreTable]:
     """Write the bundle of ``model`` into ``folder``, calibrated on the validation part.
 
+    limits: what it cannot do, beside what the recipe says.
     Gives the description as written and the calibrated scores of the validation images.
     """
     from authentiscan.inference.export import save_bundle
@@ -59,7 +63,7 @@ def deploy(
         lineage=lineage(recipe),
         licence=recipe.licence,
         summary=recipe.summary,
-        limits=recipe.limits,
+        limits=(*recipe.limits, *limits),
     )
     update_spec(folder, typical=measure_typical(parts.train, seed=recipe.seed))
     scored = _score(recipe, parts.val, folder, progress)
@@ -81,8 +85,8 @@ def measure_typical(
 
 
 def _score(recipe: Recipe, val: Manifest, folder: Path, progress: Progress | None) -> ScoreTable:
-    treatment = named(recipe.deployment.treatment, val)
-    return score_manifest(load_detector(folder), val, treatment, progress).scored()
+    protocol = named(recipe.deployment.protocol, val)
+    return score_manifest(load_detector(folder), val, protocol, progress).scored()
 
 
 def calibrate(
@@ -94,7 +98,7 @@ def calibrate(
     """
     calibration = fit_platt(table.logits, table.labels)
     table = table.recalibrated(calibration)
-    measured_on = f"validation, {settings.treatment}, {len(table)} images"
+    measured_on = f"validation, {settings.protocol}, {len(table)} images"
     thresholds = {
         fpr: at_fpr(table.scores, table.labels, fpr, table.groups, measured_on=measured_on)
         for fpr in settings.fprs
@@ -124,7 +128,7 @@ def validation_metrics(table: ScoreTable, threshold: float) -> dict[str, object]
         flagged.setdefault(str(generator), []).append(bool(score >= threshold))
     return {
         "images": len(table),
-        "treatment": table.treatment,
+        "protocol": table.protocol,
         "accuracies_at": 0.5,
         **{name: round(float(value), 6) for name, value in figures.items()},
         "called_generated": {

@@ -14,34 +14,40 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from lightning.fabric import Fabric
-from lightning.fabric.loggers.tensorboard import TensorBoardLogger
+from lightning.fabric.wrappers import _FabricModule
 from torch import Tensor
+from torch.optim import Optimizer
 
 from authentiscan.core.errors import TrainingError
+from authentiscan.core.types import JsonObject
 from authentiscan.models.base import ImageClassifier
+from authentiscan.training.display import Display
 from authentiscan.training.feeding import (
     Feeder,
     TrainingData,
     note_failures,
+    probe,
     validate,
 )
+from authentiscan.training.journey import Journey
 from authentiscan.training.layers import (
     MovingAverage,
     Schedule,
     TrainedLayers,
-    check_channels_last,
     head_penalty,
     kept_statistics,
     loss_of,
     make_optimizer,
+    make_plain,
+    prepare_model,
 )
 from authentiscan.training.leavings import write_history
 from authentiscan.training.loaders import Batch
+from authentiscan.training.loggers import Loggers
 from authentiscan.training.recipe import Recipe, recipe_sha256
 from authentiscan.training.reporter import Reporter
 from authentiscan.training.sampling import EpochBatches
@@ -55,7 +61,8 @@ from authentiscan.training.state import (
     save_checkpoint,
 )
 
-_SHOWN = 20  # steps between lines in TensorBoard, and between looks at an accelerator's figures
+_SHOWN = 20  # steps between figures for loggers, and between looks at an accelerator's figures
+_SHOWN_AT_LEAST = 10  # times an epoch, where it has so many steps
 
 
 @dataclass
@@ -63,8 +70,8 @@ class _Phase:
     """What exists only while a phase runs."""
 
     layers: TrainedLayers
-    module: Any  # Fabric's wrapper of the model
-    optimizer: Any
+    module: _FabricModule  # Fabric's wrapper of the model
+    optimizer: Optimizer
     schedule: Schedule
 
 
@@ -83,14 +90,14 @@ class Engine:
         folder: Path,
         fabric: Fabric,
         reporter: Reporter,
+        loggers: Loggers | None = None,
     ) -> None:
         self.recipe, self.model, self.data, self.fabric = recipe, model, data, fabric
-        self.reporter = reporter
         self.folder = folder / "checkpoints"
-        self._log = TensorBoardLogger(folder, name="logs", version="")  # writes in one process only
+        self.log = loggers or Loggers([])
         self.progress = Progress()
         self.average: MovingAverage | None = None
-        self._pending: dict[str, Any] | None = None
+        self._pending: JsonObject | None = None
         self._unread: list[tuple[Tensor, int]] = []  # loss and hits of a step, images in it
         self._batches = EpochBatches(
             data.plan, recipe.batch_size, rank=fabric.global_rank, world=fabric.world_size
@@ -98,8 +105,11 @@ class Engine:
         self._feeder = Feeder(recipe, data.collate, fabric)
         self._loader = self._feeder.loader(data.train, batch_sampler=self._batches)
         self._steps = len(self._batches)
+        self._shown = max(1, min(_SHOWN, self._steps // _SHOWN_AT_LEAST))
+        journey = Journey(recipe, self._steps, self._feeder.checks(len(data.val)))
+        self.show = Display(recipe, fabric, reporter, self.log, journey)
         self._better = min if recipe.monitor == "val_loss" else max
-        self._prepare_model()
+        prepare_model(model, recipe, fabric.device)
 
     def resume(self) -> bool:
         """Go on from ``last.ckpt``; False where there is none.
@@ -133,24 +143,41 @@ class Engine:
                     return self.progress
             self._end_phase()
         self._restore_best()
-        self._plain_model()
+        make_plain(self.model, self.recipe)
         return self.progress
 
-    def time_steps(self, count: int = 3) -> float:
-        """Seconds a training step takes here, from ``count`` steps after one to warm up."""
+    def time_steps(self, most: int = 20, budget: float = 10.0) -> tuple[float, float]:
+        """Seconds a training step takes here, of images read for the first time and read again:
+        medians of ``most`` steps, or of as many as fit ``budget`` seconds, after one to warm up.
+        One step may meet a busy moment of the machine.
+        """
         phase = self._start_phase()
         phase.layers.train_mode()
+        first, again = (self._timed(phase, most, budget) for _ in range(2))
+        return first, again
+
+    def _timed(self, phase: _Phase, most: int, budget: float) -> float:
         self._batches.set(0)
-        started, done = time.perf_counter(), 0
-        for _, batch in zip(range(count + 1), self._loader, strict=False):
+        self.progress.start_epoch()
+        found: list[float] = []
+        began = mark = time.perf_counter()
+        for _, batch in zip(range(most + 1), self._loader, strict=False):
             self._learn(phase, batch)
             self._settle()
             self.progress.step += 1
-            if self.progress.step == 1:
-                started = time.perf_counter()
-            else:
-                done += 1
-        return (time.perf_counter() - started) / max(1, done)
+            now = time.perf_counter()
+            found.append(now - mark)
+            mark = now
+            if now - began > budget:
+                break
+        return float(np.median(found[1:] or found or [0.0]))
+
+    def time_checks(self, count: int = 3) -> float:
+        """Seconds of an epoch's validation, from ``count`` steps of it."""
+        checks = self._feeder.checks(len(self.data.val))
+        started = time.perf_counter()
+        done = probe(self.model, self.data.val, self._feeder, count)
+        return (time.perf_counter() - started) / max(1, done) * checks
 
     # --- phases -------------------------------------------------------------------------------
 
@@ -171,13 +198,13 @@ class Engine:
             self._restore_phase(optimizer, schedule, self._pending)
             self._pending = None
         trained = sum(p.numel() for p in self.model.parameters() if p.requires_grad)
-        self._say(
+        self.show.say(
             f"phase {progress.phase + 1} of {len(self.recipe.phases)}: {settings.trained} "
             f"({trained:,} parameters), up to {settings.epochs} epochs of {self._steps} steps"
         )
         return _Phase(layers, module, optimizer, schedule)
 
-    def _restore_phase(self, optimizer: Any, schedule: Schedule, content: dict[str, Any]) -> None:
+    def _restore_phase(self, optimizer: Optimizer, schedule: Schedule, content: JsonObject) -> None:
         optimizer.load_state_dict(content["optimizer"])
         schedule.load_state_dict(content["schedule"])
         self.fabric.strategy.precision.load_state_dict(content["precision"])
@@ -193,7 +220,7 @@ class Engine:
     def _end_phase(self) -> None:
         progress = self.progress
         if progress.epoch < self.recipe.phases[progress.phase].epochs:
-            self._say(
+            self.show.say(
                 f"stopped early: {progress.waited} epochs without a better {self.recipe.monitor}"
             )
         if progress.phase + 1 < len(self.recipe.phases):
@@ -208,8 +235,10 @@ class Engine:
         first, lr = progress.step, _lr(phase.optimizer)
         phase.layers.train_mode()
         self._batches.set(progress.total_epochs, start=first)
-        self._start(f"epoch {progress.total_epochs + 1}", self._steps, first)
-        for batch in self._loader:
+        self.show.start_part("epoch", progress)
+        for batch in self._feeder.batches(self._loader):
+            if not progress.total_steps:
+                self.show.images(batch)
             self._learn(phase, batch)
             progress.step += 1
             progress.total_steps += 1
@@ -226,7 +255,7 @@ class Engine:
         for text in note_failures(
             batch, self.data.train, progress.unreadable, recipe.max_unreadable
         ):
-            self._say(f"skipped an unreadable image: {text}")
+            self.show.say(f"skipped an unreadable image: {text}")
         # Dropout depends on the step alone, so that a resumed run draws the same masks.
         torch.manual_seed(_mixed(recipe.seed, progress.total_steps, self.fabric.global_rank))
         together, update = self._accumulation()
@@ -302,14 +331,14 @@ class Engine:
 
     def _after_step(self, phase: _Phase) -> None:
         progress, every = self.progress, self.recipe.checkpoint.every_steps
-        shown = progress.total_steps % _SHOWN == 0
+        shown = progress.total_steps % self._shown == 0
         if shown or self.fabric.device.type == "cpu":
             self._settle()
         mean = progress.loss_sum / max(1, progress.seen)
-        self._step(f"loss {mean:.4f}")
+        self.show.step(f"loss {mean:.4f}")
         if shown:
             figures = {"train/loss": mean, "train/lr": _lr(phase.optimizer)}
-            self._log.log_metrics(figures, progress.total_steps)
+            self.log.metrics(figures, progress.total_steps)
         whole_update = progress.step % self.recipe.accumulate == 0 and progress.step < self._steps
         if every and progress.total_steps % every == 0 and whole_update:
             self._settle()
@@ -318,7 +347,8 @@ class Engine:
     def _close_epoch(self, phase: _Phase, lr: float, seconds: float, images: int) -> None:
         progress = self.progress
         model = self.average.model if self.average else self.model
-        measured = validate(model, self.data.val, self._feeder, self._start, self._step)
+        self.show.start_part("checking epoch", progress)
+        measured = validate(model, self.data.val, self._feeder, self.show.step)
         phase.schedule.after_epoch(measured["val_loss"])
         loss_sum, hits, seen = self._over_all(progress.loss_sum, progress.hits, progress.seen)
         record = {
@@ -336,7 +366,7 @@ class Engine:
         progress.total_epochs += 1
         progress.start_epoch()
         self._judge(measured[self.recipe.monitor])
-        self._log_epoch(record)
+        self.show.epoch(record, progress)
         self._save(LAST, phase)
         if self.fabric.is_global_zero:  # after the checkpoint: it tells what is safe
             write_history(self.folder.parent / "history.csv", progress.history)
@@ -368,24 +398,6 @@ class Engine:
 
     # --- helpers of the above -------------------------------------------------------------------
 
-    def _prepare_model(self) -> None:
-        if self.recipe.gradient_checkpointing:
-            self.model.set_gradient_checkpointing(True)
-        if self.recipe.channels_last:
-            if self.fabric.device.type == "cpu":
-                check_channels_last(self.model)
-            self.model.to(memory_format=torch.channels_last)
-        if self.recipe.compile:
-            self.model.compile()
-        self.model.to(self.fabric.device)
-
-    def _plain_model(self) -> None:
-        """Take back what `_prepare_model` did, so that the model is exported as any other is."""
-        if self.recipe.gradient_checkpointing:
-            self.model.set_gradient_checkpointing(False)
-        if self.recipe.channels_last:
-            self.model.to(memory_format=torch.contiguous_format)
-
     def _save(self, name: str, phase: _Phase) -> None:
         if self.fabric.is_global_zero:
             average = self.average
@@ -411,32 +423,8 @@ class Engine:
         total = self.fabric.all_reduce(local, reduce_op="sum")
         return iter(total.tolist())  # type: ignore[union-attr]
 
-    def _log_epoch(self, record: dict[str, Any]) -> None:
-        numbers = {f"epoch/{k}": v for k, v in record.items() if math.isfinite(v)}
-        self._log.log_metrics(numbers, self.progress.total_steps)
-        self._log.save()
-        mark = " *" if self.progress.best_epoch == record["epoch"] else ""
-        self._say(
-            f"epoch {record['epoch']:3d}  loss {record['train_loss']:.4f}  val loss "
-            f"{record['val_loss']:.4f}  AUC {record['val_roc_auc']:.4f}  balanced accuracy "
-            f"{record['val_balanced_accuracy']:.4f}  lr {record['lr']:.2e}  "
-            f"{record['images_per_second']:.0f} img/s{mark}"
-        )
 
-    def _say(self, text: str) -> None:
-        if self.fabric.is_global_zero:
-            self.reporter.say(text)
-
-    def _start(self, title: str, total: int, done: int = 0) -> None:
-        if self.fabric.is_global_zero:
-            self.reporter.start(title, total, done)
-
-    def _step(self, text: str = "") -> None:
-        if self.fabric.is_global_zero:
-            self.reporter.step(text)
-
-
-def _lr(optimizer: Any) -> float:
+def _lr(optimizer: Optimizer) -> float:
     return max(float(group["lr"]) for group in optimizer.param_groups)
 
 

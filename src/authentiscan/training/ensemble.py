@@ -26,11 +26,8 @@ from authentiscan.core.errors import MetricError, MissingExtraError, UsageError
 from authentiscan.core.progress import Stages
 from authentiscan.evaluation.adapters import Candidate
 from authentiscan.evaluation.compare import Comparison, compare_tables
-from authentiscan.evaluation.harness import (
-    BundleScorer,
-    score_manifest,
-)
-from authentiscan.evaluation.protocol import Treatment, named
+from authentiscan.evaluation.harness import BundleScorer, score_panel
+from authentiscan.evaluation.protocol import named
 from authentiscan.evaluation.recalibrate import FOLDS, group_folds
 from authentiscan.evaluation.scores import ScoreTable
 from authentiscan.evaluation.slices import Options
@@ -76,13 +73,13 @@ class Ensembled:
         if self.gain.value is None or self.gain.low is None or self.gain.high is None:
             return f"The {where} images do not show whether it is better than {self.best!r} alone."
         figures = f"{self.gain.value:+.3f} [{self.gain.low:+.3f}, {self.gain.high:+.3f}]"
-        told = f"ROC AUC {figures} on {where} images"
+        listed = f"ROC AUC {figures} on {where} images"
         if self.gain.low > 0:
-            return f"It is better than its best member {self.best!r}: {told}."
+            return f"It is better than its best member {self.best!r}: {listed}."
         if self.gain.high < 0:
-            return f"It is worse than its best member {self.best!r}: {told}. Use that one alone."
+            return f"It is worse than its best member {self.best!r}: {listed}. Use that one alone."
         return (
-            f"It is not shown to be better than its best member {self.best!r}: {told}. That one "
+            f"It is not shown to be better than its best member {self.best!r}: {listed}. That one "
             "alone is smaller and faster."
         )
 
@@ -97,7 +94,6 @@ def make_ensemble(
     protocol: str = "matched",
     name: str | None = None,
     options: Options | None = None,
-    cache: Path | None = None,
     progress: Stages | None = None,
     workers: int = 2,
 ) -> Ensembled:
@@ -115,28 +111,21 @@ def make_ensemble(
     sources = [find_bundle(member) for member in members]
     detectors = [load_detector(source, threads=1) for source in sources]
     names = _names(detectors)
-    treatment = named(protocol, validation)
+    applied = named(protocol, validation)
 
     def scored(part: Manifest, title: str) -> list[ScoreTable]:
-        return _scored(
-            detectors,
-            names,
-            part,
-            treatment,
-            title,
-            cache=cache,
-            progress=progress,
-            workers=workers,
-        )
+        shown = progress(title) if progress else None
+        panel = score_panel(detectors, part, [applied], shown, workers=workers)
+        return _common([tables[0] for tables in panel])
 
-    held = _common(scored(validation, "validation"))
+    held = scored(validation, "validation")
     factors, shares = _fitted(held, weights)
     kept = [(source, float(f)) for source, f in zip(sources, factors, strict=True) if f > 0]
-    told = ", ".join(n for n, f in zip(names, factors, strict=True) if f > 0)
-    summary = f"An ensemble of {told}: their logits, weighted and added."
+    listed = ", ".join(n for n, f in zip(names, factors, strict=True) if f > 0)
+    summary = f"An ensemble of {listed}: their logits, weighted and added."
     save_ensemble(kept, folder, name=name or folder.name, summary=summary)
     joined = _joined(held, factors)
-    spec, _ = calibrate(folder, joined, Deployment(treatment=protocol))
+    spec, _ = calibrate(folder, joined, Deployment(protocol=protocol))
     candidates = [
         Candidate(n, d.spec.decision.generated.score, BundleScorer(d), d.spec)
         for n, d in zip(names, detectors, strict=True)
@@ -147,13 +136,13 @@ def make_ensemble(
     def compared(tables: list[ScoreTable], own: ScoreTable, title: str) -> Comparison:
         by_name = dict(zip([*names, me.name], [*tables, own], strict=True))
         return compare_tables(
-            [*candidates, me], by_name, treatment, name=title, options=options or Options()
+            [*candidates, me], by_name, applied, name=title, options=options or Options()
         )
 
     on_val = compared(held, _cross_fitted(held, weights), "validation")
     on_test = None
     if test is not None:
-        tables = _common(scored(test, "test"))
+        tables = scored(test, "test")
         own = _joined(tables, factors).recalibrated(spec.calibration)
         on_test = compared(tables, own, "test")
     best = max(on_val.standings[:-1], key=lambda s: s.metrics["roc_auc"].value or 0.0).detector
@@ -209,24 +198,6 @@ def _names(detectors: Sequence[Detector]) -> list[str]:
             name, number = f"{detector.spec.name}-{number}", number + 1
         found.append(name)
     return found
-
-
-def _scored(
-    detectors: Sequence[Detector],
-    names: Sequence[str],
-    part: Manifest,
-    treatment: Treatment,
-    title: str,
-    *,
-    cache: Path | None,
-    progress: Stages | None,
-    workers: int,
-) -> list[ScoreTable]:
-    tables = []
-    for detector, name in zip(detectors, names, strict=True):
-        tell = progress(f"{name}, {title}") if progress else None
-        tables.append(score_manifest(detector, part, treatment, tell, cache=cache, workers=workers))
-    return tables
 
 
 def _common(tables: Sequence[ScoreTable]) -> list[ScoreTable]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, cast
 
@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from authentiscan.core.errors import TrainingError
+from authentiscan.core.parallel import watched
 from authentiscan.manifest.table import Manifest
 from authentiscan.metrics.ranking import METRICS, measure
 from authentiscan.models.base import ImageClassifier
@@ -71,6 +72,15 @@ class Feeder:
             **options,
         )
 
+    def batches(self, loader: DataLoader[Any]) -> Iterator[Any]:
+        """The batches of ``loader``; a line says so where none comes for long."""
+        return watched(loader, what="reading images", waiting="a reader process, or the disk")
+
+    def checks(self, images: int) -> int:
+        """Steps of a validation of so many ``images``."""
+        mine = -(-images // self.fabric.world_size)
+        return -(-mine // (2 * self.recipe.batch_size))
+
     def on_device(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Images (N, 3, S, S) and labels (N,) of ``batch`` where the model is."""
         images = batch.images.to(self.fabric.device, non_blocking=True)
@@ -86,18 +96,18 @@ def note_failures(
 
     Raises TrainingError beyond the share ``limit`` of all images (one is always allowed).
     """
-    told = []
+    skipped = []
     for row, reason in batch.failures:
         if row not in unreadable:
             unreadable[row] = f"{images.manifest[row].name}: {reason}"
-            told.append(unreadable[row])
+            skipped.append(unreadable[row])
     if len(unreadable) > max(1.0, limit * len(images)):
         examples = "\n".join(f"  {text}" for text in list(unreadable.values())[:5])
         raise TrainingError(
             f"{len(unreadable)} of {len(images)} training images cannot be read, more than "
             f"max_unreadable={limit:g} allows; the first are:\n{examples}"
         )
-    return told
+    return skipped
 
 
 @torch.no_grad()
@@ -105,7 +115,6 @@ def validate(
     model: ImageClassifier,
     images: Rows,
     feeder: Feeder,
-    start: Callable[[str, int], None],
     step: Callable[[], None],
 ) -> dict[str, float]:
     """``val_loss`` and every metric as ``val_<name>``, of the centre crops of ``images``.
@@ -118,8 +127,7 @@ def validate(
     mine = range(rank, total, world)
     found = torch.full((-(-total // world),), torch.nan, device=fabric.device)
     loader = feeder.loader(images, sampler=mine, batch_size=2 * feeder.recipe.batch_size)
-    start("validation", len(loader))
-    for batch in loader:
+    for batch in feeder.batches(loader):
         pixels, _ = feeder.on_device(batch)
         if len(batch.rows):
             with fabric.autocast():
@@ -130,6 +138,21 @@ def validate(
     gathered = everything.reshape(world, -1).T.reshape(-1)[:total]
     weights = share_weights(images.manifest, feeder.recipe)
     return figures(images.manifest.labels, gathered.double().cpu().numpy(), weights)
+
+
+@torch.no_grad()
+def probe(model: ImageClassifier, images: Rows, feeder: Feeder, steps: int) -> int:
+    """The first ``steps`` of a validation, for their time; how many there were."""
+    model.eval()
+    done = 0
+    loader = feeder.loader(images, batch_size=2 * feeder.recipe.batch_size)
+    for done, batch in enumerate(feeder.batches(loader), 1):
+        pixels, _ = feeder.on_device(batch)
+        if len(batch.rows):
+            model(pixels).sum().item()
+        if done >= steps:
+            break
+    return done
 
 
 def share_weights(manifest: Manifest, recipe: Recipe) -> NDArray[np.float64] | None:
@@ -148,7 +171,9 @@ def share_weights(manifest: Manifest, recipe: Recipe) -> NDArray[np.float64] | N
 
 
 def figures(
-    labels: NDArray[Any], logits: NDArray[np.float64], weights: NDArray[np.float64] | None = None
+    labels: NDArray[np.generic],
+    logits: NDArray[np.float64],
+    weights: NDArray[np.float64] | None = None,
 ) -> dict[str, float]:
     """``val_loss`` (mean binary cross-entropy) and all metrics of logits (N,), NaN where unread."""
     read = np.isfinite(logits)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -20,6 +21,7 @@ from torch.utils.data import DataLoader, Dataset
 from authentiscan.core.errors import UsageError
 from authentiscan.manifest.table import Manifest
 from authentiscan.models.base import ImageClassifier
+from authentiscan.training.feature_cache import FeatureCache, backbone_identity, crop_keys
 from authentiscan.training.feeding import Feeder, Rows, TrainingData
 from authentiscan.training.loaders import Batch, Draw, Sample
 from authentiscan.training.reporter import Reporter
@@ -87,11 +89,18 @@ class _Draws(Dataset[Sample]):
 
 
 def head_only(
-    model: ImageClassifier, data: TrainingData, feeder: Feeder, draws: int, reporter: Reporter
+    model: ImageClassifier,
+    data: TrainingData,
+    feeder: Feeder,
+    draws: int,
+    reporter: Reporter,
+    *,
+    kept: Path | None = None,
 ) -> tuple[ImageClassifier, TrainingData]:
     """A classifier that shares ``model``'s head and takes averaged maps, and such data for it.
 
-    draws: augmented crops of every training image. Raises UsageError for a backbone that learns.
+    draws: augmented crops of every training image. kept: folder in which features are looked for
+    and left. Raises UsageError for a backbone that learns.
     """
     if any(True for _ in model.backbone.parameters()):
         raise UsageError(
@@ -102,10 +111,16 @@ def head_only(
     rows = [_Draws(data.train, number, len(data.train)) for number in range(draws)]
     sizes = [len(data.train)] * draws + [len(data.val)]
     steps = sum(-(-size // _BATCH) for size in sizes)
-    reporter.start("features", steps)
-    found = [_averaged(model, part, feeder, reporter) for part in rows]
+    cache = FeatureCache(kept / backbone_identity(model.backbone)) if kept else None
+    reporter.start("features" if cache is None else f"features ({len(cache):,} kept)", steps)
+    try:
+        found = [_averaged(model, part, feeder, reporter, cache) for part in rows]
+        of_val = _averaged(model, data.val, feeder, reporter, cache)
+    finally:  # an interrupted run leaves what it computed
+        if cache is not None:
+            cache.flush()
     train = FeatureRows(data.train.manifest, np.stack([values for values, _ in found]), found[0][1])
-    val = FeatureRows(data.val.manifest, *_single(_averaged(model, data.val, feeder, reporter)))
+    val = FeatureRows(data.val.manifest, *_single(of_val))
     learner = ImageClassifier(nn.Identity(), model.head)
     learner.architecture = model.architecture
     return learner, TrainingData(train=train, val=val, plan=data.plan, collate=collate)
@@ -114,24 +129,45 @@ def head_only(
 _BATCH = 64
 
 
-@torch.no_grad()
 def _averaged(
-    model: ImageClassifier, images: Rows | _Draws, feeder: Feeder, reporter: Reporter
+    model: ImageClassifier,
+    images: Rows | _Draws,
+    feeder: Feeder,
+    reporter: Reporter,
+    cache: FeatureCache | None,
 ) -> tuple[NDArray[np.float32], dict[int, str]]:
     count = len(images)
     loader: DataLoader[Batch] = feeder.loader(images, batch_size=_BATCH)
     values: NDArray[np.float32] | None = None
     failures: dict[int, str] = {}
-    for batch in loader:
+    for batch in feeder.batches(loader):
         failures |= dict(batch.failures)
         if len(batch.rows):
             pixels, _ = feeder.on_device(batch)
-            maps: Tensor = model.features(pixels).mean(dim=(2, 3))
+            found = _features(model, pixels) if cache is None else _kept(model, pixels, cache)
             if values is None:
-                values = np.full((count, maps.shape[1]), np.nan, dtype=np.float32)
-            values[batch.rows.numpy()] = maps.float().cpu().numpy()
+                values = np.full((count, found.shape[1]), np.nan, dtype=np.float32)
+            values[batch.rows.numpy()] = found
         reporter.step()
     return (np.empty((count, 0), dtype=np.float32) if values is None else values), failures
+
+
+@torch.no_grad()
+def _features(model: ImageClassifier, pixels: Tensor) -> NDArray[np.float32]:
+    """Averaged maps (N, C) of crops (N, 3, S, S)."""
+    averaged: NDArray[np.float32] = model.features(pixels).mean(dim=(2, 3)).float().cpu().numpy()
+    return averaged
+
+
+def _kept(model: ImageClassifier, pixels: Tensor, cache: FeatureCache) -> NDArray[np.float32]:
+    """The same in half precision, whether computed now or found: a run comes out alike."""
+    keys = crop_keys(pixels)
+    new = [i for i, key in enumerate(keys) if cache.get(key) is None]
+    if new:
+        computed = _features(model, pixels[new]).astype(np.float16)
+        cache.put([keys[i] for i in new], computed)
+    found = [cache.get(key) for key in keys]
+    return np.stack([one for one in found if one is not None]).astype(np.float32)
 
 
 def _single(

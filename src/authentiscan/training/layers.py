@@ -7,7 +7,6 @@ import copy
 import itertools
 import math
 from collections.abc import Iterator
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -16,6 +15,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR, LRScheduler, ReduceLROnPlateau
 
 from authentiscan.core.errors import TrainingError
+from authentiscan.core.types import JsonObject
 from authentiscan.models.base import ImageClassifier
 from authentiscan.training.recipe import Loss, Phase, Recipe
 
@@ -69,6 +69,27 @@ def check_channels_last(model: nn.Module) -> None:
             )
 
 
+def prepare_model(model: ImageClassifier, recipe: Recipe, device: torch.device) -> None:
+    """Lay ``model`` out on ``device`` as the recipe trains it; `make_plain` takes it back."""
+    if recipe.gradient_checkpointing:
+        model.set_gradient_checkpointing(True)
+    if recipe.channels_last:
+        if device.type == "cpu":
+            check_channels_last(model)
+        model.to(memory_format=torch.channels_last)
+    if recipe.compile:
+        model.compile()
+    model.to(device)
+
+
+def make_plain(model: ImageClassifier, recipe: Recipe) -> None:
+    """Take back what `prepare_model` did, so that the model is exported as any other is."""
+    if recipe.gradient_checkpointing:
+        model.set_gradient_checkpointing(False)
+    if recipe.channels_last:
+        model.to(memory_format=torch.contiguous_format)
+
+
 @contextlib.contextmanager
 def kept_statistics(model: nn.Module) -> Iterator[None]:
     """While this holds, normalisations in training leave their running statistics as they are.
@@ -102,7 +123,7 @@ def make_optimizer(
         if parameter.requires_grad:
             key = (id(parameter) in head, parameter.ndim > 1)
             groups.setdefault(key, []).append(parameter)
-    options: list[dict[str, Any]] = [
+    options: list[JsonObject] = [
         {
             "params": parameters,
             "lr": lr * (1.0 if in_head else settings.backbone_lr),
@@ -158,14 +179,14 @@ class Schedule:
         if self.plateau is not None:
             self.plateau.step(val_loss)
 
-    def state_dict(self) -> dict[str, Any]:
+    def state_dict(self) -> JsonObject:
         """Plain values that `load_state_dict` takes."""
         held = self.by_update or self.plateau
         state = dict(held.state_dict()) if held is not None else {}
         state.pop("lr_lambdas", None)
         return state
 
-    def load_state_dict(self, state: dict[str, Any]) -> None:
+    def load_state_dict(self, state: JsonObject) -> None:
         """Go on from where `state_dict` was taken."""
         if self.by_update is not None:
             self.by_update.load_state_dict(

@@ -11,9 +11,9 @@ from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 from authentiscan.core.files import whole_path, write_text
+from authentiscan.core.types import JsonObject
 
 _LIBRARIES = (
     "authentiscan", "torch", "torchvision", "timm", "lightning", "numpy", "pillow", "simplejpeg",
@@ -21,12 +21,12 @@ _LIBRARIES = (
 )  # fmt: skip
 
 
-def write_json(path: Path, content: Any) -> None:
+def write_json(path: Path, content: object) -> None:
     """Write ``content`` as indented JSON."""
     write_text(path, json.dumps(content, indent=2, default=str) + "\n")
 
 
-def write_history(path: Path, history: Sequence[Mapping[str, Any]]) -> None:
+def write_history(path: Path, history: Sequence[JsonObject]) -> None:
     """One line an epoch, as CSV."""
     text = io.StringIO()
     writer = csv.DictWriter(text, list(history[0]) if history else ["epoch"], lineterminator="\n")
@@ -35,7 +35,7 @@ def write_history(path: Path, history: Sequence[Mapping[str, Any]]) -> None:
     write_text(path, text.getvalue())
 
 
-def environment(device: str, processes: int, seeds: Mapping[str, int]) -> dict[str, Any]:
+def environment(device: str, processes: int, seeds: Mapping[str, int]) -> JsonObject:
     """Versions, machine facts and seeds that a figure may depend on."""
     import torch
 
@@ -59,11 +59,12 @@ def environment(device: str, processes: int, seeds: Mapping[str, int]) -> dict[s
     }
 
 
-def draw_curves(path: Path, history: Sequence[Mapping[str, Any]], title: str) -> None:
+def draw_curves(path: Path, history: Sequence[JsonObject], title: str) -> None:
     """Loss, accuracy, AUC and learning rate over the epochs, phases set apart, as PNG."""
     if not history:
         return
     from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
 
     epochs = [row["epoch"] for row in history]
     panels = {
@@ -80,6 +81,7 @@ def draw_curves(path: Path, history: Sequence[Mapping[str, Any]], title: str) ->
             if before["phase"] != after["phase"]:
                 axes.axvline((before["epoch"] + after["epoch"]) / 2, color="grey", linestyle=":")
         axes.set(xlabel="epoch", ylabel=name)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.grid(alpha=0.3)
         if name == "learning rate":
             axes.set_yscale("log")
@@ -90,7 +92,7 @@ def draw_curves(path: Path, history: Sequence[Mapping[str, Any]], title: str) ->
         figure.savefig(partial, dpi=110, format="png")
 
 
-def draw_phase_curves(folder: Path, history: Sequence[Mapping[str, Any]], title: str) -> None:
+def draw_phase_curves(folder: Path, history: Sequence[JsonObject], title: str) -> None:
     """``curves.png`` of the whole run, and ``curves-phase-N.png`` where it had several phases."""
     draw_curves(folder / "curves.png", history, title)
     phases = sorted({row["phase"] for row in history})

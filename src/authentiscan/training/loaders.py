@@ -80,7 +80,7 @@ class EncodedImages:
             if (held is not None and held[index] is not None) or row is not None or path is None:
                 packed.append((str(path), row if row is not None else index, index))
             else:
-                self._files[index] = manifest.root / str(path)
+                self._files[index] = manifest.place(str(path))
         self._pack([index for _, _, index in sorted(packed)])
 
     def _pack(self, rows: list[int]) -> None:

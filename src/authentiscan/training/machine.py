@@ -5,13 +5,13 @@ from __future__ import annotations
 import logging
 import os
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from lightning.fabric import Fabric
 from torch.distributed import is_torchelastic_launched
 
 from authentiscan.core.errors import TrainingError
+from authentiscan.core.types import JsonObject
 from authentiscan.training.recipe import Recipe
 from authentiscan.training.reporter import Reporter
 
@@ -58,7 +58,7 @@ def open_fabric(recipe: Recipe, machine: Machine, reporter: Reporter) -> Fabric:
             "faster on processors without bfloat16 arithmetic)"
         )
         precision = "bf16"
-    names: dict[str, Any] = {"fp32": "32-true", "bf16": "bf16-mixed", "fp16": "16-mixed"}
+    names: JsonObject = {"fp32": "32-true", "bf16": "bf16-mixed", "fp16": "16-mixed"}
     _calm_lightning()
     devices, nodes = _processes(machine)
     fabric = Fabric(

@@ -6,9 +6,8 @@ The test part chose nothing; its figures carry bootstrap intervals.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +15,7 @@ from numpy.typing import NDArray
 from authentiscan.core.errors import MetricError
 from authentiscan.core.files import write_bytes, write_text
 from authentiscan.core.progress import Progress
+from authentiscan.core.types import JsonObject
 from authentiscan.evaluation.evaluate import Result, measure_tables
 from authentiscan.evaluation.harness import as_scorer, score_manifest
 from authentiscan.evaluation.protocol import named
@@ -25,7 +25,7 @@ from authentiscan.evaluation.results import Evaluation
 from authentiscan.evaluation.scores import ScoreTable
 from authentiscan.evaluation.slices import Options
 from authentiscan.inference import Detector, load_detector
-from authentiscan.inference.bundle import DetectorSpec
+from authentiscan.inference.spec import DetectorSpec
 from authentiscan.manifest.table import Manifest
 from authentiscan.metrics import curves
 from authentiscan.metrics.bootstrap import Estimate, estimates
@@ -66,7 +66,7 @@ def write_part(folder: Path, table: ScoreTable, spec: DetectorSpec) -> None:
         write_bytes(folder / f"{name}.png", plots.png(figure))
 
 
-def _area(labels: Any, scores: Any) -> str:
+def _area(labels: NDArray[np.integer], scores: NDArray[np.float64]) -> str:
     return f"ROC AUC {estimates(labels, scores, rounds=0)['roc_auc'].value:.4f}"
 
 
@@ -87,23 +87,23 @@ def _classification_report(labels: NDArray[np.int64], called: NDArray[np.bool_])
 
 
 def score_part(
-    detector: Detector, manifest: Manifest, treatment: str, progress: Progress | None = None
+    detector: Detector, manifest: Manifest, protocol: str, progress: Progress | None = None
 ) -> ScoreTable:
-    """Scores of ``manifest`` by ``detector`` as it ships, after the protocol or chain
-    ``treatment``; rows in its order, NaN where an image could not be read.
+    """Scores of ``manifest`` by ``detector`` as it ships, after ``protocol``, a
+    name or a chain; rows in its order, NaN where an image could not be read.
     """
-    return score_manifest(detector, manifest, named(treatment, manifest), progress)
+    return score_manifest(detector, manifest, named(protocol, manifest), progress)
 
 
 def write_test_report(
-    folder: Path, detector: Detector, manifest: Manifest, table: ScoreTable, treatment: str
+    folder: Path, detector: Detector, manifest: Manifest, table: ScoreTable, protocol: str
 ) -> Evaluation:
     """The page of `authentiscan evaluate` into ``folder``, from scores already at hand."""
-    protocol = named(treatment)
-    tables = {protocol.name: table}
+    applied = named(protocol)
+    tables = {applied.name: table}
     scorer, spec = as_scorer(detector), detector.spec
     evaluation = measure_tables(
-        tables, [protocol], scorer, spec, data="the test part", options=Options()
+        tables, [applied], scorer, spec, data="the test part", options=Options()
     )
     write_report(Result(evaluation, tables), manifest, folder)
     return evaluation
@@ -115,7 +115,7 @@ def lines_of_test(table: ScoreTable, evaluation: Evaluation) -> list[str]:
     measured = estimates(scored.labels, scored.scores, scored.groups, threshold=CUT)
     known = {name: measured[name] for name in METRICS if measured[name].value is not None}
     return [
-        f"TEST, {table.treatment}, {len(scored)} images never trained or chosen by, "
+        f"TEST, {table.protocol}, {len(scored)} images never trained or chosen by, "
         "by the bundle itself",
         f"decisions at score {CUT}; brackets are 95 % bootstrap intervals over groups",
         *(f"  {name:20s} {_four(estimate)}" for name, estimate in known.items()),
@@ -141,12 +141,12 @@ def measure_test(
     if not len(test):
         return []
     reporter.start("scoring the test part with the bundle", len(test))
-    detector, treatment = load_detector(bundle), recipe.deployment.treatment
-    table = score_part(detector, test, treatment, lambda done, _: reporter.step() if done else None)
+    detector, protocol = load_detector(bundle), recipe.deployment.protocol
+    table = score_part(detector, test, protocol, lambda done, _: reporter.step() if done else None)
     table.write(folder / "test_scores.parquet")
     try:
         write_part(folder / "test", table, detector.spec)
-        evaluation = write_test_report(folder / "report", detector, test, table, treatment)
+        evaluation = write_test_report(folder / "report", detector, test, table, protocol)
         record_evaluation(bundle, evaluation, name="test")
     except MetricError as error:
         return [f"the test part could not be measured: {error}"]
@@ -156,7 +156,7 @@ def measure_test(
 def metrics_text(
     spec: DetectorSpec,
     progress: TrainingProgress,
-    images: Sequence[Mapping[str, Any]],
+    images: Sequence[JsonObject],
     tested: Sequence[str],
 ) -> str:
     """The figures of a run as a page of text; ``images`` as of `Parts.table`, ``tested`` as of
@@ -171,7 +171,7 @@ def metrics_text(
         "",
         *tested,
         *([""] if tested else []),
-        f"validation, {measured.facts['treatment']}, {measured.value('images')} images, "
+        f"validation, {measured.facts['protocol']}, {measured.value('images')} images, "
         "by the bundle itself",
         "the weights, the calibration and the thresholds were chosen on these images",
     ]
@@ -202,7 +202,7 @@ def metrics_text(
     return "\n".join(lines) + "\n"
 
 
-def _time_taken(history: Sequence[Mapping[str, Any]]) -> str:
+def _time_taken(history: Sequence[JsonObject]) -> str:
     """Of the epochs' steps, without validation; of a resumed epoch only what came after."""
     seconds = sum(row["seconds"] for row in history)
     images = sum(row["seconds"] * row["images_per_second"] for row in history)

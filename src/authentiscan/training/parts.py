@@ -7,20 +7,15 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from authentiscan.core.errors import TrainingError
-from authentiscan.inference.bundle import DataUse
-from authentiscan.manifest.split import (
-    Codes,
-    held_codes,
-    join_splits,
-    parse_hold_outs,
-    split_code,
-)
+from authentiscan.core.types import JsonObject
+from authentiscan.inference.spec import DataUse
+from authentiscan.manifest.hold_out import Codes, held_codes, parse_hold_outs, split_code
+from authentiscan.manifest.split import join_splits
 from authentiscan.manifest.table import SPLITS, Manifest
 from authentiscan.training.recipe import DataSource, Recipe
 from authentiscan.training.recipe_data import check_paths, read_source
@@ -47,9 +42,9 @@ class Parts:
         tables = [self.test.table, self.val.table]
         return Manifest(pa.concat_tables(tables, promote_options="permissive"), self.val.root)
 
-    def table(self) -> list[dict[str, Any]]:
+    def table(self) -> list[JsonObject]:
         """Images by data set, split and class, for showing."""
-        rows: list[dict[str, Any]] = []
+        rows: list[JsonObject] = []
         for split in ("train", "val", "test"):
             manifest: Manifest = getattr(self, split)
             sources = np.asarray(manifest.column(SOURCE))

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import mmap
 import multiprocessing
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from authentiscan.core.types import RGBImage
+from authentiscan.core.types import JsonObject, RGBImage
 
 
 class PixelCache:
@@ -63,8 +62,8 @@ class PixelCache:
     def __len__(self) -> int:
         return int(np.count_nonzero(self._rows[: self.images, 0] >= 0))
 
-    def __getstate__(self) -> dict[str, Any]:
+    def __getstate__(self) -> JsonObject:
         return {"images": self.images, "budget": self.budget}
 
-    def __setstate__(self, state: dict[str, Any]) -> None:
+    def __setstate__(self, state: JsonObject) -> None:
         self.__init__(**state)  # type: ignore[misc]

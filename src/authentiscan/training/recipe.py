@@ -10,12 +10,13 @@ import hashlib
 import json
 import re
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 from pydantic import Field, field_validator, model_validator
 
 from authentiscan.core.errors import UsageError
-from authentiscan.core.records import Record
+from authentiscan.core.records import Record, renamed
+from authentiscan.core.types import JsonObject
 from authentiscan.evaluation.protocol import named
 from authentiscan.images.preprocess import Preprocess
 from authentiscan.metrics.thresholds import Costs
@@ -31,7 +32,7 @@ class ModelChoice(Record):
     """Which architecture of `authentiscan.models`, and the arguments it is created with."""
 
     name: str = Field(min_length=1)
-    arguments: dict[str, Any] = Field(default_factory=dict)
+    arguments: JsonObject = Field(default_factory=dict)
 
 
 class SplitPlan(Record):
@@ -196,16 +197,21 @@ class Checkpoints(Record):
 class Deployment(Record):
     """What is measured on the validation part after training, with the finished bundle.
 
-    treatment: done to validation images first: ``raw``, ``history`` (both classes get one encoding
-    history), ``matched`` (all re-saved alike) or a degradation chain. fprs: false-positive rates to
+    protocol: what is done to validation images first, as in `evaluate`: ``raw``, ``history``,
+    ``matched`` or a degradation chain; once called ``treatment``. fprs: false-positive rates to
     state thresholds for. decide_at: the one from which an image is called generated. costs: of each
     kind of mistake; they decide how wide the inconclusive band is.
     """
 
-    treatment: str = "raw"
+    protocol: str = "raw"
     fprs: tuple[float, ...] = (0.01, 0.05)
     decide_at: float = 0.05
     costs: Costs = Costs()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _old_name(cls, values: object) -> object:
+        return renamed(values, "treatment", "protocol")
 
     @model_validator(mode="after")
     def _consistent(self) -> Deployment:
@@ -215,7 +221,7 @@ class Deployment(Record):
             raise ValueError(f"decide_at {self.decide_at} is not one of fprs {list(self.fprs)}")
         return self
 
-    @field_validator("treatment")
+    @field_validator("protocol")
     @classmethod
     def _readable(cls, text: str) -> str:
         try:
@@ -234,7 +240,8 @@ class Recipe(Record):
     or every data set as much as its share of an epoch.
     cache_mb: decoded training pixels kept in memory. workers: loader processes a device.
     feature_draws: for architectures of which only the head learns: so many augmented crops of every
-    training image are taken once, and all epochs learn from these.
+    training image are taken once, and all epochs learn from these. feature_cache: their features
+    are kept below ``outputs``, in half precision, and the next run finds them.
     """
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
@@ -265,6 +272,7 @@ class Recipe(Record):
     checkpoint: Checkpoints = Checkpoints()
     deployment: Deployment = Deployment()
     feature_draws: int | None = Field(default=None, ge=1)
+    feature_cache: bool = False
     max_unreadable: float = Field(default=0.01, ge=0, le=1)
     workers: int = Field(default=2, ge=0, le=256)
     cache_mb: int = Field(default=1024, ge=0)
@@ -283,6 +291,8 @@ class Recipe(Record):
             raise ValueError("either every data set has a share or none has")
         if not learned:
             raise ValueError("every data set is only watched: there is nothing to learn from")
+        if self.feature_cache and self.feature_draws is None:
+            raise ValueError("feature_cache keeps what feature_draws takes: give their number")
         if self.start is None and any(source.known for source in self.data):
             raise ValueError("the roles replay and watch need a bundle to start from")
         return self
@@ -297,7 +307,7 @@ _DOES_NOT_MATTER = {"outputs", "workers", "cache_mb", "summary", "limits", "lice
 """Fields that change where and how fast a run goes and what is said of it, not what comes out."""
 
 
-def portable(recipe: Recipe) -> dict[str, Any]:
+def portable(recipe: Recipe) -> JsonObject:
     """The recipe as plain values, without this machine's folders.
 
     What a run without ``start`` has no use for is left out, so that its hash does not change.
@@ -310,6 +320,8 @@ def portable(recipe: Recipe) -> dict[str, Any]:
                 del source[key]
     if recipe.monitor_by == "image":
         del content["monitor_by"]
+    if not recipe.feature_cache:
+        del content["feature_cache"]
     if recipe.start is None:
         del content["start"]
     else:
@@ -320,4 +332,6 @@ def portable(recipe: Recipe) -> dict[str, Any]:
 def recipe_sha256(recipe: Recipe) -> str:
     """Hash of everything in the recipe that decides the result, wherever the data lie."""
     content = {k: v for k, v in portable(recipe).items() if k not in _DOES_NOT_MATTER}
+    deployment = content["deployment"]
+    deployment["treatment"] = deployment.pop("protocol")  # its old name: hashes stay what they were
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib import resources
 from pathlib import Path
 
@@ -21,8 +22,9 @@ def shipped() -> dict[str, Path]:
 def recipe_path(recipe: str | Path) -> Path:
     """The file of a recipe given as a path or as the name of a shipped one. Raises RecipeError."""
     path = Path(recipe)
-    if path.is_file():
-        return path
+    with suppress(OSError):  # a name that no file system takes is none of a file
+        if path.is_file():
+            return path
     known = shipped()
     name = str(recipe).removeprefix("authentiscan/").removesuffix(".yaml")
     if name in known:

@@ -15,12 +15,11 @@ RUN/bundle/             what `authentiscan scan --model` takes
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from lightning.fabric import Fabric
@@ -28,13 +27,17 @@ from lightning.fabric import Fabric
 from authentiscan import models
 from authentiscan.core.errors import TrainingError
 from authentiscan.core.files import cannot_write, expanded, write_text
-from authentiscan.inference.bundle import DetectorSpec, read_spec
+from authentiscan.core.types import JsonObject
+from authentiscan.evaluation.scores import ScoreTable
+from authentiscan.inference.bundle import read_spec
+from authentiscan.inference.spec import DetectorSpec
 from authentiscan.inference.update import update_spec
 from authentiscan.manifest.history import observe_history
 from authentiscan.models.base import ImageClassifier
 from authentiscan.training.attempt import attempt
 from authentiscan.training.before_after import Change, measure_changes, summary, write_changes
 from authentiscan.training.continual import start_model
+from authentiscan.training.data_audit import DataAudit, audit_data
 from authentiscan.training.deploy import deploy
 from authentiscan.training.engine import Engine
 from authentiscan.training.feeding import Feeder, TrainingData
@@ -46,6 +49,8 @@ from authentiscan.training.leavings import (
     write_json,
 )
 from authentiscan.training.loaders import Collate, TrainingImages, ValidationImages
+from authentiscan.training.loggers import Loggers
+from authentiscan.training.loggers import check as check_loggers
 from authentiscan.training.machine import THIS_ONE, Machine, is_first_process, open_fabric
 from authentiscan.training.measured import measure_test, metrics_text, write_part
 from authentiscan.training.parts import SOURCE, Parts, gather
@@ -58,24 +63,34 @@ from authentiscan.training.state import Progress
 
 RECIPE_FILE = "recipe.yaml"
 BUNDLE = "bundle"
+FEATURES = ".features"
+"""Below a recipe's outputs: what `feature_cache` keeps."""
 
 
 @dataclass(frozen=True)
 class Result:
     """What `train` did: the run's folder, its bundle (None where stopped early) and how it went.
 
-    changes: where it started from a bundle, what was gained and forgotten.
+    changes: where it started from a bundle, what was gained and forgotten. audit: of the training
+    images, None where it was not asked for.
     """
 
     folder: Path
     progress: Progress
     spec: DetectorSpec | None
     changes: tuple[Change, ...] = ()
+    audit: DataAudit | None = None
 
     @property
     def bundle(self) -> Path:
         """Folder of the bundle."""
         return self.folder / BUNDLE
+
+    @property
+    def page(self) -> Path | None:
+        """The report on the test part; None where there was none."""
+        page = self.folder / "report" / "report.html"
+        return page if page.is_file() else None
 
 
 def train(
@@ -87,6 +102,8 @@ def train(
     reporter: Reporter | None = None,
     stop: Callable[[Progress], bool] | None = None,
     bundle: bool = True,
+    loggers: Sequence[str] = (),
+    audit: bool = False,
 ) -> Result:
     """Train as ``recipe`` says and leave a calibrated bundle.
 
@@ -95,49 +112,75 @@ def train(
     weights become what they would have become without the interruption (bit for bit on a CPU in
     float32).
     stop: asked after every step; ends the run early without a bundle. bundle: False leaves only the
-    checkpoints, for runs that are only compared.
+    checkpoints, for runs that are only compared. loggers: besides TensorBoard's, of
+    `authentiscan.training.loggers`. audit: look for shortcuts in the training images first.
 
     Raises TrainingError, UsageError, ManifestError and others of the package's errors.
     """
     reporter = reporter or Quiet()
+    check_loggers(loggers)
     recipe = _with_absolute_paths(recipe)
     check_paths(recipe)
     chosen = _run_folder(recipe, output, resume=resume) if is_first_process() else None
     fabric = open_fabric(recipe, machine, reporter)
     folder = Path(fabric.broadcast(str(chosen)))  # its name holds a time: one process decides
+    wishes = _Wishes(machine, reporter, stop, tuple(loggers), resume, bundle, audit)
     with attempt(folder, leads=fabric.is_global_zero):
-        return _train(recipe, folder, fabric, machine, reporter, stop, resume=resume, bundle=bundle)
+        return _train(recipe, folder, fabric, wishes)
 
 
-def _train(  # noqa: PLR0917 - `train`'s own
-    recipe: Recipe,
-    folder: Path,
-    fabric: Fabric,
-    machine: Machine,
-    reporter: Reporter,
-    stop: Callable[[Progress], bool] | None,
-    *,
-    resume: bool,
-    bundle: bool,
-) -> Result:
-    if fabric.is_global_zero:
+class _Wishes(NamedTuple):
+    """What `train` was asked for beside the recipe."""
+
+    machine: Machine
+    reporter: Reporter
+    stop: Callable[[Progress], bool] | None
+    loggers: tuple[str, ...]
+    resume: bool
+    bundle: bool
+    audit: bool
+
+
+def _train(recipe: Recipe, folder: Path, fabric: Fabric, wishes: _Wishes) -> Result:
+    leads, reporter = fabric.is_global_zero, wishes.reporter
+    if leads:
         write_text(folder / RECIPE_FILE, dump_recipe(recipe))
         write_json(folder / "environment.json", _environment(recipe, fabric))
-    engine, parts, model = _engine(recipe, folder, fabric, reporter, machine.readers)
-    if fabric.is_global_zero:
+    loggers = Loggers.open(folder, recipe.name, wishes.loggers) if leads else None
+    engine, parts, model = make_engine(
+        recipe, folder, fabric, reporter, wishes.machine.readers, loggers
+    )
+    audited = _audited(parts, recipe, wishes) if leads else None
+    if leads:
         use = [use.model_dump() for use in parts.used]
-        write_json(folder / "data.json", {"data": use, "images": parts.table()})
-    if resume and engine.resume():
+        found = {"audit": audited.model_dump()} if audited else {}
+        write_json(folder / "data.json", {"data": use, "images": parts.table(), **found})
+        reporter.say(f"figures while it works: tensorboard --logdir {folder / 'logs'}")
+    if wishes.resume and engine.resume():
         at = engine.progress
         reporter.say(f"going on after {at.total_epochs} epochs and {at.step} steps of the next")
-    with notices(reporter):
-        progress = engine.fit(stop)
-    if not progress.finished or not bundle:
-        return Result(folder, progress, None)
-    result = Result(folder, progress, None)
-    if fabric.is_global_zero:  # the others need not wait: they would give up before a long scoring
-        result = _leave(engine, model, parts, reporter)
-    return result
+    try:
+        with notices(reporter):
+            progress = engine.fit(wishes.stop)
+        result = Result(folder, progress, None, audit=audited)
+        if not progress.finished or not wishes.bundle:
+            return result
+        if leads:  # the others need not wait: they would give up before a long scoring
+            left = _leave(engine, model, parts, reporter, audited)
+            result = replace(left, audit=audited)
+        return result
+    finally:
+        engine.log.close()
+
+
+def _audited(parts: Parts, recipe: Recipe, wishes: _Wishes) -> DataAudit | None:
+    if not wishes.audit:
+        return None
+    wishes.reporter.say("looking for shortcuts in the training images")
+    found = audit_data(parts, recipe, workers=wishes.machine.readers)
+    for line in found.lines() if found.giveaways or found.problem else ():
+        wishes.reporter.say(f"warning: {line}")
+    return found
 
 
 def resume_run(folder: Path | str, **options: Any) -> Result:
@@ -148,59 +191,17 @@ def resume_run(folder: Path | str, **options: Any) -> Result:
     return train(load_recipe(path), output=folder, resume=True, **options)
 
 
-def latest_run(outputs: Path | str) -> Path:
-    """The run under ``outputs`` with the youngest checkpoint; TrainingError where there is none."""
-    found = list(Path(outputs).glob("*/checkpoints/last.ckpt"))
-    if not found:
-        raise TrainingError(
-            f"no run with a checkpoint under {outputs}; say which with --resume RUN"
-        )
-    return max(found, key=lambda path: path.stat().st_mtime).parent.parent
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What a run would do."""
-
-    images: list[dict[str, Any]]
-    per_epoch: dict[str, dict[int, int]]
-    parameters: int
-    steps_per_epoch: int
-    epochs: int
-    seconds_per_step: float
-    device: str
-
-    @property
-    def seconds(self) -> float:
-        """Expected time of all training steps, validation not counted."""
-        return self.seconds_per_step * self.steps_per_epoch * self.epochs
-
-
-def plan(recipe: Recipe, *, machine: Machine = THIS_ONE, reporter: Reporter | None = None) -> Plan:
-    """Read the data, build the model and time a few steps; nothing is written."""
-    reporter = reporter or Quiet()
-    fabric = open_fabric(recipe, replace(machine, devices=1, nodes=1), reporter)
-    with tempfile.TemporaryDirectory(prefix="authentiscan-plan-") as scratch:
-        engine, parts, _ = _engine(recipe, Path(scratch), fabric, reporter, machine.readers)
-        drawn = engine.data.plan
-        return Plan(
-            images=parts.table(),
-            per_epoch={name: drawn.class_counts(name, 0) for name in drawn.counts},
-            parameters=engine.model.parameter_count(),
-            steps_per_epoch=-(-drawn.size // recipe.batch_size),
-            epochs=recipe.total_epochs,
-            seconds_per_step=engine.time_steps(),
-            device=str(fabric.device),
-        )
+def new_folder(recipe: Recipe) -> Path:
+    """A folder of the recipe's name and the time, that is not there yet."""
+    stamp = datetime.now().astimezone().strftime("%Y%m%d-%H%M%S")
+    folder = Path(recipe.outputs) / f"{recipe.name}-{stamp}"
+    while folder.exists():
+        folder = folder.with_name(folder.name + "a")
+    return folder
 
 
 def _run_folder(recipe: Recipe, output: Path | str | None, *, resume: bool) -> Path:
-    if output is None:
-        stamp = datetime.now().astimezone().strftime("%Y%m%d-%H%M%S")
-        output = Path(recipe.outputs) / f"{recipe.name}-{stamp}"
-        while output.exists():
-            output = output.with_name(output.name + "a")
-    folder = Path(output)
+    folder = new_folder(recipe) if output is None else Path(output)
     if not resume and folder.is_dir() and any(folder.iterdir()):
         raise TrainingError(
             f"{folder} is not empty; choose a new folder, or go on with the run in it by "
@@ -222,8 +223,13 @@ def _with_absolute_paths(recipe: Recipe) -> Recipe:
     return recipe.model_copy(update={"data": sources})
 
 
-def _engine(
-    recipe: Recipe, folder: Path, fabric: Fabric, reporter: Reporter, readers: int
+def make_engine(  # noqa: PLR0917 - all of them different things
+    recipe: Recipe,
+    folder: Path,
+    fabric: Fabric,
+    reporter: Reporter,
+    readers: int,
+    loggers: Loggers | None = None,
 ) -> tuple[Engine, Parts, ImageClassifier]:
     """The engine, the data, and the whole model, whose head alone the engine may hold."""
     with notices(reporter), fabric.rank_zero_first():
@@ -232,7 +238,7 @@ def _engine(
     with notices(reporter):
         model = _model(recipe)
     history = observe_history(parts.train, sample=1000, seed=recipe.seed)
-    shared: dict[str, Any] = {"seed": recipe.seed, "history": history}
+    shared: JsonObject = {"seed": recipe.seed, "history": history}
     shares = {s.name: s.share for s in recipe.data if s.share is not None}
     data = TrainingData(
         train=TrainingImages(
@@ -257,11 +263,12 @@ def _engine(
     learner = model
     if recipe.feature_draws:
         feeder = Feeder(recipe, data.collate, fabric)
-        learner, data = head_only(model, data, feeder, recipe.feature_draws, reporter)
-    return Engine(recipe, learner, data, folder, fabric, reporter), parts, model
+        kept = Path(recipe.outputs) / FEATURES if recipe.feature_cache else None
+        learner, data = head_only(model, data, feeder, recipe.feature_draws, reporter, kept=kept)
+    return Engine(recipe, learner, data, folder, fabric, reporter, loggers), parts, model
 
 
-def _environment(recipe: Recipe, fabric: Fabric) -> dict[str, Any]:
+def _environment(recipe: Recipe, fabric: Fabric) -> JsonObject:
     seeds = {"training": recipe.seed, "split": recipe.split.seed}
     return environment(str(fabric.device), fabric.world_size, seeds)
 
@@ -272,7 +279,13 @@ def _model(recipe: Recipe) -> ImageClassifier:
     return models.create(recipe.model.name, **recipe.model.arguments)
 
 
-def _leave(engine: Engine, model: ImageClassifier, parts: Parts, reporter: Reporter) -> Result:
+def _leave(
+    engine: Engine,
+    model: ImageClassifier,
+    parts: Parts,
+    reporter: Reporter,
+    audited: DataAudit | None,
+) -> Result:
     folder, recipe, progress = engine.folder.parent, engine.recipe, engine.progress
     write_history(folder / "history.csv", progress.history)
     draw_phase_curves(folder, progress.history, recipe.name)
@@ -284,10 +297,15 @@ def _leave(engine: Engine, model: ImageClassifier, parts: Parts, reporter: Repor
         parts,
         folder / BUNDLE,
         lambda done, _: reporter.step() if done else None,
+        limits=audited.limits() if audited else (),
     )
+    engine.log.curve("validation", scores.labels, scores.scores)
     scores.write(folder / "validation_scores.parquet")
     write_part(folder / "validation", scores, spec)
     tested = measure_test(folder, folder / BUNDLE, parts.test, recipe, reporter)
+    if len(parts.test):
+        table = ScoreTable.read(folder / "test_scores.parquet").scored()
+        engine.log.curve("test", table.labels, table.scores)
     spec = read_spec(folder / BUNDLE)
     write_text(folder / "metrics.txt", metrics_text(spec, progress, parts.table(), tested))
     result = Result(folder, progress, spec)
@@ -297,10 +315,10 @@ def _leave(engine: Engine, model: ImageClassifier, parts: Parts, reporter: Repor
 def _beside_parent(recipe: Recipe, parts: Parts, result: Result, reporter: Reporter) -> Result:
     """Measure what was gained and forgotten; it stands in the bundle's description too."""
 
-    def tell(done: int, total: int | None) -> None:
+    def shown(done: int, total: int | None) -> None:
         reporter.step() if done else reporter.start("before and after", total or 0)
 
-    changes = measure_changes(recipe, parts, result.bundle, tell)
+    changes = measure_changes(recipe, parts, result.bundle, shown)
     spec = read_spec(result.bundle)
     write_changes(result.folder, changes, f"{spec.name} beside {spec.lineage[-1].name}")
     spec = update_spec(

@@ -11,13 +11,15 @@ import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict
 
 from authentiscan.core.errors import BundleError, RecipeError, TrainingError, UsageError
-from authentiscan.inference.bundle import SPEC_FILE, DetectorSpec, read_spec
+from authentiscan.core.types import JsonObject
+from authentiscan.inference.bundle import read_spec
 from authentiscan.inference.recorded_metrics import RecordedMetrics
+from authentiscan.inference.spec import SPEC_FILE, DetectorSpec
 from authentiscan.training.attempt import ERROR_FILE, is_running
 from authentiscan.training.recipe import Monitor, Recipe, portable
 from authentiscan.training.recipe_file import load_recipe
@@ -75,7 +77,7 @@ def read_run(folder: Path | str) -> Run:
     place = Path(folder)
     recipe = recipe_of(place)
     history = history_of(place)
-    spec = _bundle(place)
+    spec = bundle_of(place)
     error = _text(place / ERROR_FILE)
     best = _best(history, recipe.monitor)
     return Run(
@@ -97,6 +99,16 @@ def read_run(folder: Path | str) -> Run:
         device=str(_json(place / "environment.json").get("device", "")),
         error=error,
     )
+
+
+def latest_run(outputs: Path | str) -> Path:
+    """The run under ``outputs`` with the youngest checkpoint; TrainingError where there is none."""
+    found = list(Path(outputs).glob("*/checkpoints/last.ckpt"))
+    if not found:
+        raise TrainingError(
+            f"no run with a checkpoint under {outputs}; say which with --resume RUN"
+        )
+    return max(found, key=lambda path: path.stat().st_mtime).parent.parent
 
 
 def find_runs(outputs: Path | str) -> list[Run]:
@@ -153,7 +165,7 @@ def history_of(folder: Path) -> list[Values]:
         return []
 
 
-def recipe_differences(runs: Sequence[Run]) -> dict[str, list[Any]]:
+def recipe_differences(runs: Sequence[Run]) -> dict[str, list[object]]:
     """Dotted keys of the recipes that are not the same in all ``runs``, with each run's value.
 
     A key that a recipe does not have is None. In which folders the data lie makes no difference.
@@ -187,7 +199,8 @@ def _state(folder: Path, spec: DetectorSpec | None, error: str | None) -> State:
     return "finished" if finished else "interrupted"
 
 
-def _bundle(folder: Path) -> DetectorSpec | None:
+def bundle_of(folder: Path) -> DetectorSpec | None:
+    """What the run in ``folder`` left, None where that is not there yet or broken."""
     if not (folder / BUNDLE / SPEC_FILE).is_file():
         return None
     try:
@@ -235,21 +248,21 @@ def _points(record: RecordedMetrics) -> Values:
     return {key: float(value) for key, value in points.items() if value is not None}
 
 
-def _figures(record: dict[str, Any]) -> Values:
+def _figures(record: JsonObject) -> Values:
     """The measured figures of a record, of those with intervals the point estimates."""
     values = {key: record.get(key) for key in MEASURED}
     points = {k: v.get("value") if isinstance(v, dict) else v for k, v in values.items()}
     return {k: float(v) for k, v in points.items() if isinstance(v, int | float)}
 
 
-def _flat(values: Any, before: str = "") -> dict[str, Any]:
+def _flat(values: object, before: str = "") -> JsonObject:
     if isinstance(values, dict) and values:
         pairs = [(f"{before}{key}", value) for key, value in values.items()]
     elif isinstance(values, list) and values and isinstance(values[0], dict):
         pairs = [(f"{before}{index}", value) for index, value in enumerate(values)]
     else:
         return {before.removesuffix("."): values}
-    found: dict[str, Any] = {}
+    found: JsonObject = {}
     for key, value in pairs:
         found |= _flat(value, f"{key}.")
     return found
@@ -269,7 +282,7 @@ def _files(folder: Path) -> list[Path]:
     return [path for path in folder.rglob("*") if path.is_file()]
 
 
-def _json(path: Path) -> dict[str, Any]:
+def _json(path: Path) -> JsonObject:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict
 
 from authentiscan.core.files import write_bytes
+from authentiscan.report.judges import judge_of
 from authentiscan.report.page import Page, Picture, Section
 from authentiscan.report.plots import COLOURS
 from authentiscan.report.tables import Table
@@ -17,6 +18,7 @@ from authentiscan.training.runs import (
     MEASURED,
     Run,
     Values,
+    bundle_of,
     history_of,
     labels,
     recipe_differences,
@@ -40,7 +42,7 @@ class RunComparison(BaseModel):
 
     names: tuple[str, ...]
     runs: tuple[Run, ...]
-    differences: dict[str, list[Any]]
+    differences: dict[str, list[object]]
     histories: tuple[list[Values], ...]
 
 
@@ -123,6 +125,11 @@ def comparison_page(comparison: RunComparison) -> Page:
             Section("Figures", tables=[figures_table(comparison)]),
             Section("Curves", pictures=[curves_picture(shown)]),
         ],
+        judges=[
+            judge_of(spec, name)
+            for name, run in zip(comparison.names, comparison.runs, strict=True)
+            if (spec := bundle_of(run.folder)) is not None
+        ],
     )
 
 
@@ -161,5 +168,5 @@ def _figure_rows(about: str, keys: Sequence[str], values: Sequence[Values]) -> l
     ]
 
 
-def _shown(value: Any) -> str:
+def _shown(value: object) -> str:
     return "–" if value is None else str(value)

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -73,9 +72,9 @@ class EpochPlan:
 
     def __init__(
         self,
-        labels: NDArray[np.integer[Any]],
+        labels: NDArray[np.integer],
         datasets: Sequence[str],
-        strata: Sequence[Any],
+        strata: Sequence[object],
         settings: Sampling,
         *,
         shares: Mapping[str, float] | None,
@@ -108,7 +107,9 @@ class EpochPlan:
             if not any(name == found for found, _ in self._streams):
                 raise TrainingError(f"data set {name!r} has no images in the training part")
 
-    def _stream(self, rows: Rows, keys: NDArray[Any], number: int, label: int) -> _ClassStream:
+    def _stream(
+        self, rows: Rows, keys: NDArray[np.generic], number: int, label: int
+    ) -> _ClassStream:
         within = self.settings.within
         groups = (
             [rows]

@@ -9,14 +9,16 @@ import difflib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeAlias, TypeVar
+from typing import TypeAlias, TypeVar
 
 import yaml
 from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 
+from authentiscan.core import bounded_yaml
 from authentiscan.core.errors import RecipeError
 from authentiscan.core.records import mistake
-from authentiscan.training import bounded_yaml
+from authentiscan.core.types import JsonObject
 
 Place: TypeAlias = tuple[str | int, ...]
 """Where a value stands in a file: ("phases", 0, "lr")."""
@@ -29,23 +31,23 @@ Check: TypeAlias = Callable[[Record], Iterable[tuple[Place, str]]]
 
 @dataclass(frozen=True)
 class Change:
-    """A value put in place of a file's own: ``key`` is dotted, ``said`` what messages call it."""
+    """A value put in place of a file's own: ``key`` is dotted, ``origin`` what messages call it."""
 
     key: str
-    value: Any
-    said: str
+    value: object
+    origin: str
 
     @classmethod
     def parse(cls, text: str) -> Change:
         """Read ``optimizer.lr=1e-4``, the value as YAML. Raises RecipeError."""
         key, equals, value = text.partition("=")
-        said = f"--set {text}"
+        origin = f"--set {text}"
         if not equals or not all(key.strip().split(".")):
-            raise RecipeError(f"{said}: expected key=value such as optimizer.lr=1e-4")
+            raise RecipeError(f"{origin}: expected key=value such as optimizer.lr=1e-4")
         try:
-            return cls(key.strip(), bounded_yaml.parse(value)[1], said)
+            return cls(key.strip(), bounded_yaml.parse(value)[1], origin)
         except RecipeError as error:
-            raise RecipeError(f"{said}: the value is {error}") from error
+            raise RecipeError(f"{origin}: the value is {error}") from error
 
 
 @dataclass
@@ -54,7 +56,7 @@ class _Document:
 
     name: str
     whole: str
-    values: dict[str, Any]
+    values: JsonObject
     lines: dict[Place, int]
     mistakes: list[tuple[int, str]] = field(default_factory=list)
 
@@ -87,29 +89,29 @@ def parse_settings(
     """
     document = _read(text, what, name)
     origins: dict[Place, str] = {}
-    told = [f"{name}, line {line}: {message}" for line, message in document.mistakes]
+    wrong = [f"{name}, line {line}: {message}" for line, message in document.mistakes]
     for given in changes:
         try:
             change = Change.parse(given) if isinstance(given, str) else given
-            origins[_apply(document.values, change)] = change.said
+            origins[_apply(document.values, change)] = change.origin
         except RecipeError as error:
-            told.append(str(error))
+            wrong.append(str(error))
     record = None
     try:
         record = kind.model_validate(document.values)
     except ValidationError as error:
-        told += [
+        wrong += [
             f"{_where(document, origins, e['loc'])}: {_message(kind, e)}"
             for e in _ordered(error, document)
         ]
     if record is not None and check is not None:
-        told += [
+        wrong += [
             f"{_where(document, origins, place)}: {message}" for place, message in check(record)
         ]
-    if told or record is None:
-        count = "1 mistake" if len(told) == 1 else f"{len(told)} mistakes"
+    if wrong or record is None:
+        count = "1 mistake" if len(wrong) == 1 else f"{len(wrong)} mistakes"
         raise RecipeError(
-            f"{count} in the {what} {name}:\n" + "\n".join(f"  {line}" for line in told)
+            f"{count} in the {what} {name}:\n" + "\n".join(f"  {line}" for line in wrong)
         )
     return record
 
@@ -160,21 +162,23 @@ def _collect(node: yaml.Node, place: Place, document: _Document) -> None:
             _collect(value, (*place, index), document)
 
 
-def _apply(values: dict[str, Any], change: Change) -> Place:
+def _apply(values: JsonObject, change: Change) -> Place:
     """Put a change into nested values; returns where."""
     steps = change.key.split(".")
-    at: Any = values
+    at: object = values
     place: Place = ()
     for depth, step in enumerate(steps):
         at, place = _step(at, step, place, change, last=depth == len(steps) - 1)
     return place
 
 
-def _step(at: Any, step: str, place: Place, change: Change, *, last: bool) -> tuple[Any, Place]:
+def _step(
+    at: object, step: str, place: Place, change: Change, *, last: bool
+) -> tuple[object, Place]:
     if isinstance(at, list):
         if not step.isdigit() or int(step) >= len(at):
             raise RecipeError(
-                f"{change.said}: {'.'.join(map(str, place))} is a list of {len(at)}; "
+                f"{change.origin}: {'.'.join(map(str, place))} is a list of {len(at)}; "
                 f"say which one with a number from 0, got {step!r}"
             )
         index = int(step)
@@ -182,7 +186,7 @@ def _step(at: Any, step: str, place: Place, change: Change, *, last: bool) -> tu
             at[index] = change.value
         return at[index], (*place, index)
     if not isinstance(at, dict):
-        raise RecipeError(f"{change.said}: {'.'.join(map(str, place))} holds no further keys")
+        raise RecipeError(f"{change.origin}: {'.'.join(map(str, place))} holds no further keys")
     if last:
         at[step] = change.value
     elif not isinstance(at.get(step), dict | list):
@@ -190,7 +194,7 @@ def _step(at: Any, step: str, place: Place, change: Change, *, last: bool) -> tu
     return at[step], (*place, step)
 
 
-def _ordered(error: ValidationError, document: _Document) -> list[Any]:
+def _ordered(error: ValidationError, document: _Document) -> list[ErrorDetails]:
     """The mistakes by line; without "too short" for lists whose every item was refused already."""
     found = error.errors()
     inner = {e["loc"][:depth] for e in found for depth in range(len(e["loc"]))}
@@ -213,7 +217,7 @@ def _where(document: _Document, origins: Mapping[Place, str], place: Place) -> s
     return f"{document.name}, line {_line(document, place)}: {dotted}"
 
 
-def _message(kind: type[BaseModel], error: Mapping[str, Any]) -> str:
+def _message(kind: type[BaseModel], error: ErrorDetails) -> str:
     place: Place = error["loc"]
     if error["type"] == "extra_forbidden":
         known = list(_fields_at(kind, place[:-1]))
@@ -247,7 +251,7 @@ def _fields_at(kind: type[BaseModel], place: Place) -> Iterator[str]:
     yield from record.model_fields
 
 
-def _types(kind: Any) -> Iterator[Any]:
+def _types(kind: object) -> Iterator[object]:
     yield kind
     for part in getattr(kind, "__args__", ()):
         yield from _types(part)

@@ -8,12 +8,12 @@ import shutil
 import zipfile
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
 
 import torch
 
 from authentiscan.core.errors import OutputError, TrainingError
 from authentiscan.core.files import write_bytes
+from authentiscan.core.types import JsonObject
 
 LAST = "last.ckpt"
 BEST = "best.ckpt"
@@ -45,7 +45,7 @@ class Progress:
     seen: int = 0
     finished: bool = False
     unreadable: dict[int, str] = field(default_factory=dict)
-    history: list[dict[str, Any]] = field(default_factory=list)
+    history: list[JsonObject] = field(default_factory=list)
 
     def start_epoch(self) -> None:
         """Forget the sums of the epoch before."""
@@ -57,7 +57,7 @@ class Progress:
         self.start_epoch()
 
 
-def save_checkpoint(path: Path, content: dict[str, Any]) -> None:
+def save_checkpoint(path: Path, content: JsonObject) -> None:
     """Write ``content`` (tensors and plain values) so that ``path`` is always a whole checkpoint.
 
     Written beside it, flushed to the disk, then renamed. Raises OutputError where it cannot be
@@ -74,7 +74,7 @@ def save_checkpoint(path: Path, content: dict[str, Any]) -> None:
         ) from error
 
 
-def load_checkpoint(path: Path) -> dict[str, Any]:
+def load_checkpoint(path: Path) -> JsonObject:
     """Read a checkpoint; only tensors and plain values are accepted, never code.
 
     Raises TrainingError where it is missing, damaged or of another format.
@@ -126,12 +126,12 @@ def _sealed(archive: bytes) -> bytes:
     return body + _digest(body)
 
 
-def progress_record(progress: Progress) -> dict[str, Any]:
+def progress_record(progress: Progress) -> JsonObject:
     """``progress`` as plain values for a checkpoint."""
     return asdict(progress)
 
 
-def progress_from(record: dict[str, Any]) -> Progress:
+def progress_from(record: JsonObject) -> Progress:
     """The inverse of `progress_record`."""
     return Progress(**record)
 

@@ -30,6 +30,8 @@ KINDS = [
     (b"P6\n4 4\n255\n", f"a PNM image: {EXPORT}"),
     (b"qoif\0\0", f"a QOI image: {EXPORT}"),
     (b"\0\0\1\0\1\0", f"an icon: {EXPORT}"),
+    (b"\0\0\2\0\1\0", f"a cursor: {EXPORT}"),
+    (b"\0\0\2\0\0\0\0\0\0\0\0\0\4\0\4\0\x18\0", f"a Targa image: {EXPORT}"),
     (b"\0" * 128 + b"DICM", f"a DICOM image: {EXPORT}"),
     (b"\0\5\x16\7\0\2\0\0Mac OS X", "a macOS side file"),
     (b"version https://git-lfs.github.com/spec/v1\n", "a Git LFS pointer"),
@@ -63,7 +65,8 @@ def test_bitmaps_by_the_size_of_their_header(size: int, reserved: bytes) -> None
         (b"mif1\0\0\0\0avifmiaf", "AVIF"),
         (b"heic\0\0\0\0mif1heic", "HEIF"),
         (b"msf1\0\0\0\0hevc", "HEIF"),
-        (b"isom\0\0\0\0mp41", None),
+        (b"isom\0\0\0\0mp41", "MP4"),
+        (b"crx \0\0\0\1crx isom", None),
     ],
 )
 def test_brands(brands: bytes, format: str | None) -> None:

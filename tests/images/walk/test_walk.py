@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from authentiscan.core.errors import DecodeError, UnsupportedFormatError
-from authentiscan.images.walk import ALLOWED, looks_like_image, metadata, walk
+from authentiscan.images.walk import ALLOWED, gather, looks_like_image, metadata, walk
 from authentiscan.images.walk.record import MAX_PROBLEMS
 
 XMP = b"<x:xmpmeta xmlns:x='adobe:ns:meta/'>some words</x:xmpmeta>"
@@ -68,6 +68,14 @@ def test_whole_files_leave_no_problem(format: str) -> None:
         assert (walked.width, walked.height) == (14, 10)
 
 
+@pytest.mark.parametrize("format", sorted(FILES))
+def test_gathering_leaves_the_walk_as_it_is(format: str) -> None:
+    walked = walk(FILES[format])
+    blocks, problems = list(walked.blocks), list(walked.problems)
+    assert gather(walked) == gather(walked) == metadata(FILES[format])
+    assert (walked.blocks, walked.problems) == (blocks, problems)
+
+
 @st.composite
 def mutated(draw: st.DrawFn) -> bytes:
     seed = FILES[draw(st.sampled_from(sorted(FILES)))]
@@ -88,7 +96,7 @@ def test_no_bytes_break_the_walk(content: bytes) -> None:
     walked, found = walk(content), metadata(content)
     assert time.perf_counter() - started < 1
     assert walked.refusal is None or isinstance(walked.refusal, DecodeError)
-    assert walked.format in (*FILES, "MPO", "HEIF", "unknown")
+    assert walked.format in (*FILES, "MPO", "HEIF", "MP4", "unknown")
     assert walked.width >= 0
     assert walked.height >= 0
     assert walked.frames >= 0

@@ -10,6 +10,7 @@ from __future__ import annotations
 from authentiscan.checks.audit.audit_report import (
     Audit,
     Finding,
+    LabelError,
     Matching,
     Measured,
     Shortcut,
@@ -17,8 +18,9 @@ from authentiscan.checks.audit.audit_report import (
 )
 from authentiscan.checks.audit.auditor import LIMIT, Audited, Auditor
 from authentiscan.checks.audit.features import FILE_GROUPS, GROUPS, PIXEL_GROUPS
-from authentiscan.checks.audit.page import audit_page
+from authentiscan.checks.audit.label_errors import label_errors
 from authentiscan.checks.audit.plot import picture
+from authentiscan.checks.audit.shortcuts_page import audit_page
 
 __all__ = [
     "FILE_GROUPS",
@@ -29,10 +31,12 @@ __all__ = [
     "Audited",
     "Auditor",
     "Finding",
+    "LabelError",
     "Matching",
     "Measured",
     "Shortcut",
     "Suspect",
     "audit_page",
+    "label_errors",
     "picture",
 ]

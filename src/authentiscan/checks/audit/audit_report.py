@@ -68,6 +68,18 @@ class Matching(Record):
     level: str
 
 
+class LabelError(Record):
+    """An image whose label may be wrong. says: what contradicts the label; score: P(generated) of a
+    detector, None where the file itself contradicts.
+    """
+
+    name: str
+    row: int
+    label: str
+    says: str
+    score: float | None = None
+
+
 class Audit(Record):
     """The report of one audit: what was measured, in plain words, and what to do."""
 
@@ -78,4 +90,5 @@ class Audit(Record):
     measured: tuple[Measured, ...]
     findings: tuple[Finding, ...]
     matching: Matching | None = None
+    label_errors: tuple[LabelError, ...] = ()
     seconds: float

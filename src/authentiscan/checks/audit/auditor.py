@@ -49,12 +49,14 @@ class Auditor:
 
     after: chains that all images go through before they are measured once more. matched: whether to
     make a matched manifest. limit: images measured, as many of each class as possible, drawn by
-    ``seed``; a matched manifest looks at all rows. workers: processes.
+    ``seed``; a matched manifest looks at all rows. only: groups of facts that are fitted, none for
+    all of them and what they do together. workers: processes.
     """
 
     after: Sequence[str] = ()
     matched: bool = False
     limit: int = LIMIT
+    only: Sequence[str] = ()
     workers: int = 2
     seed: int = 0
     progress: Stages | None = None
@@ -144,6 +146,7 @@ class Auditor:
         parts = {**GROUPS}
         parts["all file facts"] = tuple(n for g in FILE_GROUPS for n in GROUPS[g])
         parts["all"] = NAMES
+        parts = {name: parts[name] for name in self.only} or parts
         shortcuts = []
         fitting = stage(self.progress, "fitting")
         for i, (name, columns) in enumerate(parts.items()):

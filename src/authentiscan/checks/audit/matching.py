@@ -10,7 +10,6 @@ the manifest itself.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +17,7 @@ from numpy.typing import NDArray
 from authentiscan.checks.audit.features import COLUMN
 from authentiscan.core.errors import DatasetError
 from authentiscan.core.progress import Progress
+from authentiscan.core.types import JsonObject
 from authentiscan.images.decode import decode, encode
 from authentiscan.images.degrade import image_rng
 from authentiscan.manifest.table import Manifest
@@ -73,7 +73,7 @@ def matched_manifest(
     if not found.recompress:
         return chosen
     images: list[bytes | None] = []
-    changed: dict[str, list[Any]] = {n: chosen.column(n) for n in _STALE}
+    changed: dict[str, list[object]] = {n: chosen.column(n) for n in _STALE}
     for i, row in enumerate(found.rows.tolist()):
         setting = found.recompress.get(row)
         images.append(None if setting is None else _compressed(manifest, row, setting))
@@ -98,7 +98,7 @@ def matched_manifest(
 _STALE = ("format", "bytes", "sha256", "jpeg_quality", "jpeg_subsampling", "stored")
 
 
-def _facts_of(data: bytes) -> dict[str, Any]:
+def _facts_of(data: bytes) -> JsonObject:
     facts = decode(data).facts
     known = {name: getattr(facts, name) for name in _STALE[:-1]}
     return {**known, "stored": "recompressed"}

@@ -6,6 +6,7 @@ import io
 
 from authentiscan.checks.audit.audit_report import Audit
 from authentiscan.core.errors import MissingExtraError
+from authentiscan.core.files import MARK
 
 _COLOURS = ("#274c77", "#e07a5f", "#6a994e", "#8d6a9f", "#c9a227")
 
@@ -55,5 +56,5 @@ def picture(report: Audit) -> bytes:
     axes.set_ylim(-0.6, len(names) - 0.4)
     figure.legend(loc="outside lower left", fontsize=8, frameon=False)
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=130)
+    figure.savefig(buffer, format="png", dpi=130, metadata={"Software": MARK.decode()})
     return buffer.getvalue()

@@ -6,8 +6,6 @@ on the 8 x 8 grid of the image's own corner, so that a JPEG grid stays where it 
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -133,7 +131,7 @@ def _peaks(plane: Plane) -> NDArray[np.float64]:
     return result
 
 
-def _roughness(plane: Any) -> float:
+def _roughness(plane: NDArray[np.floating]) -> float:
     """Mean size of the second difference along rows."""
     if plane.shape[1] < 3:
         return 0.0

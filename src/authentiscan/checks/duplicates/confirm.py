@@ -6,8 +6,6 @@ set of windows, so that a cropped copy is aligned with its original before it is
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -55,7 +53,7 @@ def _best(left: Grey, right: Grey, axes: list[list[Floats]]) -> Floats:
     return result
 
 
-def _unit(pictures: NDArray[np.floating[Any]]) -> Floats:
+def _unit(pictures: NDArray[np.floating]) -> Floats:
     """(n, 16, 16) -> (n, 256) without mean, of length one each."""
     flat = pictures.reshape(len(pictures), -1)
     centred = flat - flat.mean(axis=1, keepdims=True)

@@ -7,7 +7,7 @@ verified.fix("clean.parquet")    # the rules stand in `authentiscan.checks.verif
 
 from __future__ import annotations
 
-from authentiscan.checks.verify.page import verification_page
+from authentiscan.checks.verify.findings_page import verification_page
 from authentiscan.checks.verify.verifier import Verified, verify
 from authentiscan.checks.verify.verify_report import Removed, Verification
 

@@ -5,18 +5,18 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 
 from authentiscan.core.errors import UsageError
-from authentiscan.core.types import RGBImage
+from authentiscan.core.types import JsonObject, RGBImage
 
 # Importing the step modules fills the registry.
 from authentiscan.images.degrade import codecs, geometry, journeys, signal  # noqa: F401
 from authentiscan.images.degrade.registry import Span, get
 
-AppliedSteps: TypeAlias = list[dict[str, Any]]
+AppliedSteps: TypeAlias = list[JsonObject]
 """What was done, in order: ``{"step": "jpeg", "parameters": {"quality": 83, ...}}``; plain JSON."""
 
 
@@ -43,7 +43,7 @@ class Setting:
             spans[parameter.name] = parameter.read(value.strip(), step.name)
         return cls(step.name, tuple(spans.items()))
 
-    def draw(self, rng: np.random.Generator) -> dict[str, Any]:
+    def draw(self, rng: np.random.Generator) -> JsonObject:
         """Exact parameters of one use."""
         given = dict(self.spans)
         step = get(self.step)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
@@ -66,11 +64,11 @@ def tone(pixels: RGBImage, gamma: float, gains: tuple[float, float, float]) -> R
     return np.stack(planes, axis=-1)
 
 
-def _lookup(pixels: RGBImage, curve: NDArray[np.floating[Any]]) -> RGBImage:
+def _lookup(pixels: RGBImage, curve: NDArray[np.floating]) -> RGBImage:
     table = _to_uint8(curve)
     return np.take(table, pixels)
 
 
-def _to_uint8(values: NDArray[np.floating[Any]]) -> RGBImage:
+def _to_uint8(values: NDArray[np.floating]) -> RGBImage:
     levels: RGBImage = np.clip(np.rint(values), 0, 255).astype(np.uint8)
     return levels

@@ -13,7 +13,17 @@ from authentiscan.images.walk import bmff, bmp, gif, jpeg, png, signatures, svg,
 from authentiscan.images.walk.metadata import Metadata, Text, gather
 from authentiscan.images.walk.record import Block, Walk
 
-__all__ = ["ALLOWED", "Block", "Metadata", "Text", "Walk", "looks_like_image", "metadata", "walk"]
+__all__ = [
+    "ALLOWED",
+    "Block",
+    "Metadata",
+    "Text",
+    "Walk",
+    "gather",
+    "looks_like_image",
+    "metadata",
+    "walk",
+]
 
 ALLOWED = ("JPEG", "MPO", "PNG", "WEBP", "AVIF", "TIFF", "BMP", "GIF", "HEIF")
 """Formats that are decoded."""
@@ -29,6 +39,7 @@ _WALKS: dict[str, Callable[[Walk], None]] = {
     "AVIF": bmff.walk,
     "HEIF": bmff.walk,
     "JXL": bmff.walk,
+    "MP4": bmff.walk,
 }
 _CHECKED_BY_DECODER = ("AVIF", "HEIF")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from authentiscan.images.walk.jpeg import XMP_MARK
 from authentiscan.images.walk.photoshop import MARK, resources
@@ -50,8 +50,12 @@ class Metadata:
     problems: list[str] = field(default_factory=list)
 
 
-def gather(walked: Walk) -> Metadata:
-    """Read the blocks of a walk; whatever cannot be read becomes a line of `Metadata.problems`."""
+def gather(found: Walk) -> Metadata:
+    """Read the blocks of a walk, which is left as it is; never raises.
+
+    Whatever cannot be read becomes a line of `Metadata.problems`.
+    """
+    walked = replace(found, blocks=list(found.blocks), problems=list(found.problems))
     name = "JPEG" if walked.format == "MPO" else walked.format
     into = Metadata(name, walked.width or None, walked.height or None)
     stores = [len(block.content) for block in walked.blocks if block.kind == "c2pa"]

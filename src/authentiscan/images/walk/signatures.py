@@ -45,7 +45,9 @@ def _brands(head: bytes) -> frozenset[bytes]:
 def _by_brand(brands: frozenset[bytes]) -> str | None:
     if brands & _AVIF:
         return "AVIF"
-    return "HEIF" if brands & _HEIF else None
+    if brands & _HEIF:
+        return "HEIF"
+    return None if b"crx " in brands else "MP4"
 
 
 def describe(head: bytes) -> str:
@@ -119,6 +121,7 @@ _KINDS: tuple[tuple[bytes, int, str], ...] = (
     (b"\xd7\xcd\xc6\x9a", 0, f"a Windows metafile: {_EXPORT}"),
     (b" EMF", 40, f"a Windows metafile: {_EXPORT}"),
     (b"\0\0\1\0", 0, f"an icon: {_EXPORT}"),
+    (b"\0\0\2\0\0\0", 0, f"a Targa image: {_EXPORT}"),  # a cursor has at least one picture
     (b"\0\0\2\0", 0, f"a cursor: {_EXPORT}"),
     (b"icns", 0, f"an icon: {_EXPORT}"),
     (b"%!PS", 0, f"a PostScript file: {_EXPORT}"),

@@ -17,17 +17,19 @@ from authentiscan.models.base import ImageClassifier, PooledHead
 _LOG = logging.getLogger(__name__)
 
 
-class _FeatureMaps(nn.Module):
-    """A timm model reduced to its last feature maps."""
+class FeatureMaps(nn.Module):
+    """A timm model reduced to its last feature maps: (N, 3, S, S) -> (N, C, h, w)."""
 
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
         self.network = network
 
     def forward(self, x: Tensor) -> Tensor:
+        """Maps of ``x``."""
         return cast("Tensor", self.network.forward_features(x))  # type: ignore[operator]
 
     def set_grad_checkpointing(self, enable: bool) -> None:
+        """Trade time for memory in training."""
         self.network.set_grad_checkpointing(enable)  # type: ignore[operator]
 
 
@@ -48,11 +50,22 @@ class TimmClassifier(ImageClassifier):
         head_dropouts: Sequence[float] = (0.5, 0.3),
         drop_path: float = 0.0,
     ) -> None:
-        network = backbone_network(backbone, pretrained=pretrained, drop_path=drop_path)
-        maps = _FeatureMaps(network)
-        channels = _channels(maps, backbone)
-        _drop_unused(maps)
+        maps, channels = feature_maps(backbone, pretrained=pretrained, drop_path=drop_path)
         super().__init__(maps, PooledHead(channels, head_widths, head_dropouts))
+
+
+def feature_maps(
+    backbone: str, *, pretrained: bool, drop_path: float = 0.0
+) -> tuple[FeatureMaps, int]:
+    """``backbone`` of timm up to its last maps, and how many channels these have.
+
+    See `TimmClassifier`. Raises UsageError for a name timm does not know or a backbone without
+    feature maps.
+    """
+    maps = FeatureMaps(backbone_network(backbone, pretrained=pretrained, drop_path=drop_path))
+    channels = _channels(maps, backbone)
+    _drop_unused(maps)
+    return maps, channels
 
 
 def backbone_network(backbone: str, *, pretrained: bool, drop_path: float) -> nn.Module:
@@ -85,7 +98,7 @@ def backbone_network(backbone: str, *, pretrained: bool, drop_path: float) -> nn
     return network
 
 
-def _channels(maps: _FeatureMaps, backbone: str) -> int:
+def _channels(maps: FeatureMaps, backbone: str) -> int:
     """Channels of the feature maps, from a dry run: num_features is a later layer in some."""
     training = maps.training
     maps.eval()
@@ -100,7 +113,7 @@ def _channels(maps: _FeatureMaps, backbone: str) -> int:
     return shape[1]
 
 
-def _drop_unused(maps: _FeatureMaps) -> None:
+def _drop_unused(maps: FeatureMaps) -> None:
     """Remove layers on which the maps do not depend, such as the norm of ConvNeXt's own head.
 
     They would count among the last layers, and processes that train together wait for gradients of

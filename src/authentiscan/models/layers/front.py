@@ -10,6 +10,7 @@ from torch.nn import functional
 
 from authentiscan.core.errors import UsageError
 from authentiscan.models.backbone.classifier import backbone_network
+from authentiscan.models.base import freeze
 
 STRIDE = 32
 """Of the deepest maps; the input's side is a multiple of it, so that all maps average exactly."""
@@ -36,7 +37,7 @@ class FrozenLayers(nn.Module):
         self.stem = nn.Sequential(parts["conv_stem"], parts["bn1"])
         self.stages = cast("nn.Sequential", parts["blocks"])
         self.last = nn.Sequential(parts["conv_head"], parts["bn2"])
-        _freeze(self)
+        freeze(self)
         self.eval()
         with torch.no_grad():
             sizes = [maps.shape[1] for maps in self._maps(torch.zeros(1, 3, 64, 64))]
@@ -67,11 +68,3 @@ class FrozenLayers(nn.Module):
             x = stage(x)
             found.append(x)
         return [*found, self.last(x)]
-
-
-def _freeze(network: nn.Module) -> None:
-    """Turn every parameter into a buffer of the same name: kept in the weights, never trained."""
-    for module in network.modules():
-        for name, parameter in list(module.named_parameters(recurse=False)):
-            delattr(module, name)
-            module.register_buffer(name, parameter.detach().clone())

@@ -1,0 +1,1 @@
+"""The catalogue: one YAML file a published detector, of facts with their sources."""

@@ -1,0 +1,1 @@
+"""Training attributors: which generator made an image. See `run.train_attributor`."""
