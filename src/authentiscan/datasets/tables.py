@@ -29,7 +29,7 @@ from authentiscan.datasets.foldernames import SPLIT_WORDS
 from authentiscan.datasets.labelsigns import check_labels
 from authentiscan.datasets.table_columns import TableFacts, kept_columns, roles_of
 from authentiscan.images.decode import read_source
-from authentiscan.manifest.stores import ImageStore, image_column, open_store
+from authentiscan.manifest.stores import image_column, read_row
 from authentiscan.manifest.table import REQUIRED, manifest_path
 
 if TYPE_CHECKING:
@@ -139,7 +139,7 @@ class ListChunk:
         if not read:
             return entry
         try:
-            entry.data = read_source(target) if number is None else _store(str(target)).read(number)
+            entry.data = read_source(target) if number is None else read_row(target, number)
         except AuthentiscanError as error:
             entry.data = error
         return entry
@@ -149,11 +149,6 @@ def _place(root: Path, name: str) -> Path:
     """The file that a list names; backslashes separate folders where only that is there."""
     place = root / name
     return place if "\\" not in name or is_there(place) else root / name.replace("\\", "/")
-
-
-@lru_cache(maxsize=8)
-def _store(path: str) -> ImageStore:
-    return open_store(Path(path))
 
 
 @lru_cache(maxsize=2)

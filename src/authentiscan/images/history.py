@@ -16,7 +16,8 @@ import numpy as np
 
 from authentiscan.core.types import ImageFacts, RGBImage
 from authentiscan.images import degrade
-from authentiscan.images.walk.jpeg import JpegHeader, read_header
+from authentiscan.images.walk.jpeg import read_header
+from authentiscan.images.walk.jpeg_header import JpegHeader
 
 NEARLY_LOSSLESS = 97
 """JPEG quality from which an image counts as stored without a JPEG generation of its own."""

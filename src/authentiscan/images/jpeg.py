@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from authentiscan.core.types import RGBImage
-from authentiscan.images.walk.jpeg import JpegHeader
+from authentiscan.images.walk.jpeg_header import JpegHeader
 
 
 def decode_fast(data: bytes, header: JpegHeader) -> RGBImage | None:

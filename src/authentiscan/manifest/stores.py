@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import functools
+import os
+import threading
 import zipfile
 import zlib
 from collections import OrderedDict
@@ -10,6 +13,7 @@ from typing import IO, TYPE_CHECKING, Protocol
 
 import numpy as np
 
+from authentiscan.core import buckets
 from authentiscan.core.errors import ManifestError, MissingExtraError
 from authentiscan.core.text import library_words
 
@@ -33,6 +37,24 @@ class ImageStore(Protocol):
 def open_store(path: Path) -> ImageStore:
     """The store in a file: a zip archive by its ending, a Parquet table otherwise."""
     return ZipImages(path) if path.suffix.lower() in _ZIP_ENDINGS else ParquetImages(path)
+
+
+def read_row(place: Path | str, row: int) -> bytes:
+    """The encoded image in ``row`` of a table or a zip: a file, or a table in an object store.
+
+    The last few that were read stay open. Raises ManifestError, DecodeError.
+    """
+    store, lock = _open_store(os.fspath(place), os.getpid())
+    with lock:  # one file, one place in it
+        return store.read(row)
+
+
+@functools.lru_cache(maxsize=4)
+def _open_store(place: str, _process: int) -> tuple[ImageStore, threading.Lock]:
+    """An open table or zip; of this process, since a forked one must not share a file's place."""
+    if buckets.is_bucket(place):
+        return ParquetImages(place, stream=buckets.opened(place)), threading.Lock()
+    return open_store(Path(place)), threading.Lock()
 
 
 class ParquetImages:

@@ -48,9 +48,9 @@ class Item:
         if self.error is not None:
             raise self.error
         if self.row is not None:
-            from authentiscan.scan.tables import image_of
+            from authentiscan.manifest.stores import read_row
 
-            return image_of(self.address or self.path or "", self.row)
+            return read_row(self.address or self.path or "", self.row)
         if self.address is not None:
             return buckets.read(self.address, DEFAULT_LIMITS.bytes)
         return self.path or self.content or b""

@@ -6,9 +6,7 @@ images is listed in seconds, and the machines of a cluster read their own rows.
 
 from __future__ import annotations
 
-import functools
 import os
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -21,7 +19,7 @@ from authentiscan.core.errors import (
     UnreadableFileError,
 )
 from authentiscan.core.text import library_words
-from authentiscan.manifest.stores import ImageStore, ParquetImages, image_column, open_store
+from authentiscan.manifest.stores import image_column
 from authentiscan.scan import items
 from authentiscan.scan.items import Item
 
@@ -66,13 +64,6 @@ def _rows(table: str) -> Iterator[Item]:
             )
 
 
-def image_of(table: Path | str, row: int) -> bytes:
-    """The encoded image in ``row`` of a table or a zip. Raises ManifestError, DecodeError."""
-    store, lock = _store(os.fspath(table), os.getpid())
-    with lock:  # one file, one place in it
-        return store.read(row)
-
-
 def _placed(place: str, row: int | None) -> Item:
     if row is not None:
         return _row(place, place, row)
@@ -103,11 +94,3 @@ def _file(table: str) -> Any:
         return pq.ParquetFile(buckets.opened(table) if buckets.is_bucket(table) else table)
     except (OSError, ValueError) as error:
         raise ManifestError(f"no readable Parquet table: {library_words(error)}") from error
-
-
-@functools.lru_cache(maxsize=4)
-def _store(place: str, _process: int) -> tuple[ImageStore, threading.Lock]:
-    """An open table or zip; of this process, since a forked one must not share a file's place."""
-    if buckets.is_bucket(place):
-        return ParquetImages(place, stream=buckets.opened(place)), threading.Lock()
-    return open_store(Path(place)), threading.Lock()

@@ -6,12 +6,10 @@ import re
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 from authentiscan.core.errors import DecodeError
-
-if TYPE_CHECKING:
-    from authentiscan.images.walk.jpeg import JpegHeader
+from authentiscan.images.walk.jpeg_header import JpegHeader
 
 MAX_PARTS = 100_000
 """Most chunks, boxes or directories stepped over in one file."""
