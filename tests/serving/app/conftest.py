@@ -104,9 +104,20 @@ class Visitor:
         verdict.wait_for()
         return verdict
 
-    def settled(self) -> None:
-        """Wait until the page is not being drawn again, which closes a list that was opened."""
+    def choose(self, name: str, option: str) -> None:
+        """Choose ``option`` in the list called ``name``.
+
+        The page is drawn and the list in view before it is opened, as it closes when the page
+        scrolls; browsers tell of a scroll a frame after it.
+        """
         self.page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for()
+        box = self.page.get_by_role("combobox", name=name)
+        box.scroll_into_view_if_needed()
+        self.page.evaluate(
+            "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
+        )
+        box.click()
+        self.page.get_by_role("option", name=option).click()
 
     def violations(self) -> list[str]:
         """What axe-core calls serious or critical, with the places."""

@@ -46,9 +46,7 @@ def test_upload_verdict_heatmap_other_detector(visit: Any, server: Any, cat: byt
         arg=before,
     )
     first = verdict.inner_text()
-    visitor.settled()
-    page.get_by_role("combobox", name="Detectors").press("ArrowDown")
-    page.get_by_role("option", name="tiny-bundle").click()
+    visitor.choose("Detectors", "tiny-bundle")
     page.get_by_text("Other detectors:").wait_for()
     page.keyboard.press("Escape")
     page.get_by_role("radio", name="tiny-bundle").click()
@@ -111,8 +109,7 @@ def test_a_batch_is_sorted_looked_at_and_taken_home(visit: Any, cat: bytes, tmp_
     noise = np.random.default_rng(0).integers(0, 256, (200, 200, 3), dtype=np.uint8)
     visitor.analyze(("b.jpg", cat), ("a.png", encode(noise, "PNG")), ("c.jpg", cat[:3000]))
     page.get_by_role("heading", name="3 images").wait_for()
-    page.get_by_role("combobox", name="Image to look at").click()
-    page.get_by_role("option", name="3. c.jpg").click()
+    visitor.choose("Image to look at", "3. c.jpg")
     page.locator("[data-verdict=failed]").wait_for()
     for name, ending in (("CSV", "csv"), ("JSON", "jsonl"), ("HTML report", "html")):
         with page.expect_download() as download:
