@@ -13,8 +13,9 @@ import pytest
 from onnx import TensorProto
 
 from authentiscan.core.errors import BundleError, BundleIntegrityError
+from authentiscan.core.files import file_sha256
 from authentiscan.inference import load_detector, read_spec
-from authentiscan.inference.bundle import file_sha256, write_spec
+from authentiscan.inference.bundle import write_spec
 
 
 @pytest.fixture

@@ -21,10 +21,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from authentiscan.core.errors import AuthentiscanError
+from authentiscan.core.files import file_sha256
 from authentiscan.datasets.organize import organize
 from authentiscan.images.decode import Limits
 from authentiscan.inference import Detector, load_detector
-from authentiscan.inference.bundle import file_sha256
 from authentiscan.manifest.table import Manifest
 from authentiscan.pipeline.config import EXAMPLE, load_config
 from authentiscan.provenance import inspect

@@ -20,11 +20,11 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 
 from authentiscan.attribution.result import UNKNOWN
 from authentiscan.core.errors import BundleError
-from authentiscan.core.files import write_text
+from authentiscan.core.files import file_sha256, write_text
 from authentiscan.core.records import Record, mistakes
 from authentiscan.core.types import CAMERA
 from authentiscan.images.preprocess import Preprocess
-from authentiscan.inference.bundle import ATTRIBUTOR, file_sha256, read_description, verify_files
+from authentiscan.inference.bundle import ATTRIBUTOR, read_description, verify_files
 from authentiscan.inference.recorded_metrics import Json, Metrics, RecordedMetrics
 from authentiscan.inference.spec import ONNX_FILE, SPEC_FILE, Architecture, DataUse
 

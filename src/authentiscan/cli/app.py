@@ -8,7 +8,9 @@ import typer
 
 from authentiscan.cli.options import (
     CORES,
+    HOST,
     Attributor,
+    Host,
     MaxPixels,
     TrustListOption,
     Workers,
@@ -16,6 +18,7 @@ from authentiscan.cli.options import (
     limits,
 )
 from authentiscan.cli.screen import note, warn
+from authentiscan.serving.address import is_loopback
 
 
 def app(
@@ -30,9 +33,7 @@ def app(
             "those of the runs below runs/.",
         ),
     ] = None,
-    host: Annotated[
-        str, typer.Option(help="Address to listen at; 127.0.0.1 is this machine alone.")
-    ] = "127.0.0.1",
+    host: Host = HOST,
     port: Annotated[
         int | None,
         typer.Option(
@@ -72,7 +73,7 @@ def app(
     for name in detectors.names if model else detectors.names[:1]:
         detectors.get(name)
     bounds = limits(max_pixels).model_copy(update={"bytes": max_upload * MEGABYTE})
-    local = launch.is_loopback(host)
+    local = is_loopback(host)
     namer = attributor_called(attributor)
     chosen = Settings(detectors, bounds, workers, TrustList.chosen(trust_list), local, namer)
     port = launch.free_port(host, port)

@@ -20,6 +20,7 @@ from authentiscan.cli.options import (
     Seed,
     TestSplit,
     Workers,
+    changes_of,
     command,
 )
 from authentiscan.cli.screen import Screen, bars, note, print_table, warn
@@ -61,15 +62,7 @@ def train(
     ],
     data: Annotated[Path, typer.Option("--data", "-d", help=_DATA)],
     *,
-    changes: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set",
-            "-s",
-            metavar="KEY=VALUE",
-            help="Change the recipe: lr=1e-4, classes.least=50. Can be repeated.",
-        ),
-    ] = None,
+    changes: Annotated[list[str] | None, changes_of("recipe", "lr=1e-4, classes.least=50")] = None,
     output: RunFolder = None,
     resume: Annotated[
         bool,

@@ -123,6 +123,26 @@ Attributor = Annotated[
         "one), a bundle's or a run's folder, or `none`.",
     ),
 ]
+HOST = "127.0.0.1"
+Host = Annotated[
+    str,
+    typer.Option(
+        help="Address to listen at; 127.0.0.1 is this machine alone, 0.0.0.0 all addresses of it."
+    ),
+]
+
+
+def changes_of(what: str, example: str) -> OptionInfo:
+    """The option ``--set``, which changes single values of a recipe or a configuration."""
+    info: OptionInfo = typer.Option(
+        "--set",
+        "-s",
+        metavar="KEY=VALUE",
+        help=f"Change the {what}: {example}. Can be repeated.",
+    )
+    return info
+
+
 MaxPixels = Annotated[
     int | None,
     typer.Option(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from authentiscan.cli.options import AsJson, Device, Workers
+from authentiscan.cli.options import AsJson, Device, Workers, changes_of
 from authentiscan.cli.screen import Screen, print_table
 from authentiscan.core.errors import MissingExtraError, UsageError
 
@@ -41,14 +41,7 @@ def pipeline(
         ),
     ] = None,
     changes: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set",
-            "-s",
-            metavar="KEY=VALUE",
-            help="Change the configuration: gradcam.samples=5, set.precision=fp32. Can be "
-            "repeated.",
-        ),
+        list[str] | None, changes_of("configuration", "gradcam.samples=5, set.precision=fp32")
     ] = None,
     device: Device = "auto",
     dry_run: Annotated[

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from authentiscan.cli import screen
-from authentiscan.cli.options import CORES, Attributor, MaxPixels, Workers
+from authentiscan.cli.options import CORES, HOST, Attributor, Host, MaxPixels, Workers
 
 if TYPE_CHECKING:
     from authentiscan.serving.api.settings import Settings
@@ -49,9 +49,7 @@ def serve(
             "choose by name; the first answers where none is named.",
         ),
     ] = None,
-    host: Annotated[
-        str, typer.Option(help="Address to listen to; 0.0.0.0 for all of this machine's.")
-    ] = "127.0.0.1",
+    host: Host = HOST,
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes any free one.")] = 8000,
     state: State = None,
     keys: Annotated[

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
-from authentiscan.cli.options import Workers
+from authentiscan.cli.options import Workers, changes_of
 from authentiscan.cli.screen import Screen, note
 from authentiscan.core.errors import MissingExtraError, UsageError
 
@@ -45,13 +45,7 @@ def train(  # noqa: PLR0917 - a command's options
         ),
     ] = None,
     changes: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set",
-            "-s",
-            metavar="KEY=VALUE",
-            help="Change the recipe: optimizer.lr=1e-4, phases.0.epochs=3. Can be repeated.",
-        ),
+        list[str] | None, changes_of("recipe", "optimizer.lr=1e-4, phases.0.epochs=3")
     ] = None,
     start: Annotated[
         str | None,
@@ -224,9 +218,9 @@ class _Work:
 
     def once(self, recipe: Recipe) -> Result:
         """One run."""
-        from authentiscan.training.run import new_folder
+        from authentiscan.training.run_folder import new_folder
 
-        folder = self.output or new_folder(recipe)
+        folder = self.output or new_folder(recipe.outputs, recipe.name)
         with _saving(folder):
             return self._trained(recipe, folder)
 

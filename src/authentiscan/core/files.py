@@ -8,6 +8,7 @@ that a killed process left is taken away by the next command that writes NAME (`
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 import secrets
 import shutil
@@ -222,6 +223,12 @@ def refuse_others(output: PathLike, head: bytes, tail: bytes) -> None:
             f"{output} exists and was not made by authentiscan; name another output file, or add "
             "--force to replace it"
         )
+
+
+def file_sha256(path: Path) -> str:
+    """Hexadecimal SHA-256 of a file, read in pieces."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def check_writable(output: PathLike) -> None:

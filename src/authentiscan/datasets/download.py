@@ -6,7 +6,6 @@ what was sent; this room chooses between them, puts data in its place and says w
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import shutil
@@ -16,7 +15,7 @@ from itertools import islice
 from pathlib import Path
 
 from authentiscan.core.errors import DatasetError, MissingExtraError, UsageError
-from authentiscan.core.files import write_text
+from authentiscan.core.files import file_sha256, write_text
 from authentiscan.datasets.catalog import DataSet
 from authentiscan.datasets.listing import walk
 from authentiscan.datasets.tables import is_table
@@ -141,17 +140,12 @@ def _from_hub(entry: DataSet, folder: Path) -> str:
         endpoint=endpoint,
     )
     for file in info.siblings or []:
-        if file.lfs is not None and _sha256(folder / file.rfilename) != file.lfs.sha256:
+        if file.lfs is not None and file_sha256(folder / file.rfilename) != file.lfs.sha256:
             (folder / file.rfilename).unlink(missing_ok=True)
             raise DatasetError(
                 f"{file.rfilename} does not match its checksum; run again to fetch it anew"
             )
     return str(info.sha)
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 @contextmanager

@@ -12,6 +12,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from hashlib import blake2b
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 
@@ -92,6 +93,17 @@ class Chunk(Protocol):
     def entries(self, *, read: bool = True) -> Iterator[Entry | Failure]:
         """The images, one at a time; without their bytes where ``read`` is False."""
         ...
+
+
+class DigestedChunk:
+    """A chunk, a dataclass, whose `key` is a hash of all that it shows of itself."""
+
+    __slots__ = ()
+
+    @property
+    def key(self) -> str:
+        """Hash of paths, sizes, modification times and how they are read."""
+        return blake2b(repr(self).encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 
 
 def write_part(

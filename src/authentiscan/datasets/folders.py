@@ -6,7 +6,6 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +13,7 @@ from authentiscan.core.errors import AuthentiscanError, DatasetError, UsageError
 from authentiscan.core.text import escaped_bytes
 from authentiscan.datasets.catalog import CATALOG, DataSet
 from authentiscan.datasets.catalog.base import Place, Placer
-from authentiscan.datasets.facts import Entry, Failure
+from authentiscan.datasets.facts import DigestedChunk, Entry, Failure
 from authentiscan.datasets.foldernames import FolderNames, Parts
 from authentiscan.datasets.listing import Beside, Found, walk
 from authentiscan.images.decode import read_source
@@ -113,7 +112,7 @@ def refuse_contradictions(root: Path, names: FolderNames) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class FilesChunk:
+class FilesChunk(DigestedChunk):
     """Some images of a folder or a zip, with what their paths say of them.
 
     root: the folder or zip. prefix: how the manifest names it. generator: in place of ``unknown``.
@@ -127,11 +126,6 @@ class FilesChunk:
     licence: str | None
     found: tuple[tuple[Found, Place], ...]
     misplaced: tuple[Parts, ...] = ()
-
-    @property
-    def key(self) -> str:
-        """Hash of every path, size, modification time and label."""
-        return blake2b(repr(self).encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 
     def extra_types(self) -> dict[str, pa.DataType]:
         """Folders have no columns of their own."""

@@ -9,7 +9,6 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from hashlib import blake2b
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,7 +23,7 @@ from authentiscan.core.files import is_there
 from authentiscan.core.text import library_words
 from authentiscan.core.types import JsonObject, Row
 from authentiscan.datasets import csv_files
-from authentiscan.datasets.facts import Entry, Failure
+from authentiscan.datasets.facts import DigestedChunk, Entry, Failure
 from authentiscan.datasets.foldernames import SPLIT_WORDS
 from authentiscan.datasets.labelsigns import check_labels
 from authentiscan.datasets.table_columns import TableFacts, kept_columns, roles_of
@@ -41,9 +40,23 @@ READ_ROWS = 256
 _NOT_READ = object()
 
 
+class _TableChunk(DigestedChunk):
+    """Rows of a table whose own columns ``types`` are kept."""
+
+    __slots__ = ()
+    types: Row
+
+    def extra_types(self) -> dict[str, pa.DataType]:
+        """The table's own columns that are kept."""
+        return dict(self.types)
+
+
 @dataclass(frozen=True, slots=True)
-class RowGroupChunk:
-    """One row group of a Parquet table that holds its images."""
+class RowGroupChunk(_TableChunk):
+    """One row group of a Parquet table that holds its images.
+
+    Its `key` is of the file's size and time, the row group and how it is read.
+    """
 
     facts: TableFacts
     group: int
@@ -51,15 +64,6 @@ class RowGroupChunk:
     rows: int
     stamp: tuple[int, int]
     types: Row = field(repr=False)
-
-    @property
-    def key(self) -> str:
-        """Hash of the file's size and time, the row group and how it is read."""
-        return _digest(self)
-
-    def extra_types(self) -> dict[str, pa.DataType]:
-        """The table's scalar columns that are kept."""
-        return dict(self.types)
 
     def entries(self, *, read: bool = True) -> Iterator[Entry | Failure]:
         """The rows in order; a few hundred images are in memory at a time."""
@@ -100,22 +104,16 @@ class RowGroupChunk:
 
 
 @dataclass(frozen=True, slots=True)
-class ListChunk:
-    """Rows that name files (a CSV list, a table of paths) or rows of tables (a manifest)."""
+class ListChunk(_TableChunk):
+    """Rows that name files (a CSV list, a table of paths) or rows of tables (a manifest).
+
+    Its `key` is of the list's size and time and of the rows: a changed image file goes unnoticed.
+    """
 
     facts: TableFacts
     rows: tuple[Row, ...]
     stamp: tuple[int, int]
     types: Row = field(repr=False)
-
-    @property
-    def key(self) -> str:
-        """Hash of the list's size and time and of the rows. A changed image file goes unnoticed."""
-        return _digest(self)
-
-    def extra_types(self) -> dict[str, pa.DataType]:
-        """The list's own columns."""
-        return dict(self.types)
 
     def entries(self, *, read: bool = True) -> Iterator[Entry | Failure]:
         """The rows in order."""
@@ -313,7 +311,3 @@ def _has_path(kind: pa.DataType) -> bool:
 def _split_of_file(path: Path) -> str | None:
     """``train-00000-of-00003.parquet`` says train; other names say nothing."""
     return SPLIT_WORDS.get(path.stem.split("-")[0].lower())
-
-
-def _digest(chunk: RowGroupChunk | ListChunk) -> str:
-    return blake2b(repr(chunk).encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()

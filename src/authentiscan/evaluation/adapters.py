@@ -24,12 +24,12 @@ from pydantic import Field, ValidationError
 
 from authentiscan.core.csv_cells import restored
 from authentiscan.core.errors import BundleNotFoundError, MetricError, UsageError
+from authentiscan.core.files import file_sha256
 from authentiscan.core.records import Record, mistakes
 from authentiscan.core.types import RGBImage
 from authentiscan.evaluation.harness import BundleScorer, Scorer
 from authentiscan.evaluation.scores import ScoreTable, blank_columns
 from authentiscan.images.preprocess import Preprocess
-from authentiscan.inference.bundle import file_sha256
 from authentiscan.inference.detector import load_detector
 from authentiscan.inference.spec import SPEC_FILE, DetectorSpec
 from authentiscan.manifest.table import Manifest

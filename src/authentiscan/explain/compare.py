@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
 from itertools import combinations_with_replacement
 from pathlib import Path
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from authentiscan.core.csv_cells import defused
 from authentiscan.core.errors import DecodeError, UsageError
 from authentiscan.core.files import whole_file, whole_text, write_bytes
+from authentiscan.core.records import Record
 from authentiscan.core.types import RGBImage
 from authentiscan.explain.base import Explainable, Heatmap, Target, enlarge
 from authentiscan.explain.colours import coloured
@@ -32,8 +33,7 @@ CHANCE_IOU = TOP_SHARE / (2 - TOP_SHARE)
 """Overlap of two unrelated maps' top shares: 0.111."""
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
+class Seen(Record):
     """One detector on one image: its score and the strength of its evidence, logit units."""
 
     model: str
@@ -46,8 +46,7 @@ class Seen:
     picture: str
 
 
-@dataclass(frozen=True, slots=True)
-class Overlap:
+class Overlap(Record):
     """Agreement of two detectors' maps over a data set's samples.
 
     iou: mean overlap of the strongest fifth of places, in [0, 1]; 0.111 is chance, 1 the same.
@@ -115,8 +114,18 @@ def compare(
                 picture = Path("overlays") / place / f"{name}.png"
                 write_bytes(folder / picture, look.overlay)
                 grids.setdefault((model, dataset), []).append(look.grid)
-                about = (model, dataset, row.name, row.generator, row.label)
-                seen.append(Seen(*about, look.score, look.strongest, picture.as_posix()))
+                seen.append(
+                    Seen(
+                        model=model,
+                        dataset=dataset,
+                        name=row.name,
+                        generator=row.generator,
+                        label=row.label,
+                        score=look.score,
+                        strongest=look.strongest,
+                        picture=picture.as_posix(),
+                    )
+                )
                 progress()
     overlaps = _overlaps(list(detectors), list(datasets), grids)
     _write_csv(folder / "samples.csv", seen)
@@ -194,10 +203,16 @@ def _overlaps(
             )
             pairs = [pair for pair in pairs if min(m.std() for m in pair) > 0]
             if pairs:
-                iou = float(np.mean([top_overlap(*pair) for pair in pairs]))
                 alike = [float(np.corrcoef(a.ravel(), b.ravel())[0, 1]) for a, b in pairs]
                 found.append(
-                    Overlap(dataset, first, second, iou, float(np.mean(alike)), len(pairs))
+                    Overlap(
+                        dataset=dataset,
+                        first=first,
+                        second=second,
+                        iou=float(np.mean([top_overlap(*pair) for pair in pairs])),
+                        correlation=float(np.mean(alike)),
+                        images=len(pairs),
+                    )
                 )
     return found
 
@@ -239,10 +254,10 @@ def _overlap_picture(models: Sequence[str], overlaps: Sequence[Overlap]) -> RGBI
 def _write_csv(path: Path, rows: Sequence[Seen] | Sequence[Overlap]) -> None:
     with whole_text(path) as file:
         if rows:
-            writer = csv.DictWriter(file, fieldnames=list(asdict(rows[0])))
+            writer = csv.DictWriter(file, fieldnames=list(type(rows[0]).model_fields))
             writer.writeheader()
             for row in rows:
-                writer.writerow({key: defused(value) for key, value in asdict(row).items()})
+                writer.writerow({key: defused(value) for key, value in row.model_dump().items()})
 
 
 def _write(path: Path, pixels: RGBImage) -> None:

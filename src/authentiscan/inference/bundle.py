@@ -12,7 +12,6 @@ files. No pickle is read or written. A file whose SHA-256 is not the stated one 
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -26,7 +25,7 @@ from authentiscan.core.errors import (
     BundleNotFoundError,
     BundleVersionError,
 )
-from authentiscan.core.files import write_text
+from authentiscan.core.files import file_sha256, write_text
 from authentiscan.core.nested import read_json
 from authentiscan.core.records import mistakes
 from authentiscan.core.types import JsonObject
@@ -188,9 +187,3 @@ def write_spec(folder: Path, spec: AnySpec) -> AnySpec:
     written = spec.model_copy(update={"files": checksums})
     write_text(folder / SPEC_FILE, written.model_dump_json(indent=2) + "\n")
     return written
-
-
-def file_sha256(path: Path) -> str:
-    """Hexadecimal SHA-256 of a file, read in pieces."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

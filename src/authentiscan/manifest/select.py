@@ -55,6 +55,11 @@ def select(manifest: Manifest, wheres: dict[str, list[str]]) -> Manifest:
     return manifest.take(np.flatnonzero(keep))
 
 
+def spread(manifest: Manifest, count: int) -> Manifest:
+    """``count`` rows evenly over the manifest."""
+    return manifest.take(np.unique(np.linspace(0, len(manifest) - 1, count).round().astype(int)))
+
+
 def sample(manifest: Manifest, count: int, *, seed: int = 0) -> Manifest:
     """``count`` rows, each split, data set, label and generator in its own proportion.
 

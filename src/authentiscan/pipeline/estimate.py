@@ -8,8 +8,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from authentiscan import models
 from authentiscan.evaluation.harness import score_manifest
 from authentiscan.evaluation.protocol import named
@@ -17,7 +15,7 @@ from authentiscan.explain.compare import compare
 from authentiscan.inference import load_detector
 from authentiscan.inference.detector import Detector
 from authentiscan.inference.export import save_bundle
-from authentiscan.manifest.table import Manifest
+from authentiscan.manifest.select import spread
 from authentiscan.pipeline.data import DataPart
 from authentiscan.pipeline.steps import CrossStep, GradcamStep, State, Step, TrainingStep
 from authentiscan.training.plan import plan
@@ -100,13 +98,13 @@ class _Stopwatch:
         return self._detectors[step.name]
 
     def _scoring(self, detector: Detector, part: DataPart, protocol: str, workers: int) -> float:
-        few = _spread(part.test(), _SCORED)
+        few = spread(part.test(), _SCORED)
         started = time.perf_counter()
         score_manifest(detector, few, named(protocol), workers=workers)
         return (time.perf_counter() - started) / len(few) * part.tests
 
     def _explaining(self, detector: Detector, name: str, part: DataPart, samples: int) -> float:
-        few = _spread(part.test(), _EXPLAINED)
+        few = spread(part.test(), _EXPLAINED)
         started = time.perf_counter()
         compare({"detector": detector}, {name: few}, self.scratch / "maps", samples=len(few))
         return (time.perf_counter() - started) / len(few) * min(samples, part.tests)
@@ -121,8 +119,3 @@ def _training(step: TrainingStep) -> tuple[float, str]:
         f"at most {epochs} epochs of {measured.steps_per_epoch:,} steps at "
         f"{measured.later_step:.3f} s, validation counted"
     )
-
-
-def _spread(manifest: Manifest, count: int) -> Manifest:
-    """``count`` rows evenly over the manifest."""
-    return manifest.take(np.unique(np.linspace(0, len(manifest) - 1, count).round().astype(int)))

@@ -11,6 +11,7 @@ from statistics import fmean
 
 from authentiscan.core.records import Record
 from authentiscan.evaluation.cross_dataset import CrossEvaluation
+from authentiscan.explain.compare import Overlap
 from authentiscan.inference.spec import ONNX_FILE
 from authentiscan.pipeline.config import COMBINED, PipelineConfig
 from authentiscan.pipeline.data import DataPart
@@ -58,17 +59,6 @@ class DetectorRecord(Record):
     onnx: int
 
 
-class OverlapRecord(Record):
-    """How much two detectors look at the same places; 0.11 is chance."""
-
-    dataset: str
-    first: str
-    second: str
-    iou: float
-    correlation: float
-    images: int
-
-
 class Target(Record):
     """An aim and what was measured, under a protocol of phase 3 or under none; ``met`` is None
     where nothing was measured.
@@ -91,7 +81,7 @@ class Summary(Record):
     data: dict[str, DataRecord]
     detectors: dict[str, DetectorRecord]
     crosses: dict[str, CrossEvaluation]
-    overlaps: tuple[OverlapRecord, ...]
+    overlaps: tuple[Overlap, ...]
     targets: tuple[Target, ...]
 
     @property
@@ -240,9 +230,9 @@ def _step(step: Step, status: Status, output: Path) -> StepRecord:
     )
 
 
-def _overlaps(folder: Path) -> list[OverlapRecord]:
+def _overlaps(folder: Path) -> list[Overlap]:
     with (folder / "overlap.csv").open(newline="", encoding="utf-8") as file:
-        return [OverlapRecord.model_validate(row) for row in csv.DictReader(file)]
+        return [Overlap.model_validate(row) for row in csv.DictReader(file)]
 
 
 def _below(path: Path, output: Path) -> str:

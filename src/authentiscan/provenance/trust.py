@@ -20,6 +20,7 @@ from pathlib import Path
 from pydantic import Field, ValidationError
 
 from authentiscan.core.errors import UsageError
+from authentiscan.core.places import user_data
 from authentiscan.core.records import Record
 
 MAX_TRUST_LIST_BYTES = 8 * 1024 * 1024
@@ -191,13 +192,7 @@ def packaged_facts() -> Facts:
 
 def user_list() -> Path:
     """Where ``authentiscan trust update`` keeps the fetched list of this user."""
-    if sys.platform == "win32":
-        base = os.environ.get("LOCALAPPDATA") or str(Path.home() / "AppData" / "Local")
-    elif sys.platform == "darwin":
-        base = str(Path.home() / "Library" / "Application Support")
-    else:
-        base = os.environ.get("XDG_DATA_HOME") or str(Path.home() / ".local" / "share")
-    return Path(base) / "authentiscan" / "C2PA-TRUST-LIST.pem"
+    return user_data() / "C2PA-TRUST-LIST.pem"
 
 
 def facts_of(content: bytes, *, title: str, date: str, source: str, licence: str) -> Facts:

@@ -16,19 +16,20 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from authentiscan.core.text import printable
+from authentiscan.core.text import one_line, printable
 from authentiscan.report.glossary import GLOSSARY
 from authentiscan.report.judges import Judge
 
 VERSION = version("authentiscan")
 _BREAKS = re.compile(r"(?<=[/\\_-])(?=[^\s/\\_.-])|(?<=[^\d.]\.)(?=\w)")
 _CODE = re.compile(r"`([^`]+)`")
+_PACKAGE = "authentiscan.report"
 _PROGRAMS = {"authentiscan", "authentiscan.exe", "__main__.py"}
 
 
 def render(template: str, **content: object) -> str:
     """The text of ``template`` filled with ``content``, every value of which is escaped."""
-    return _environment().get_template(template).render(content)
+    return templates(_PACKAGE).get_template(template).render(content)
 
 
 def page(
@@ -51,7 +52,7 @@ def page(
         "script": code,
         "script_policy": f"; script-src 'sha256-{digest}'" if script else "",
     }
-    return _environment().get_template(template).generate({**content, **footer})
+    return templates(_PACKAGE).get_template(template).generate({**content, **footer})
 
 
 def command_line() -> str:
@@ -73,13 +74,14 @@ def coded(text: object) -> Markup:
 
 
 @cache
-def _environment() -> Environment:
+def templates(package: str) -> Environment:
+    """The templates of ``package``: every value is escaped, a missing one is an error."""
     environment = Environment(
-        loader=PackageLoader("authentiscan.report", "templates"),
+        loader=PackageLoader(package, "templates"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"breakable": breakable, "coded": coded}
+    environment.filters |= {"breakable": breakable, "coded": coded, "one_line": one_line}
     return environment

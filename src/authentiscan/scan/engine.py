@@ -113,15 +113,7 @@ def judge(
         found = opened or _open(item, options)
         if isinstance(found, clips.Opened):
             return _of_clip(found, item.name, detector, options)
-        report = analyze(
-            found,
-            detector,
-            stability=options.stability,
-            provenance=options.provenance,
-            heatmap=options.thumbnails,
-            attributor=options.attributor,
-            trust=options.trust,
-        )
+        report = _report(found, detector, options)
         return _pictured(report, found.image.pixels) if options.thumbnails else Scanned(report)
     except Exception as error:  # one image must never end a batch
         return _failed(item, error)
@@ -168,20 +160,27 @@ def _analyzed(
 ) -> Scanned:
     """The report of an image whose prediction came out of a batch; share: its milliseconds."""
     try:
-        report = analyze(
-            opened,
-            detector,
-            stability=options.stability,
-            provenance=options.provenance,
-            attributor=options.attributor,
-            trust=options.trust,
-            prediction=prediction,
-        )
+        report = _report(opened, detector, options, prediction)
     except Exception as error:  # as above
         return _failed(item, error)
     total = round(report.timings["total_ms"] + share, 3)
     timings = {**report.timings, "model_ms": round(share, 3), "total_ms": total}
     return Scanned(report.model_copy(update={"timings": timings}))
+
+
+def _report(
+    opened: Opened, detector: Detector, options: Options, prediction: Prediction | None = None
+) -> Report:
+    return analyze(
+        opened,
+        detector,
+        stability=options.stability,
+        provenance=options.provenance,
+        heatmap=options.thumbnails and prediction is None,
+        attributor=options.attributor,
+        trust=options.trust,
+        prediction=prediction,
+    )
 
 
 def _open(item: Item, options: Options) -> _Found:

@@ -7,13 +7,12 @@ import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
-
 from authentiscan.core.types import JsonObject
 from authentiscan.evaluation.harness import score_manifest
 from authentiscan.evaluation.protocol import named
 from authentiscan.inference import load_detector
 from authentiscan.inference.export import save_bundle
+from authentiscan.manifest.select import spread
 from authentiscan.manifest.table import Manifest
 from authentiscan.models.base import ImageClassifier
 from authentiscan.training.engine import Engine
@@ -110,14 +109,9 @@ def _leaving(engine: Engine, model: ImageClassifier, parts: Parts, bundle: Path)
     scored = 0.0
     for part in (parts.val, parts.test):
         if len(part):
-            few = _spread(part, _SCORED)
+            few = spread(part, _SCORED)
             started = time.perf_counter()
             protocol = named(recipe.deployment.protocol, few)
             score_manifest(detector, few, protocol)
             scored += (time.perf_counter() - started) / len(few) * len(part)
     return made + scored
-
-
-def _spread(manifest: Manifest, count: int) -> Manifest:
-    """``count`` rows evenly over the manifest."""
-    return manifest.take(np.unique(np.linspace(0, len(manifest) - 1, count).round().astype(int)))

@@ -17,7 +17,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -26,7 +25,7 @@ from lightning.fabric import Fabric
 
 from authentiscan import models
 from authentiscan.core.errors import TrainingError
-from authentiscan.core.files import cannot_write, expanded, write_text
+from authentiscan.core.files import expanded, write_text
 from authentiscan.core.types import JsonObject
 from authentiscan.evaluation.scores import ScoreTable
 from authentiscan.inference.bundle import read_spec
@@ -58,6 +57,7 @@ from authentiscan.training.recipe import Recipe
 from authentiscan.training.recipe_data import check_paths
 from authentiscan.training.recipe_file import dump_recipe, load_recipe
 from authentiscan.training.reporter import Quiet, Reporter, notices
+from authentiscan.training.run_folder import made_folder, new_folder
 from authentiscan.training.sampling import EpochPlan
 from authentiscan.training.state import Progress
 
@@ -121,7 +121,10 @@ def train(
     check_loggers(loggers)
     recipe = _with_absolute_paths(recipe)
     check_paths(recipe)
-    chosen = _run_folder(recipe, output, resume=resume) if is_first_process() else None
+    chosen = None
+    if is_first_process():
+        place = new_folder(recipe.outputs, recipe.name) if output is None else Path(output)
+        chosen = made_folder(place, resume=resume)
     fabric = open_fabric(recipe, machine, reporter)
     folder = Path(fabric.broadcast(str(chosen)))  # its name holds a time: one process decides
     wishes = _Wishes(machine, reporter, stop, tuple(loggers), resume, bundle, audit)
@@ -189,29 +192,6 @@ def resume_run(folder: Path | str, **options: Any) -> Result:
     if not path.is_file():
         raise TrainingError(f"{folder} is no run: it has no {RECIPE_FILE}")
     return train(load_recipe(path), output=folder, resume=True, **options)
-
-
-def new_folder(recipe: Recipe) -> Path:
-    """A folder of the recipe's name and the time, that is not there yet."""
-    stamp = datetime.now().astimezone().strftime("%Y%m%d-%H%M%S")
-    folder = Path(recipe.outputs) / f"{recipe.name}-{stamp}"
-    while folder.exists():
-        folder = folder.with_name(folder.name + "a")
-    return folder
-
-
-def _run_folder(recipe: Recipe, output: Path | str | None, *, resume: bool) -> Path:
-    folder = new_folder(recipe) if output is None else Path(output)
-    if not resume and folder.is_dir() and any(folder.iterdir()):
-        raise TrainingError(
-            f"{folder} is not empty; choose a new folder, or go on with the run in it by "
-            f"--resume {folder}"
-        )
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise cannot_write(folder, error) from error
-    return folder
 
 
 def _with_absolute_paths(recipe: Recipe) -> Recipe:

@@ -13,17 +13,6 @@ from authentiscan.serving.app import launch, settings
 from authentiscan.serving.app.settings import Detectors, Settings
 
 
-@pytest.mark.parametrize(
-    ("host", "alone"),
-    [
-        ("127.0.0.1", True), ("127.8.9.1", True), ("::1", True), ("localhost", True),
-        ("0.0.0.0", False), ("::", False), ("192.168.1.5", False), ("example.com", False),
-    ],
-)  # fmt: skip
-def test_what_only_this_machine_can_reach(host: str, alone: bool) -> None:
-    assert launch.is_loopback(host) is alone
-
-
 def test_a_port_that_is_taken_is_told_and_the_next_free_one_is_found() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))

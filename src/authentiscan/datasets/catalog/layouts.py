@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, partial
 
 from authentiscan.datasets.catalog.base import DataSet, Place, Placer, place_of
 from authentiscan.datasets.foldernames import FolderNames, Parts, plain_label, slug, word_of
@@ -81,45 +81,33 @@ def _is_real(names: FolderNames, folder: Parts, depth: int, name: str) -> bool:
     return word_of(name) in _REAL_BESIDE_GENERATORS and names.outermost(folder, depth)
 
 
-PLAIN = DataSet(
+_layout = partial(DataSet, licence=_OWN, layout=True, home="")
+
+PLAIN = _layout(
     name="folders",
     title="Any folder with real/ and fake/ (REAL/FAKE, nature/ai, 0_real/1_fake, raw/real ...)",
-    licence=_OWN,
-    layout=True,
-    home="",
     reader=plain_folders,
 )
-GENERATORS = DataSet(
+GENERATORS = _layout(
     name="generators",
     title="Any folder with one folder a generator and one called real (GAN attribution)",
-    licence=_OWN,
-    layout=True,
-    home="",
     reader=generator_folders,
 )
-HUGGING_FACE = DataSet(
+HUGGING_FACE = _layout(
     name="huggingface",
     title="A Hugging Face image data set: its Parquet shards, class names read from the file",
-    licence=_OWN,
-    layout=True,
     home="https://huggingface.co/datasets",
     manual=(
         "1. huggingface-cli download --repo-type dataset OWNER/NAME --local-dir {folder}\n"
         "2. authentiscan data organize huggingface={folder} --out data.parquet"
     ),
 )
-PARQUET = DataSet(
+PARQUET = _layout(
     name="parquet",
     title="A Parquet table with image bytes and labels, or a folder of such tables",
-    licence=_OWN,
-    layout=True,
-    home="",
 )
-CSV_LIST = DataSet(
+CSV_LIST = _layout(
     name="csv",
     title="A CSV list: path, label and, where known, generator, dataset, group, split, licence ...",
-    licence=_OWN,
-    layout=True,
-    home="",
 )
 LAYOUTS = (PLAIN, GENERATORS, HUGGING_FACE, PARQUET, CSV_LIST)

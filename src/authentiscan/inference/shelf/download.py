@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from authentiscan.core.errors import FetchError, MissingExtraError
-from authentiscan.core.files import cannot_write, whole_path
+from authentiscan.core.files import cannot_write, file_sha256, whole_path
 from authentiscan.core.progress import Progress
 from authentiscan.inference.shelf.card import Card, File
 
@@ -88,8 +88,7 @@ def wrong(path: Path, file: File) -> str | None:
 def digest(path: Path, *, git: bool = False) -> str:
     """SHA-256 of a file, or the id that Git gives its content."""
     if not git:
-        with path.open("rb") as stream:
-            return hashlib.file_digest(stream, "sha256").hexdigest()
+        return file_sha256(path)
     found = hashlib.sha1(f"blob {path.stat().st_size}\0".encode(), usedforsecurity=False)
     with path.open("rb") as stream:
         while piece := stream.read(_PIECE):

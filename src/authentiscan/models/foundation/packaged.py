@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib.util
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from authentiscan.core.errors import MissingExtraError, UsageError
+from authentiscan.core.files import file_sha256
 
 if TYPE_CHECKING:
     from onnx import GraphProto
@@ -48,9 +48,7 @@ def packaged_weights(backbone: str) -> dict[str, Tensor] | None:
     path = Path(spec.submodule_search_locations[0]) / known.file
     if not path.is_file():
         return None
-    with path.open("rb") as stream:
-        found = hashlib.file_digest(stream, "sha256").hexdigest()
-    if found != known.sha256:
+    if file_sha256(path) != known.sha256:
         raise UsageError(
             f"{path} is not the file whose weights are known; install {known.package} again"
         )

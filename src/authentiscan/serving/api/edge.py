@@ -19,10 +19,11 @@ from authentiscan.core.errors import (
     ForbiddenError,
     SlowRequestError,
 )
+from authentiscan.serving.address import is_loopback
 from authentiscan.serving.api.limits import Slot
 from authentiscan.serving.api.metrics import Metrics
 from authentiscan.serving.api.problems import of_error
-from authentiscan.serving.api.settings import Settings, is_loopback
+from authentiscan.serving.api.settings import Settings
 
 REQUEST_ID = "X-Request-ID"
 SCAN = "/v1/scan"

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import ipaddress
 import os
-import sys
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field
 
+from authentiscan.core.places import user_data
 from authentiscan.core.records import Record
 from authentiscan.images.decode import DEFAULT_LIMITS
+from authentiscan.serving.address import is_loopback
 
 MIB = 2**20
 STATE = "AUTHENTISCAN_STATE"
@@ -23,25 +23,7 @@ Positive = Annotated[int, Field(gt=0)]
 def default_state() -> Path:
     """The folder of keys and jobs: the one that the environment names, else the user's own."""
     named = os.environ.get(STATE)
-    if named:
-        return Path(named)
-    if sys.platform == "win32":
-        base = os.environ.get("LOCALAPPDATA") or str(Path.home() / "AppData" / "Local")
-    elif sys.platform == "darwin":
-        base = str(Path.home() / "Library" / "Application Support")
-    else:
-        base = os.environ.get("XDG_DATA_HOME") or str(Path.home() / ".local" / "share")
-    return Path(base) / "authentiscan" / "server"
-
-
-def is_loopback(host: str) -> bool:
-    """Whether ``host`` (a name or an address) is this machine alone."""
-    if host.lower() == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False
+    return Path(named) if named else user_data() / "server"
 
 
 class Settings(Record):

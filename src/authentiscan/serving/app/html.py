@@ -6,21 +6,18 @@ Streamlit's own Markdown is kept for our own words.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cache
 from pathlib import Path
 
 import streamlit as st
-from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from authentiscan.core.text import one_line
-from authentiscan.report.shell import breakable
+from authentiscan.report.shell import templates
 
 ASSETS = Path(__file__).with_name("assets")
 
 
 def render(template: str, **content: object) -> str:
     """The text of ``template`` filled with ``content``."""
-    return _environment().get_template(template).render(content)
+    return templates("authentiscan.serving.app").get_template(template).render(content)
 
 
 def put(template: str, **content: object) -> None:
@@ -38,16 +35,3 @@ def table(
 ) -> None:
     """A table whose first column names the row."""
     put("table.html", head=head, rows=rows, caption=caption, note=note)
-
-
-@cache
-def _environment() -> Environment:
-    environment = Environment(
-        loader=PackageLoader("authentiscan.serving.app", "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {"breakable": breakable, "one_line": one_line}
-    return environment

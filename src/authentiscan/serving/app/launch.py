@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
-import ipaddress
 import socket
 import threading
 from contextlib import suppress
 from pathlib import Path
 
 from authentiscan.core.errors import AuthentiscanError, MissingExtraError, UsageError
+from authentiscan.serving.address import is_loopback
 from authentiscan.serving.app import settings
 from authentiscan.serving.app.settings import MEGABYTE, Settings
 
@@ -38,13 +38,6 @@ def require() -> None:
     """Raise MissingExtraError where Streamlit is not installed."""
     if importlib.util.find_spec("streamlit") is None:
         raise MissingExtraError("the web page", "app")
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach ``host``."""
-    with suppress(ValueError):
-        return ipaddress.ip_address(host).is_loopback
-    return host == "localhost"
 
 
 def free_port(host: str, port: int | None) -> int:

@@ -17,7 +17,6 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -29,7 +28,7 @@ from authentiscan.attribution import AttributorSpec, load_attributor
 from authentiscan.attribution.card import attributor_card
 from authentiscan.attribution.spec import write_attributor
 from authentiscan.core.errors import TrainingError
-from authentiscan.core.files import cannot_write, write_text
+from authentiscan.core.files import write_text
 from authentiscan.core.progress import Progress
 from authentiscan.core.types import CAMERA
 from authentiscan.evaluation.attribution import (
@@ -64,6 +63,7 @@ from authentiscan.training.attribution.recipe import AttributionRecipe
 from authentiscan.training.attribution.views import ImageViews, refuse_unreadable
 from authentiscan.training.leavings import environment, write_history, write_json
 from authentiscan.training.reporter import Quiet, Reporter, notices
+from authentiscan.training.run_folder import made_folder, new_folder
 from authentiscan.training.settings_file import dump_settings
 
 BUNDLE = "bundle"
@@ -112,7 +112,8 @@ def train_attributor(
     and others of the package's errors.
     """
     told = reporter or Quiet()
-    folder = run_folder(recipe, output, resume=resume)
+    place = new_folder("runs", recipe.name) if output is None else Path(output)
+    folder = made_folder(place, resume=resume)
     with attempt(folder), notices(told):
         run = _Run(recipe, data, data_name, folder, _device(device), qualities, workers, told)
         return run.whole(resume=resume, leave_one_out=leave_one_out)
@@ -362,23 +363,6 @@ def recorded(val: Measured, test: Measured | None, left_out: LeftOut | None) -> 
             "hardest": left_out.worst,
         }
     return RecordedMetrics.read(found)
-
-
-def run_folder(recipe: AttributionRecipe, output: Path | str | None, *, resume: bool) -> Path:
-    """The folder of a run, made. Raises TrainingError where it is not empty and none is resumed."""
-    if output is None:
-        stamp = datetime.now().astimezone().strftime("%Y%m%d-%H%M%S")
-        output = Path("runs") / f"{recipe.name}-{stamp}"
-    folder = Path(output)
-    if not resume and folder.is_dir() and any(folder.iterdir()):
-        raise TrainingError(
-            f"{folder} is not empty; choose a new folder, or go on with the run in it by --resume"
-        )
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise cannot_write(folder, error) from error
-    return folder
 
 
 def _device(name: str) -> torch.device:
