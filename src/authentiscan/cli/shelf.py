@@ -93,7 +93,7 @@ def get(
 
     Examples:
         authentiscan shelf get sieve
-        authentiscan shelf get community-forensics --unpinned
+        authentiscan shelf get airealnet --unpinned
         authentiscan scan photos/ --model sieve
 
     """

@@ -111,6 +111,17 @@ def test_a_pickle_that_asks_for_more_than_weights_is_left_alone(tmp_path: Path) 
         checkpoints.read_weights(tmp_path / "text")
 
 
+def test_weights_of_a_data_parallel_run_beside_its_optimizer_are_read(tmp_path: Path) -> None:
+    weight = torch.arange(4.0)
+    run = {"model": {"module.fc.weight": weight}, "optimizer": {"lr": 0.1}, "step": 3}
+    torch.save(run, tmp_path / "w")
+    read = checkpoints.read_weights(tmp_path / "w")
+    assert list(read) == ["fc.weight"]
+    assert torch.equal(read["fc.weight"], weight)
+    torch.save({"module.a": weight, "b": weight}, tmp_path / "w")
+    assert list(checkpoints.read_weights(tmp_path / "w")) == ["module.a", "b"], "a name, no wrapper"
+
+
 def test_another_file_than_the_networks_own_is_told(tmp_path: Path) -> None:
     save_file({"head.weight": torch.zeros(1, 16), "head.bias": torch.zeros(1)}, tmp_path / "w")
     with pytest.raises(UsageError, match="is it the right one"):

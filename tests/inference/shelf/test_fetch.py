@@ -180,10 +180,21 @@ def test_unpinned_and_unfree_detectors_are_asked_about_first(tmp_path: Path) -> 
     assert "--accept" in err
     code, _, err = run("shelf", "get", "b-free")
     assert code == 2
-    assert "cannot be fetched" in err
+    assert "cannot be wrapped" in err
+    assert "patches" in err, "and why"
+    assert "shelf add" not in err, "what add refuses as well is not advised"
     code, _, err = run("shelf", "get", "drct", "--accept")
     assert code == 2
     assert "authentiscan shelf add 14_acc0.9996.pth --as drct" in err
+    assert "fetch https://github.com" not in err, "its home holds no such file"
+
+
+def test_what_an_unpinned_file_means_is_said_plainly() -> None:
+    for name, advice in (("airealnet", "--unpinned takes it"), ("drct", "look at where it came")):
+        (gap,) = [gap for gap in read_card(name).gaps if "no checksum or revision" in gap]
+        assert "a changed file is not noticed" in gap
+        assert advice in gap
+        assert "SHA-256 is written into the bundle" in gap
 
 
 def test_the_catalogue_states_sources_and_gaps() -> None:
@@ -202,7 +213,7 @@ def test_the_catalogue_states_sources_and_gaps() -> None:
                 assert card.by_hand, name
     assert read_card("sieve").gaps == []
     loose = {name for name in names for f in read_card(name).files if not read_card(name).pinned(f)}
-    assert loose == {"airealnet", "dima806-ai-vs-real", "drct"}
+    assert loose == {"airealnet", "drct"}
     code, out, _ = run("shelf", "list")
     assert code == 0
     assert "sieve" in out

@@ -61,7 +61,15 @@ def read_weights(path: Path) -> dict[str, Tensor]:
             content = content[key]
     if not isinstance(content, dict) or not all(isinstance(v, Tensor) for v in content.values()):
         raise BundleError(f"{path} holds something else than tensors by name")
-    return {str(name): tensor.float() for name, tensor in content.items()}
+    return {name: tensor.float() for name, tensor in _unwrapped(content).items()}
+
+
+def _unwrapped(tensors: Mapping[object, Tensor]) -> dict[str, Tensor]:
+    """Without the ``module.`` that PyTorch's data-parallel wrappers put before every name."""
+    names = {str(name): tensor for name, tensor in tensors.items()}
+    if not all(name.startswith("module.") for name in names):
+        return names
+    return {name.removeprefix("module."): tensor for name, tensor in names.items()}
 
 
 class _Logit(nn.Module):

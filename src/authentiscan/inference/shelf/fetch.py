@@ -40,7 +40,9 @@ def fetch(card: Card, *, unpinned: bool = False, told: Stages | None = None) -> 
     a BundleError leaf where the files are not what the card says.
     """
     alone = [f for f in card.files if f.package is None and card.address(f) is None]
-    if card.kind == "none" or not card.files or alone:
+    if card.kind == "none":
+        raise UsageError(f"{card.name} cannot be wrapped.\n{by_hand(card)}")
+    if not card.files or alone:
         raise UsageError(f"{card.name} cannot be fetched by this program.\n{by_hand(card)}")
     loose = [file.name for file in card.files if not card.pinned(file)]
     if loose and not unpinned:
