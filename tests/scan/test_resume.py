@@ -57,10 +57,32 @@ def test_failed_rows_are_made_again_and_with_them_all_of_their_name(tmp_path: Pa
     path = journal(tmp_path, good("a"), good("b"), bad("a"), bad("c"))
     earlier = Earlier(path)
     assert left(earlier, "a", "a", "b", "c", "a") == ["a", "a", "c", "a"]
-    assert {name: len(rows) for name, rows in earlier.again.items()} == {"a": 2, "c": 1}
+    assert earlier.again == {"a": 2, "c": 1}
+    before = path.read_text()
     earlier.keep()
-    assert path.read_text() == good("b").json_line() + "\n"
+    assert path.read_text() == before, "nothing goes before something else is there"
     assert [report.path for report in earlier.reports()] == ["b"]
+    assert sorted(report.path for report in earlier.unmet()) == ["a", "a", "c"]
+    assert earlier.meet("a") is None
+    assert sorted(report.path for report in earlier.unmet()) == ["a", "c"]
+    assert next(earlier.unmet()).error is not None, "of equal names the first are met first"
+
+
+def test_rows_stay_where_only_their_picture_is_lost(tmp_path: Path) -> None:
+    twice = [good("x.zip::a").model_copy(update={"score": score}) for score in (0.2, 0.3)]
+    earlier = Earlier(journal(tmp_path, good("a"), *twice, bad("b"), good("c")))
+    earlier.picture_without(lambda report: report.path == "c")
+    earlier.picture_without(lambda report: report.path != "a")
+    assert earlier.number == 4
+    assert earlier.unpictured == 3
+    assert left(earlier, "a", "x.zip::a", "x.zip::a", "b", "c", "x.zip::a") == [
+        "a", "x.zip::a", "x.zip::a", "b", "x.zip::a",
+    ]  # fmt: skip
+    assert [earlier.has_picture(report) for report in earlier.reports()] == [False] * 3 + [True]
+    assert earlier.meet("b") is None
+    met = [earlier.meet("x.zip::a") for _ in range(3)]
+    assert [row and row.score for row in met] == [0.2, 0.3, None]
+    assert [report.path for report in earlier.unmet_pictures()] == ["a"]
 
 
 @pytest.mark.parametrize("share", [1, 10, 20, 100, 300])

@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from glob import glob
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,9 +19,10 @@ from authentiscan.cli.screen import console, note, progress, warn
 if TYPE_CHECKING:
     from authentiscan.analysis import Report
     from authentiscan.inference import Detector
-    from authentiscan.scan import Item, LeftOut, Options, Sink, Sinks
+    from authentiscan.scan import Item, LeftOut, Options, Scanned, Sink, Sinks
     from authentiscan.scan.batch_page import Pictures
     from authentiscan.scan.resume import Earlier, Way
+    from authentiscan.scan.timelines import Undrawn
 
 _INTERRUPTED = 130
 _NOTE_SECONDS = 30.0
@@ -52,7 +54,8 @@ class ScanRun:
         self.outputs: dict[Path, Sink] = {}
         self.shown: list[Sink] = []
         self.earlier: Earlier | None = None
-        self.pictures: dict[Path, Pictures] = {}
+        self.pictures: dict[Path, Pictures | Undrawn] = {}
+        self.pictured = 0  # earlier rows whose pictures were made again
         kinds = {file.suffix.lower() for file in files}
         self.thumbnails = not kinds.isdisjoint(HTML_SUFFIXES)
         self.drawn = self.thumbnails or PICTURE_SUFFIX in kinds
@@ -70,20 +73,18 @@ class ScanRun:
     def open_outputs(self, to_stdout: str) -> None:
         """Open every output before anything is scanned, so that a wrong one is told at once."""
         from authentiscan.scan.resume import Earlier
-        from authentiscan.scan.sinks import HTML_SUFFIXES, Csv, JsonLines, open_sink
+        from authentiscan.scan.sinks import Csv, JsonLines, open_sink
 
         claim(*self.files, inputs=self._named_files())
         if self.resume and self.journal is not None:
-            from authentiscan.scan.batch_page import Pictures
-
             self.earlier = Earlier(self.journal)
-            pages = [file for file in self.files if file.suffix.lower() in HTML_SUFFIXES]
-            self.pictures = {page: Pictures(page) for page in pages}
-            for found in self.pictures.values():  # a killed scan left no page to take them from
-                self.earlier.make_again_without(found.has)
+            self._find_pictures(self.earlier)
+        again = self.earlier.again if self.earlier else ()
         for file in self.files:
             going_on = self.resume and file == self.journal
-            self.outputs[file] = open_sink(file, append=going_on, left_out=self.left_out)
+            self.outputs[file] = open_sink(
+                file, append=going_on, again=again if going_on else (), left_out=self.left_out
+            )
         if to_stdout == "json":
             self.shown.append(JsonLines(sys.stdout))
         elif to_stdout == "csv":
@@ -91,6 +92,20 @@ class ScanRun:
         elif not self.files or self.truth or sys.stdout.isatty():
             self.table = VerdictTable(truth=self.truth)
             self.shown.append(self.table)
+
+    def _find_pictures(self, earlier: Earlier) -> None:
+        """Pictures of earlier rows; those that are lost, as after a kill, are made again."""
+        from authentiscan.scan.batch_page import Pictures
+        from authentiscan.scan.sinks import HTML_SUFFIXES, PICTURE_SUFFIX
+        from authentiscan.scan.timelines import Undrawn
+
+        for file in self.files:
+            if file.suffix.lower() in HTML_SUFFIXES:
+                self.pictures[file] = Pictures(file)
+            elif file.suffix.lower() == PICTURE_SUFFIX:
+                self.pictures[file] = Undrawn()
+        for found in self.pictures.values():
+            earlier.picture_without(found.has)
 
     def execute(self, model: str | None, workers: int | None, options: Options) -> int:
         """Scan, write, count; the exit code."""
@@ -134,15 +149,17 @@ class ScanRun:
             left_out=self.left_out,
             say=say,
         )
-        again: dict[str, list[Report]] = {}
         if self.earlier is not None:
-            items, again = self.earlier.without(items), self.earlier.again
+            items = self.earlier.without(items)
         results = scan_items(items, detector, workers=workers, options=options)
         with closing(results), self._progress() as advance:
             for result in results:
-                self._count(result.report)
-                sinks.write(result)
-                again.pop(result.report.path, None)
+                row = self.earlier.meet(result.report.path) if self.earlier else None
+                if row is None:
+                    self._count(result.report)
+                    sinks.write(result)
+                else:
+                    self._picture(row, result)
                 advance()
 
     @contextmanager
@@ -154,42 +171,62 @@ class ScanRun:
         from authentiscan.scan import count
 
         total = count(self.paths, recursive=self.recursive) if sys.stderr.isatty() else None
-        rest = None if total is None else max(0, total - self._before())
+        done = self._before() - (self.earlier.unpictured if self.earlier else 0)
+        rest = None if total is None else max(0, total - done)
         noted = time.monotonic()
         with progress("scanning") as update:
 
             def advance() -> None:
                 nonlocal noted
-                done = self.counts.total()
-                update(done, rest)
+                made = self.counts.total() + self.pictured
+                update(made, rest)
                 if not sys.stderr.isatty() and time.monotonic() - noted > _NOTE_SECONDS:
                     noted = time.monotonic()
-                    note(f"{done:,} images so far")
+                    note(f"{made:,} images so far")
 
             yield advance
 
     def _replay(self) -> None:
         """Give the reports that stay to the outputs that are written anew."""
+        assert self.earlier is not None
+        anew = [file for file in self.outputs if file != self.journal]
+        for report in self.earlier.reports() if anew else ():
+            for file in anew:
+                if file not in self.pictures or self.earlier.has_picture(report):
+                    self._give_back(file, report)
+
+    def _give_back(self, file: Path, report: Report) -> None:
+        """Write an earlier report, with the pictures that ``file`` had of it."""
         from authentiscan.scan import Scanned
 
-        assert self.earlier is not None
-        anew = {file: sink for file, sink in self.outputs.items() if file != self.journal}
-        if not anew:
-            return
-        for report in self.earlier.reports():
-            for file, sink in anew.items():
-                pictures = self.pictures.get(file)
-                sink.write(pictures.of(report) if pictures else Scanned(report))
+        pictures = self.pictures.get(file)
+        self.outputs[file].write(pictures.of(report) if pictures else Scanned(report))
+
+    def _picture(self, row: Report, result: Scanned) -> None:
+        """Show an earlier row with the pictures that were made again; none of another image."""
+        self.pictured += 1
+        same = row.image and result.report.image and row.image.sha256 == result.report.image.sha256
+        for file in self.pictures:
+            if same:
+                self.outputs[file].write(replace(result, report=row))
+            else:
+                self._give_back(file, row)
 
     def _restore(self) -> None:
-        """Put back failed rows whose items were not met again: nothing is lost."""
-        from authentiscan.scan import Scanned
+        """Rows that were to be made again and whose items were not met: nothing is lost.
 
-        again = {} if self.earlier is None else self.earlier.again
-        for report in (report for rows in again.values() for report in rows):
+        They stand in the journal still.
+        """
+        if self.earlier is None:
+            return
+        for report in self.earlier.unmet():
             self._count(report)
-            for sink in self.outputs.values():
-                sink.write(Scanned(report))
+            for file in self.outputs:
+                if file != self.journal:
+                    self._give_back(file, report)
+        for report in self.earlier.unmet_pictures():
+            for file in self.pictures:
+                self._give_back(file, report)
 
     def _show_limits(self, limits: tuple[str, ...]) -> None:
         """A page says in its footer what the detector cannot do."""
@@ -224,7 +261,10 @@ class ScanRun:
             return
         total, before = self.counts.total(), self._before()
         if not total:
-            line = f"nothing left to do: all {before:,} images were done before"
+            word = (
+                f"interrupted; {before:,}" if interrupted else f"nothing left to do: all {before:,}"
+            )
+            line = f"{word} images were done before"
         else:
             kinds = ("generated", "real", "inconclusive", "failed")
             parts = ", ".join(f"{self.counts[kind]} {kind}" for kind in kinds)
@@ -232,6 +272,8 @@ class ScanRun:
             earlier = f", {before} done before" if before else ""
             rate = f"{total / seconds:.1f} images/s" if seconds > 0 else ""
             line = f"{word}{total} image{'' if total == 1 else 's'}: {parts}{earlier}; {rate}"
+        if self.pictured:
+            line += f"; pictures of {self.pictured:,} of them made again"
         for text in filter(None, (line, summary(self.left_out))):
             console(stderr=not self.table).print(text, markup=False, soft_wrap=True)
 

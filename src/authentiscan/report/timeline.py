@@ -10,7 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from PIL import Image, ImageDraw, ImageFont
+from PIL.PngImagePlugin import PngInfo
 
+from authentiscan.core.files import MARK
 from authentiscan.core.types import RGBImage, Verdict
 
 WIDTH = 1200
@@ -61,15 +63,16 @@ def draw(
 
 
 def stacked(timelines: Sequence[bytes]) -> bytes:
-    """Several timelines, one under the other, as one PNG."""
+    """Several timelines, one under the other, as one PNG that is known as ours (`core.files`)."""
     images = [Image.open(io.BytesIO(data), formats=("PNG",)) for data in timelines]
     sheet = Image.new("RGB", (WIDTH, sum(image.height for image in images)), _PAPER)
     top = 0
     for image in images:
         sheet.paste(image, (0, top))
         top += image.height
-    data = io.BytesIO()
-    sheet.save(data, "PNG")
+    data, told = io.BytesIO(), PngInfo()
+    told.add_text("Software", MARK.decode())
+    sheet.save(data, "PNG", pnginfo=told)
     return data.getvalue()
 
 

@@ -3,13 +3,17 @@
 A row belongs to an item by its name and, where names are equal (members of a zip, escaped bytes),
 by its place among the rows of that name: results stand in the order of the items. Where one row of
 a name failed, all rows of that name are made anew, so that this stays true.
+
+The file never has fewer rows than before: a new row takes the place of an old one in one step
+(`authentiscan.scan.sinks.Journal`), and where only a row's picture is lost, the row stays.
 """
 
 from __future__ import annotations
 
 import json
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator
+import os
+from collections import Counter, defaultdict, deque
+from collections.abc import Callable, Container, Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,7 +22,7 @@ from pydantic import ValidationError
 from authentiscan.analysis import Report
 from authentiscan.analysis.report import ModelInfo
 from authentiscan.core.errors import UsageError
-from authentiscan.core.files import whole_file
+from authentiscan.core.files import cannot_write
 from authentiscan.core.records import mistakes
 from authentiscan.core.types import Verdict
 from authentiscan.images.video import ANIMATED
@@ -110,41 +114,49 @@ def _namer(report: Report) -> str | None:
 class Earlier:
     """What the file of an earlier scan holds; nothing where there is no file.
 
-    Nothing is written until `keep`. Raises UsageError where the file is of another kind, where a
-    line is no report of this version, or where it was made in another way.
+    Raises UsageError where the file is of another kind, where a line is no report of this version,
+    or where it was made in another way. done: rows that stay, by name. again: rows of the names of
+    which one failed, to be made anew.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.done: Counter[str] = Counter()
-        self.again: dict[str, list[Report]] = defaultdict(list)
-        self._cut = 0  # bytes of a last line that is not whole
+        self.again: Counter[str] = Counter()
+        self._waiting: dict[str, deque[int]] = defaultdict(deque)  # where those rows begin
+        self._unpictured: dict[str, deque[int]] = defaultdict(deque)
+        self._whole = 0  # bytes up to the end of the last whole line
         self._ways: set[Way] = set()
         failed: set[str] = set()
-        for report in self._reports():
+        for _, report in self._reports():
             self.done[report.path] += 1
             if report.error is not None:
                 failed.add(report.path)
             elif report.model is not None:
                 self._ways.add(Way.of(report, report.model))
-        self._make_again(failed)
+        for name in failed:
+            self.again[name] = self.done.pop(name)
+        self._note(self._waiting, self.again)
 
-    def make_again_without(self, shown: Callable[[Report], bool]) -> None:
-        """Make rows again that ``shown`` is false of, such as those whose pictures are lost."""
-        self._make_again({r.path for r in self.reports() if not shown(r)})
+    def picture_without(self, shown: Callable[[Report], bool]) -> None:
+        """Have pictures made again of rows that ``shown`` is false of; the rows stay."""
+        lost = {report.path for report in self.reports() if not shown(report)}
+        self._note(self._unpictured, lost - self._unpictured.keys())
 
-    def _make_again(self, names: set[str]) -> None:
-        for name in names:
-            del self.done[name]
-        if names:
-            for report in self._reports():
-                if report.path in names:
-                    self.again[report.path].append(report)
+    def _note(self, places: dict[str, deque[int]], names: Container[str]) -> None:
+        for start, report in self._reports() if names else ():
+            if report.path in names:
+                places[report.path].append(start)
 
     @property
     def number(self) -> int:
         """Rows that need not be made again."""
         return self.done.total()
+
+    @property
+    def unpictured(self) -> int:
+        """Rows among them whose pictures are made again."""
+        return sum(map(len, self._unpictured.values()))
 
     def refuse_other(self, way: Way) -> None:
         """Raise UsageError where rows were made by another detector or with other options."""
@@ -155,42 +167,65 @@ class Earlier:
             )
 
     def keep(self) -> None:
-        """Take out of the file what is made again, and a last line that is not whole."""
-        if not self._cut and not self.again:
-            return
-        with self.path.open("rb") as old, whole_file(self.path) as new:
-            for line in old:
-                if line.endswith(b"\n") and (not self.again or not self._again(line)):
-                    new.write(line)
+        """Cut off a last line that is not whole. Raises OutputError where that is not possible."""
+        try:
+            if self.path.exists() and self.path.stat().st_size > self._whole:
+                os.truncate(self.path, self._whole)
+        except OSError as error:
+            raise cannot_write(self.path, error) from error
 
     def reports(self) -> Iterator[Report]:
         """The reports that stay, in order."""
-        return (report for report in self._reports() if report.path in self.done)
+        return (report for _, report in self._reports() if report.path in self.done)
+
+    def has_picture(self, report: Report) -> bool:
+        """Whether the pictures of a report that stays need not be made again."""
+        return report.path not in self._unpictured
 
     def without(self, items: Iterable[Item]) -> Iterator[Item]:
-        """The items that have no row yet, or only one that failed."""
-        left = Counter(self.done)
+        """The items that have no row yet, only one that failed, or one whose picture is lost."""
+        left = Counter({name: n for name, n in self.done.items() if name not in self._unpictured})
         for item in items:
             if left[item.name] > 0:
                 left[item.name] -= 1
             else:
                 yield item
 
-    def _again(self, line: bytes) -> bool:
-        return bool(line.strip()) and json.loads(line)["path"] in self.again
+    def meet(self, name: str) -> Report | None:
+        """Tell of a result; the row that stays and of which it is only the picture, else None."""
+        if self._waiting.get(name):
+            self._waiting[name].popleft()
+        starts = self._unpictured.get(name)
+        return self._at(starts.popleft()) if starts else None
 
-    def _reports(self) -> Iterator[Report]:
+    def unmet(self) -> Iterator[Report]:
+        """Rows that were to be made again and of which no result was met: they stay."""
+        return (self._at(start) for starts in self._waiting.values() for start in starts)
+
+    def unmet_pictures(self) -> Iterator[Report]:
+        """Rows whose pictures stay lost."""
+        return (self._at(start) for starts in self._unpictured.values() for start in starts)
+
+    def _at(self, start: int) -> Report:
+        with self.path.open("rb") as lines:
+            lines.seek(start)
+            return Report.model_validate_json(lines.readline())
+
+    def _reports(self) -> Iterator[tuple[int, Report]]:
+        """Every report with the place where its line begins."""
         if not self.path.exists():
             return
+        start = 0
         with self.path.open("rb") as lines:
             for number, line in enumerate(lines, 1):
                 if not line.endswith(b"\n"):  # a killed process leaves it so
-                    start = line[: len(_BEGINNING)]
-                    if not _BEGINNING.startswith(start):
+                    if not _BEGINNING.startswith(line[: len(_BEGINNING)]):
                         raise self._refused(number, "it is cut off, and not by us")
-                    self._cut = len(line)
-                elif line.strip():
-                    yield self._report(number, line)
+                    break
+                if line.strip():
+                    yield start, self._report(number, line)
+                start += len(line)
+        self._whole = start
 
     def _report(self, number: int, line: bytes) -> Report:
         try:

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterator, Mapping, Sequence
+import tempfile
+from collections import defaultdict, deque
+from collections.abc import Container, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, TextIO
+from typing import IO, TYPE_CHECKING, Protocol, TextIO
 
 from authentiscan.analysis import Report
 from authentiscan.core.csv_cells import defused
 from authentiscan.core.errors import MissingExtraError, UsageError
-from authentiscan.core.files import cannot_write, check_file, whole_path
+from authentiscan.core.files import cannot_write, check_file, whole_file, whole_path
 from authentiscan.core.interrupts import uninterrupted
 from authentiscan.core.types import JsonObject
 from authentiscan.scan.engine import Scanned
@@ -123,25 +125,52 @@ class JsonLines:
 class Journal:
     """JSON lines in a file, written in their place, so that a scan killed at any moment leaves what
     `authentiscan.scan.resume` can go on with. An older file stays until the first result.
+
+    again: names whose rows are made anew. These take the old rows' places when the sink is closed,
+    all in one step: a scan that is killed before leaves the old ones, to be tried again.
     """
 
-    def __init__(self, path: Path, *, append: bool) -> None:
+    def __init__(self, path: Path, *, append: bool, again: Container[str] = ()) -> None:
         check_file(path)
         self._path = path
         self._append = append
         self._lines: JsonLines | None = None
         self._stack = ExitStack()
+        self._again = again
+        self._spool: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - the stack closes it
+        self._stack.enter_context(self._spool)
+        self._anew: dict[str, deque[tuple[int, int]]] = defaultdict(deque)  # places in it
 
     def write(self, result: Scanned) -> None:
         """Write one line."""
         with _writing(self._path):
-            self._opened().write(result)
+            if result.report.path in self._again:
+                line = _encoded(result.report)
+                self._anew[result.report.path].append((self._spool.tell(), len(line)))
+                self._spool.write(line)
+            else:
+                self._opened().write(result)
 
     def close(self) -> None:
         """Close the file; it is empty where there was no result."""
         with _writing(self._path):
-            self._opened()
+            self._opened().close()
+            if self._anew:
+                self._replace()
             self._stack.close()
+
+    def _replace(self) -> None:
+        """Put new rows in the places of the old ones of their names; what is over, at the end."""
+        with self._path.open("rb") as old, whole_file(self._path) as new:
+            for line in old:
+                waiting = self._anew.get(json.loads(line)["path"]) if line.strip() else None
+                new.write(self._spooled(*waiting.popleft()) if waiting else line)
+            over = [place for places in self._anew.values() for place in places]
+            new.writelines(self._spooled(*place) for place in sorted(over))
+
+    def _spooled(self, start: int, size: int) -> bytes:
+        self._spool.seek(start)
+        return self._spool.read(size)
 
     def discard(self) -> None:
         """Leave what is there."""
@@ -155,6 +184,10 @@ class Journal:
             stream = self._path.open("a", encoding="utf-8", errors="backslashreplace", newline="")
             self._lines = JsonLines(self._stack.enter_context(stream))
         return self._lines
+
+
+def _encoded(report: Report) -> bytes:
+    return (report.json_line() + "\n").encode(errors="backslashreplace")
 
 
 class Csv:
@@ -328,21 +361,25 @@ def flat(report: Report) -> JsonObject:
 
 
 def open_sink(
-    path: Path, *, append: bool = False, left_out: Mapping[str, int] | None = None
+    path: Path,
+    *,
+    append: bool = False,
+    again: Container[str] = (),
+    left_out: Mapping[str, int] | None = None,
 ) -> Sink:
     """A sink for a file, by its extension: .jsonl, .ndjson, .json, .csv, .html, .htm or .parquet;
     .png for the timelines of videos.
 
     append: add to a JSON lines file instead of replacing it; the others are always written anew,
-    and are whole or what they were before. left_out: counts that a page and a Parquet table tell,
-    read when they are closed.
+    and are whole or what they were before. again: names whose rows replace those that a JSON lines
+    file has. left_out: counts that a page and a Parquet table tell, read when they are closed.
 
     Raises UsageError for other extensions, OutputError for places that cannot be written.
     """
     suffix = path.suffix.lower()
     left = {} if left_out is None else left_out
     if suffix in JSON_SUFFIXES:
-        return Journal(path, append=append)
+        return Journal(path, append=append, again=again)
     if suffix == ".csv":
         return CsvFile(path)
     if suffix == ".parquet":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from authentiscan.analysis import Report
 from authentiscan.core.errors import UsageError
 from authentiscan.core.files import check_file, write_bytes
 from authentiscan.report import timeline
@@ -37,3 +38,17 @@ class Timelines:
 
     def discard(self) -> None:
         """Leave what is there."""
+
+
+class Undrawn:
+    """In place of an earlier scan's `authentiscan.scan.batch_page.Pictures`: a picture of timelines
+    gives none of them back.
+    """
+
+    def has(self, report: Report) -> bool:
+        """Whether nothing need be drawn of ``report``."""
+        return report.clip is None
+
+    def of(self, report: Report) -> Scanned:
+        """The report alone."""
+        return Scanned(report)
