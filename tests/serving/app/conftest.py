@@ -104,13 +104,25 @@ class Visitor:
         verdict.wait_for()
         return verdict
 
+    def drawn(self) -> None:
+        """Wait until nothing is drawn any more: what is clicked stays in its place."""
+        self.page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for()
+
+    def download(self, label: str, path: Path) -> str:
+        """Click the button called ``label`` and keep what comes at ``path``; its suggested name."""
+        self.drawn()
+        with self.page.expect_download() as download:
+            self.page.get_by_role("button", name=re.compile(rf"{label}$")).click()
+        download.value.save_as(path)
+        return str(download.value.suggested_filename)
+
     def choose(self, name: str, option: str) -> None:
         """Choose ``option`` in the list called ``name``.
 
-        The page is drawn and the list in view before it is opened, as it closes when the page
-        scrolls; browsers tell of a scroll a frame after it.
+        The list is in view before it is opened, as it closes when the page scrolls; browsers tell
+        of a scroll a frame after it.
         """
-        self.page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for()
+        self.drawn()
         box = self.page.get_by_role("combobox", name=name)
         box.scroll_into_view_if_needed()
         self.page.evaluate(

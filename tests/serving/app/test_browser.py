@@ -112,10 +112,7 @@ def test_a_batch_is_sorted_looked_at_and_taken_home(visit: Any, cat: bytes, tmp_
     visitor.choose("Image to look at", "3. c.jpg")
     page.locator("[data-verdict=failed]").wait_for()
     for name, ending in (("CSV", "csv"), ("JSON", "jsonl"), ("HTML report", "html")):
-        with page.expect_download() as download:
-            page.get_by_role("button", name=name, exact=True).click()
-        assert download.value.suggested_filename == f"authentiscan.{ending}"
-        download.value.save_as(tmp_path / ending)
+        assert visitor.download(name, tmp_path / ending) == f"authentiscan.{ending}"
     assert [line.split(",")[0] for line in (tmp_path / "csv").read_text().splitlines()] == [
         "path", "b.jpg", "a.png", "c.jpg",
     ]  # fmt: skip
@@ -130,11 +127,7 @@ def test_an_evidence_sheet_is_taken_home(visit: Any, cat: bytes, tmp_path: Path)
     visitor = visit()
     visitor.analyze(("the cat.jpg", cat))
     for label, ending, first in (("Evidence sheet", "html", b"<!do"), ("PDF", "pdf", b"%PDF")):
-        button = visitor.page.get_by_role("button", name=re.compile(rf"{label}$"))
-        with visitor.page.expect_download() as download:
-            button.click()
-        assert download.value.suggested_filename == f"the cat_sheet.{ending}"
-        download.value.save_as(tmp_path / ending)
+        assert visitor.download(label, tmp_path / ending) == f"the cat_sheet.{ending}"
         assert (tmp_path / ending).read_bytes()[:4] == first
     assert "Evidence sheet: the cat.jpg" in (tmp_path / "html").read_text()
     assert visitor.failures == []
