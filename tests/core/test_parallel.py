@@ -18,7 +18,8 @@ import psutil
 import pytest
 
 from authentiscan.core.errors import AuthentiscanError, MissingExtraError, WorkerError
-from authentiscan.core.parallel import Room, in_processes, in_threads, watched, watching
+from authentiscan.core.parallel import Room, in_processes, in_threads
+from authentiscan.core.watchdog import watched, watching
 
 
 def threads(items: Any, work: Callable[[Any], Any], **options: Any) -> Iterator[Any]:

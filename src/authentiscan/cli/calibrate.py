@@ -142,7 +142,10 @@ def calibrate(
         authentiscan calibrate runs/baseline --data unseen.parquet --hold-out-sources --fpr 0.02
 
     """
+    from authentiscan.cli.parts import open_rows
     from authentiscan.core.errors import UsageError
+    from authentiscan.evaluation.hold_out import write_thresholds
+    from authentiscan.evaluation.recalibrate import recalibrate, write_calibration
     from authentiscan.inference import find_bundle
 
     bundle = find_bundle(detector)
@@ -159,35 +162,32 @@ def calibrate(
     tables: list[ScoreTable] = []
     images = None
     if data is not None:
-        from authentiscan.cli.parts import open_rows
-
         images = open_rows(data, split, wanted="val")
         cache = output / "scores" if output else None
         tables = _score(bundle, images.manifest, chosen, cache=cache, workers=workers)
     if promise is not None:
         held = _hold_out(bundle, tables, images or source, promise)
         if not dry_run:
-            from authentiscan.evaluation.hold_out import write_thresholds
-
             write_thresholds(bundle, held)
         typer.echo(held.model_dump_json(indent=2) if as_json else held.text())
     else:
-        from authentiscan.evaluation.recalibrate import recalibrate, write_calibration
-
         name = images.name if images else ""
         result = recalibrate(tables[0], **fitting, measured_on=f"{name}, {chosen[0]}")
         if not dry_run:
             write_calibration(bundle, result)
         if output:
             _write_report(result, detector, bundle, output)
-        typer.echo(result.model_dump_json(indent=2) if as_json else _text(result))
-        for warning in result.warnings:
-            warn(warning)
+        _show_result(result, as_json=as_json)
     note("nothing written" if dry_run else f"written to {bundle}/detector.json")
-    failed = max((table.failed for table in tables), default=0)
-    if failed:
+    if failed := max((table.failed for table in tables), default=0):
         warn(f"{failed} images could not be scored")
         raise typer.Exit(1)
+
+
+def _show_result(result: CalibrationResult, *, as_json: bool) -> None:
+    typer.echo(result.model_dump_json(indent=2) if as_json else _text(result))
+    for warning in result.warnings:
+        warn(warning)
 
 
 def _score(

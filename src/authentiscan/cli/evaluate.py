@@ -124,6 +124,7 @@ def evaluate(
     from authentiscan.cli.parts import open_rows
     from authentiscan.evaluation.evaluate import evaluate as run
     from authentiscan.evaluation.gate import Gate, check_protocols
+    from authentiscan.evaluation.recalibrate import record_evaluation
     from authentiscan.evaluation.slices import Options
     from authentiscan.inference import find_bundle, load_detector
 
@@ -132,7 +133,6 @@ def evaluate(
     bundle = find_bundle(detector)
     loaded = load_detector(bundle, threads=1)
     claim(latex, folders=[output, bundle if record else None], inputs=[data])
-    cache = output / "scores" if output else None
     images = open_rows(data, split)
     with progress("scoring") as update:
         result = run(
@@ -141,7 +141,7 @@ def evaluate(
             name=images.name,
             protocols=_protocols(protocol),
             options=Options(rounds=bootstrap, seed=seed, threshold=threshold),
-            cache=cache,
+            cache=output / "scores" if output else None,
             progress=update,
             workers=workers,
         )
@@ -152,23 +152,27 @@ def evaluate(
     if latex:
         _write_latex(latex, result.evaluation, data)
     if record:
-        from authentiscan.evaluation.recalibrate import record_evaluation
-
         record_evaluation(bundle, result.evaluation)
     whole = None
     if whole_verdict:
         options = {"rounds": bootstrap, "seed": seed, "workers": workers}
         whole = _whole(loaded, images.manifest, trust_list, output, **options)
-    if as_json:
-        further = {"whole_verdict": whole.model_dump(mode="json")} if whole else {}
-        typer.echo(dumps({**result.evaluation.model_dump(mode="json"), **further}, indent=2))
-    else:
-        print_evaluation(result.evaluation, _parts(by))
-        if whole:
-            _print_whole(whole)
+    _show(result.evaluation, whole, by, as_json=as_json)
     _check_gates(gates, result.evaluation)
     if any(table.failed for table in result.tables.values()):
         raise typer.Exit(1)
+
+
+def _show(
+    evaluation: Evaluation, whole: WholeVerdict | None, by: list[Part] | None, *, as_json: bool
+) -> None:
+    if as_json:
+        further = {"whole_verdict": whole.model_dump(mode="json")} if whole else {}
+        typer.echo(dumps({**evaluation.model_dump(mode="json"), **further}, indent=2))
+        return
+    print_evaluation(evaluation, _parts(by))
+    if whole:
+        _print_whole(whole)
 
 
 def _check_gates(gates: Sequence[Gate], evaluation: Evaluation) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import chain, islice
 from pathlib import Path
@@ -29,10 +29,12 @@ if TYPE_CHECKING:
     from authentiscan.analysis import Opened, Report
     from authentiscan.core.types import RGBImage
     from authentiscan.explain import Heatmap, Target
-    from authentiscan.explain.faithfulness import Faithfulness
+    from authentiscan.explain.faithfulness import Faithfulness, Fill
     from authentiscan.explain.overlay import Panel
+    from authentiscan.images.decode import Limits
     from authentiscan.inference import Detector
     from authentiscan.provenance import TrustList
+    from authentiscan.scan import Item
 
 
 class MethodName(StrEnum):
@@ -130,9 +132,7 @@ def explain(
         authentiscan explain shots/ -o where.html
 
     """
-    from authentiscan.analysis import open_image
-    from authentiscan.core.errors import DecodeError, UsageError
-    from authentiscan.explain.faithfulness import faithfulness as measure
+    from authentiscan.core.errors import UsageError
     from authentiscan.explain.methods import needs_torch
     from authentiscan.inference import load_detector
     from authentiscan.provenance import TrustList
@@ -156,34 +156,64 @@ def explain(
     wishes = _Wishes(method.value, target.value, _views(view), opacity, colours.value)
     backend = "torch" if sanity or needs_torch(method.value) else "onnx"
     detector = load_detector(model, backend=backend, threads=workers)  # type: ignore[arg-type]
-    measured, shown, failed = [], [], 0
+    run = _Run(detector, wishes, trust, allowed, fill.value if faithfulness else None, sanity)
     # A map of this run is no input, though it may lie in a folder that is being walked.
     with outputs.whole(detector.spec):
         for item in (item for item in chain(first, items) if not (places and places.taken(item))):
-            try:
-                opened = open_image(item.source, name=item.name, limits=allowed)
-                pixels = opened.image.pixels
-                found = _explained(detector, pixels, wishes)
-                report = _judged(detector, opened, found, trust)
-            except DecodeError as error:
-                failed += 1
-                outputs.fail(item.name, error)
-                continue
-            picture = None
-            if outputs.wants_pictures:
-                by = f"{detector.spec.name}, {wishes.method}"
-                picture = outputs.picture(item, report, _panels(pixels, found, wishes), by)
-            if sanity:
-                shown.append(pixels)
-            if faithfulness:
-                measured.append(measure(detector, pixels, found, fill=fill.value))
-            outputs.print_found(report, found, picture, measured[-1] if faithfulness else None)
-    if measured and form == "text":
-        _show_faithfulness(measured)
-    if shown and form == "text":
-        _show_sanity(detector, shown)
-    if failed:
+            run.explain(item, outputs)
+    if form == "text":
+        run.show_checks()
+    if run.failed:
         raise typer.Exit(1)
+
+
+@dataclass
+class _Run:
+    """The images of one command; fill: how faithfulness is measured, None where it is not."""
+
+    detector: Detector
+    wishes: _Wishes
+    trust: TrustList
+    limits: Limits
+    fill: Fill | None
+    sanity: bool
+    measured: list[Faithfulness] = field(default_factory=list)
+    shown: list[RGBImage] = field(default_factory=list)
+    failed: int = 0
+
+    def explain(self, item: Item, outputs: Outputs) -> None:
+        """Explain one image; one that cannot be read is told, and the others go on."""
+        from authentiscan.analysis import open_image
+        from authentiscan.core.errors import DecodeError
+        from authentiscan.explain.faithfulness import faithfulness
+
+        try:
+            opened = open_image(item.source, name=item.name, limits=self.limits)
+            pixels = opened.image.pixels
+            found = _explained(self.detector, pixels, self.wishes)
+            report = _judged(self.detector, opened, found, self.trust)
+        except DecodeError as error:
+            self.failed += 1
+            outputs.fail(item.name, error)
+            return
+        picture = None
+        if outputs.wants_pictures:
+            by = f"{self.detector.spec.name}, {self.wishes.method}"
+            picture = outputs.picture(item, report, _panels(pixels, found, self.wishes), by)
+        if self.sanity:
+            self.shown.append(pixels)
+        measured = None
+        if self.fill is not None:
+            measured = faithfulness(self.detector, pixels, found, fill=self.fill)
+            self.measured.append(measured)
+        outputs.print_found(report, found, picture, measured)
+
+    def show_checks(self) -> None:
+        """Whether the maps deserve trust, as far as that was asked for."""
+        if self.measured:
+            _show_faithfulness(self.measured)
+        if self.shown:
+            _show_sanity(self.detector, self.shown)
 
 
 def _views(view: list[ViewName] | None) -> tuple[str, ...]:

@@ -134,15 +134,14 @@ def scan(
         authentiscan scan s3://bucket/photos -o s3://bucket/verdicts/ --engine ray
 
     """
+    from authentiscan.cli import far
     from authentiscan.core.errors import UsageError
     from authentiscan.provenance import TrustList
     from authentiscan.scan import Options
 
-    if json and csv:
-        raise UsageError("--json and --csv both write to standard output; use -o FILE for one")
-    if truth and (json or csv):
-        raise UsageError("--truth is for the table on the screen; leave out --json and --csv")
     outputs = list(output or [])
+    to_stdout = "json" if json else "csv" if csv else "table"
+    _check_outputs(outputs, json=json, csv=csv, truth=truth, resume=resume)
     trust = TrustList.chosen(trust_list)
     options = Options(
         stability,
@@ -152,39 +151,37 @@ def scan(
         frames=frames,
         attributor=attributor_called(attributor),
     )
-    from authentiscan.cli import far
-    from authentiscan.core import buckets
-    from authentiscan.scan.sinks import JSON_SUFFIXES
-
     if engine is Engine.RAY or any(map(is_parts_place, outputs)):
         if json or csv or len(outputs) != 1:
             raise UsageError(
                 "Parquet parts are the only output of their scan: give one -o FOLDER/ or -o "
                 "s3://bucket/folder, and neither --json nor --csv"
             )
-        run_parts = PartsRun(
-            paths,
-            outputs[0],
-            engine,
-            ray_address,
-            model,
-            attributor,
-            workers,
-            options,
-            recursive,
-        )
-        code = run_parts.execute()
+        where = outputs[0], engine, ray_address
+        code = PartsRun(paths, *where, model, attributor, workers, options, recursive).execute()
     else:
         if ray_address is not None:
             raise UsageError("--ray-address needs --engine ray")
-        journals = [o for o in outputs if Path(o).suffix.lower() in JSON_SUFFIXES]
-        if resume and journals and buckets.is_bucket(journals[0]):
-            raise UsageError("--resume goes on from a .jsonl file on this machine")
         with far.as_files(outputs, paths) as files:
             run = ScanRun(
                 paths, files, recursive=recursive, resume=resume, quiet=is_quiet(), truth=truth
             )
-            run.open_outputs(to_stdout="json" if json else "csv" if csv else "table")
+            run.open_outputs(to_stdout=to_stdout)
             code = run.execute(model, workers, replace(options, thumbnails=run.drawn))
     if code:
         raise typer.Exit(code)
+
+
+def _check_outputs(outputs: list[str], *, json: bool, csv: bool, truth: bool, resume: bool) -> None:
+    """Raise UsageError where outputs exclude each other, or cannot be gone on with."""
+    from authentiscan.core import buckets
+    from authentiscan.core.errors import UsageError
+    from authentiscan.scan.sinks import JSON_SUFFIXES
+
+    if json and csv:
+        raise UsageError("--json and --csv both write to standard output; use -o FILE for one")
+    if truth and (json or csv):
+        raise UsageError("--truth is for the table on the screen; leave out --json and --csv")
+    journals = [o for o in outputs if Path(o).suffix.lower() in JSON_SUFFIXES]
+    if resume and journals and buckets.is_bucket(journals[0]):
+        raise UsageError("--resume goes on from a .jsonl file on this machine")

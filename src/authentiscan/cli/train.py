@@ -157,12 +157,8 @@ def train(  # noqa: PLR0917 - a command's options
         authentiscan train quickstart -d my-images/ --sweep optimizer.lr=1e-4..1e-2 -o search
 
     """
-    for name in _NEEDED:
-        if find_spec(name) is None:
-            raise MissingExtraError("training", "train")
-    _refuse_mixed(
-        recipe, data, changes, start, resume=resume, epochs=epochs, several=bool(seeds or sweep)
-    )
+    _require_extra()
+    _refuse_mixed(recipe, data, start, resume=resume, changed=any((changes, epochs, seeds, sweep)))
     if seeds and sweep:
         raise UsageError("--seeds and --sweep exclude each other: sweep, then --seeds")
     if start is None and not resume:
@@ -172,39 +168,41 @@ def train(  # noqa: PLR0917 - a command's options
         settings = [*(changes or []), *further]
         if start is None:
             return _at_most(_recipe(recipe, data or [], settings), epochs)
-        wishes = _Wishes(start, added, replay, no_replay, replay_share)
-        return _at_most(_continued(wishes, settings), epochs)
+        asked = _Wishes(start, added, replay, no_replay, replay_share)
+        return _at_most(_continued(asked, settings), epochs)
 
     # What is wrong with the words alone is told before torch takes seconds to load.
     if resume:
         begun = _run_to_resume(recipe, output)
     else:
         chosen = make()
-    from authentiscan.cli import train_words
+    from authentiscan.cli.train_words import show_result
     from authentiscan.training import loggers
+    from authentiscan.training import machine as machines
 
     loggers.check(logger or ())
-    from authentiscan.training.machine import Machine
-    from authentiscan.training.plan import plan
-
-    machine = Machine(device=device, devices=devices, nodes=nodes, readers=workers)
+    machine = machines.Machine(device=device, devices=devices, nodes=nodes, readers=workers)
+    result = None
     with Screen() as screen:
         work = _Work(machine, screen, tuple(logger or ()), output)
         if resume:
             result = work.going_on(begun)
+        elif dry_run:
+            work.show_plan(chosen)
+        elif seeds:
+            work.with_seeds(chosen, seeds)
+        elif sweep:
+            work.with_sweep(make, chosen, sweep, trials)
         else:
-            if dry_run:
-                found = plan(chosen, machine=machine, reporter=screen)
-                train_words.show_plan(found, chosen, screen.console)
-                return
-            if seeds:
-                work.with_seeds(chosen, seeds)
-                return
-            if sweep:
-                work.with_sweep(make, chosen, sweep, trials)
-                return
             result = work.once(chosen)
-    train_words.show_result(result)
+    if result is not None:
+        show_result(result)
+
+
+def _require_extra() -> None:
+    for name in _NEEDED:
+        if find_spec(name) is None:
+            raise MissingExtraError("training", "train")
 
 
 @dataclass
@@ -232,6 +230,14 @@ class _Work:
             return resume_run(
                 folder, machine=self.machine, reporter=self.screen, loggers=self.loggers, audit=True
             )
+
+    def show_plan(self, recipe: Recipe) -> None:
+        """What the run would take, measured here."""
+        from authentiscan.cli.train_words import show_plan
+        from authentiscan.training.plan import plan
+
+        found = plan(recipe, machine=self.machine, reporter=self.screen)
+        show_plan(found, recipe, self.screen.console)
 
     def with_seeds(self, recipe: Recipe, count: int) -> None:
         """The same recipe several times."""
@@ -317,17 +323,10 @@ class _Wishes(NamedTuple):
 
 
 def _refuse_mixed(
-    recipe: str | None,
-    data: list[str] | None,
-    changes: list[str] | None,
-    start: str | None,
-    *,
-    resume: bool,
-    epochs: int | None,
-    several: bool,
+    recipe: str | None, data: list[str] | None, start: str | None, *, resume: bool, changed: bool
 ) -> None:
     """Options that --resume or --from do not go with."""
-    if resume and (data or changes or epochs or start or several):
+    if resume and (data or start or changed):
         raise UsageError(
             "--resume goes on with the recipe the run began with; leave out --data, --set, "
             "--epochs, --from, --seeds and --sweep (these two go on by the same command)"

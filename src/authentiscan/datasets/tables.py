@@ -190,7 +190,26 @@ def table_chunks(
         yield from _csv_chunks(path, manifest_folder, shared, stamp)
         return
     table = _opened(path)
-    schema = table.schema_arrow
+    known, types = _facts_of(path, manifest_folder, table.schema_arrow, shared, facts=facts)
+    columns = [*known.roles.values(), *known.kept]
+    if not set(REQUIRED) <= set(table.schema_arrow.names):  # the labels of a manifest are settled
+        batches = _batches(path, table, columns)
+        _check(known, (row for batch in batches for row in batch.to_pylist()))
+    if not known.image:
+        for batch in _batches(path, table, columns):
+            yield ListChunk(known, tuple(batch.to_pylist()), stamp, types)
+        return
+    first = 0
+    for group in range(table.num_row_groups):
+        rows = table.metadata.row_group(group).num_rows
+        yield RowGroupChunk(known, group, first, rows, stamp, types)
+        first += rows
+
+
+def _facts_of(
+    path: Path, manifest_folder: Path, schema: pa.Schema, shared: Row, *, facts: bool
+) -> tuple[TableFacts, Row]:
+    """What the columns of a Parquet table mean, and the types of its own that are kept."""
     image = image_column(schema)
     roles = roles_of(path, schema.names, "image bytes" if image else None)
     scalars = _scalars(schema)
@@ -206,19 +225,7 @@ def table_chunks(
         image_path=image is not None and _has_path(schema.field(image).type),
         split=_split_of_file(path),
     )
-    columns = [*roles.values(), *kept]
-    if not set(REQUIRED) <= set(schema.names):  # the labels of a manifest are settled
-        batches = _batches(path, table, columns)
-        _check(known, (row for batch in batches for row in batch.to_pylist()))
-    if not image:
-        for batch in _batches(path, table, columns):
-            yield ListChunk(known, tuple(batch.to_pylist()), stamp, types)
-        return
-    first = 0
-    for group in range(table.num_row_groups):
-        rows = table.metadata.row_group(group).num_rows
-        yield RowGroupChunk(known, group, first, rows, stamp, types)
-        first += rows
+    return known, types
 
 
 def _opened(path: Path) -> pq.ParquetFile:

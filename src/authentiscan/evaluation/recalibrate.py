@@ -6,7 +6,7 @@ for the images it was drawn through. What is written into detector.json is fitte
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal, TypeAlias, get_args
 
@@ -131,35 +131,24 @@ def recalibrate(
 
     Raises MetricError where a class is missing or scores lack logits.
     """
-    good = table.scored()
-    if not np.isfinite(good.logits).all():
-        raise MetricError("calibration needs logits; this table has scores only")
+    good = _with_logits(table)
     rates = sorted({*fprs} if decide == "cost" else {*fprs, decide})
     price = costs or Costs()
     quality = compare_methods(good, prior=prior, seed=seed)
     chosen = _best(quality) if method == "auto" else method
     calibration = fit(good.logits, good.labels, method=chosen, prior=prior)
     scores = apply(calibration, good.logits)
-    thresholds = [
-        at_fpr(scores, good.labels, fpr, good.groups, measured_on=measured_on) for fpr in rates
-    ]
-    spans = {
-        t.name: score_interval(scores, good.labels, fpr, good.groups, seed=seed)
-        for t, fpr in zip(thresholds, rates, strict=True)
-    }
+    data = scores, good.labels
+    by_rate = {fpr: at_fpr(*data, fpr, good.groups, measured_on=measured_on) for fpr in rates}
+    spans = _spans(by_rate, scores, good, seed)
+    thresholds = [*by_rate.values()]
     if decide == "cost":
-        upper = cheapest_threshold(scores, good.labels, good.groups, price, measured_on=measured_on)
+        upper = cheapest_threshold(*data, good.groups, price, measured_on=measured_on)
         thresholds.append(upper)
         spans[upper.name] = None
     else:
-        upper = thresholds[rates.index(decide)]
-    if miss is None:
-        decision = choose_decision(scores, good.labels, upper, price, good.groups)
-    else:
-        lower = at_miss(
-            scores, good.labels, miss, good.groups, highest=upper.score, measured_on=measured_on
-        )
-        decision = Decision(generated=upper, real=lower)
+        upper = by_rate[decide]
+    decision = _decision(scores, good, upper, miss, price)
     return CalibrationResult(
         method=chosen,
         calibration=calibration,
@@ -167,7 +156,7 @@ def recalibrate(
         threshold_intervals=spans,
         decision=decision,
         costs=price,
-        mean_cost=mean_cost(scores, good.labels, decision, price),
+        mean_cost=mean_cost(*data, decision, price),
         quality=quality,
         before=curves.reliability(good.labels, good.scores, weights=_balance(good.labels)),
         after=curves.reliability(good.labels, scores, weights=_balance(good.labels)),
@@ -175,11 +164,45 @@ def recalibrate(
         protocol=table.protocol,
         manifest_sha256=table.manifest_sha256,
         images=len(good),
-        verdicts=verdicts(scores, good.labels, decision.generated.score, decision.real_below),
+        verdicts=verdicts(*data, decision.generated.score, decision.real_below),
         histogram=curves.histogram(good.labels, scores),
         sample_sizes=sample_size.sentences(rates, good.labels, good.groups),
         warnings=tuple(_warnings(good, decision)),
     )
+
+
+def _with_logits(table: ScoreTable) -> ScoreTable:
+    good = table.scored()
+    if not np.isfinite(good.logits).all():
+        raise MetricError("calibration needs logits; this table has scores only")
+    return good
+
+
+def _spans(
+    by_rate: Mapping[float, Threshold], scores: Floats, good: ScoreTable, seed: int
+) -> dict[str, tuple[float, float] | None]:
+    """Where each threshold would lie with other images of the same kind, by its name."""
+    return {
+        threshold.name: score_interval(scores, good.labels, fpr, good.groups, seed=seed)
+        for fpr, threshold in by_rate.items()
+    }
+
+
+def _decision(
+    scores: Floats, good: ScoreTable, upper: Threshold, miss: float | None, costs: Costs
+) -> Decision:
+    """Both thresholds: the lower one by the cost of answers, or by the ``miss`` that is allowed."""
+    if miss is None:
+        return choose_decision(scores, good.labels, upper, costs, good.groups)
+    lower = at_miss(
+        scores,
+        good.labels,
+        miss,
+        good.groups,
+        highest=upper.score,
+        measured_on=upper.measured_on,
+    )
+    return Decision(generated=upper, real=lower)
 
 
 def _warnings(table: ScoreTable, decision: Decision) -> list[str]:

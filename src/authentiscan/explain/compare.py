@@ -23,7 +23,7 @@ from authentiscan.explain.colours import coloured
 from authentiscan.explain.gradcam import explain
 from authentiscan.explain.overlay import Panel, figure, labelled_matrix, overlay
 from authentiscan.images.decode import decode, encode
-from authentiscan.manifest.table import Manifest
+from authentiscan.manifest.table import Manifest, ManifestRow
 
 SIDES: tuple[Target, Target] = ("generated", "real")
 GRID = 64
@@ -114,18 +114,7 @@ def compare(
                 picture = Path("overlays") / place / f"{name}.png"
                 write_bytes(folder / picture, look.overlay)
                 grids.setdefault((model, dataset), []).append(look.grid)
-                seen.append(
-                    Seen(
-                        model=model,
-                        dataset=dataset,
-                        name=row.name,
-                        generator=row.generator,
-                        label=row.label,
-                        score=look.score,
-                        strongest=look.strongest,
-                        picture=picture.as_posix(),
-                    )
-                )
+                seen.append(_seen(model, dataset, row, look, picture))
                 progress()
     overlaps = _overlaps(list(detectors), list(datasets), grids)
     _write_csv(folder / "samples.csv", seen)
@@ -134,6 +123,19 @@ def compare(
         _write(folder / "mean_maps.png", _mean_maps(list(detectors), list(datasets), grids))
         _write(folder / "overlap.png", _overlap_picture(list(detectors), overlaps))
     return Comparison(folder, tuple(seen), tuple(overlaps), tuple(skipped))
+
+
+def _seen(model: str, dataset: str, row: ManifestRow, look: _Look, picture: Path) -> Seen:
+    return Seen(
+        model=model,
+        dataset=dataset,
+        name=row.name,
+        generator=row.generator,
+        label=row.label,
+        score=look.score,
+        strongest=look.strongest,
+        picture=picture.as_posix(),
+    )
 
 
 def top_overlap(first: NDArray[np.float32], second: NDArray[np.float32]) -> float:

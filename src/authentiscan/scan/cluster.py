@@ -20,8 +20,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from authentiscan.core.errors import AuthentiscanError, MissingExtraError, OutputError, WorkerError
-from authentiscan.core.parallel import watched
 from authentiscan.core.text import library_words
+from authentiscan.core.watchdog import watched
 from authentiscan.scan.engine import Options
 from authentiscan.scan.parts import Done, Judge, Part, PartsFolder, as_record
 

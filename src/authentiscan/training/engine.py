@@ -12,15 +12,12 @@ import contextlib
 import math
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 from lightning.fabric import Fabric
-from lightning.fabric.wrappers import _FabricModule
 from torch import Tensor
-from torch.optim import Optimizer
 
 from authentiscan.core.errors import TrainingError
 from authentiscan.core.types import JsonObject
@@ -48,6 +45,7 @@ from authentiscan.training.layers import (
 from authentiscan.training.leavings import write_history
 from authentiscan.training.loaders import Batch
 from authentiscan.training.loggers import Loggers
+from authentiscan.training.phase import Phase
 from authentiscan.training.recipe import Recipe, recipe_sha256
 from authentiscan.training.reporter import Reporter
 from authentiscan.training.sampling import EpochBatches
@@ -63,16 +61,6 @@ from authentiscan.training.state import (
 
 _SHOWN = 20  # steps between figures for loggers, and between looks at an accelerator's figures
 _SHOWN_AT_LEAST = 10  # times an epoch, where it has so many steps
-
-
-@dataclass
-class _Phase:
-    """What exists only while a phase runs."""
-
-    layers: TrainedLayers
-    module: _FabricModule  # Fabric's wrapper of the model
-    optimizer: Optimizer
-    schedule: Schedule
 
 
 class Engine:
@@ -96,7 +84,6 @@ class Engine:
         self.folder = folder / "checkpoints"
         self.log = loggers or Loggers([])
         self.progress = Progress()
-        self.average: MovingAverage | None = None
         self._pending: JsonObject | None = None
         self._unread: list[tuple[Tensor, int]] = []  # loss and hits of a step, images in it
         self._batches = EpochBatches(
@@ -108,7 +95,6 @@ class Engine:
         self._shown = max(1, min(_SHOWN, self._steps // _SHOWN_AT_LEAST))
         journey = Journey(recipe, self._steps, self._feeder.checks(len(data.val)))
         self.show = Display(recipe, fabric, reporter, self.log, journey)
-        self._better = min if recipe.monitor == "val_loss" else max
         prepare_model(model, recipe, fabric.device)
 
     def resume(self) -> bool:
@@ -156,7 +142,7 @@ class Engine:
         first, again = (self._timed(phase, most, budget) for _ in range(2))
         return first, again
 
-    def _timed(self, phase: _Phase, most: int, budget: float) -> float:
+    def _timed(self, phase: Phase, most: int, budget: float) -> float:
         self._batches.set(0)
         self.progress.start_epoch()
         found: list[float] = []
@@ -181,7 +167,7 @@ class Engine:
 
     # --- phases -------------------------------------------------------------------------------
 
-    def _start_phase(self) -> _Phase:
+    def _start_phase(self) -> Phase:
         progress = self.progress
         settings = self.recipe.phases[progress.phase]
         if self._pending is None and progress.phase > 0:
@@ -193,24 +179,18 @@ class Engine:
         module, optimizer = self.fabric.setup(self.model, optimizer)
         updates = math.ceil(self._steps / self.recipe.accumulate) * settings.epochs
         schedule = Schedule(self.recipe, optimizer, updates)
-        self.average = MovingAverage(self.model, self.recipe.ema) if self.recipe.ema else None
+        average = MovingAverage(self.model, self.recipe.ema) if self.recipe.ema else None
+        phase = Phase(self.model, layers, module, optimizer, schedule, average)
         if self._pending is not None:
-            self._restore_phase(optimizer, schedule, self._pending)
+            phase.restore(self._pending)
+            self.fabric.strategy.precision.load_state_dict(self._pending["precision"])
             self._pending = None
         trained = sum(p.numel() for p in self.model.parameters() if p.requires_grad)
         self.show.say(
             f"phase {progress.phase + 1} of {len(self.recipe.phases)}: {settings.trained} "
             f"({trained:,} parameters), up to {settings.epochs} epochs of {self._steps} steps"
         )
-        return _Phase(layers, module, optimizer, schedule)
-
-    def _restore_phase(self, optimizer: Optimizer, schedule: Schedule, content: JsonObject) -> None:
-        optimizer.load_state_dict(content["optimizer"])
-        schedule.load_state_dict(content["schedule"])
-        self.fabric.strategy.precision.load_state_dict(content["precision"])
-        if self.average is not None:
-            self.average.model.load_state_dict(content["average"])
-            self.average.updates = content["average_updates"]
+        return phase
 
     def _phase_over(self) -> bool:
         progress, stopping = self.progress, self.recipe.early_stopping
@@ -230,9 +210,9 @@ class Engine:
 
     # --- epochs and steps -----------------------------------------------------------------------
 
-    def _epoch(self, phase: _Phase, stop: Callable[[Progress], bool] | None) -> None:
+    def _epoch(self, phase: Phase, stop: Callable[[Progress], bool] | None) -> None:
         progress, started = self.progress, time.perf_counter()
-        first, lr = progress.step, _lr(phase.optimizer)
+        first, lr = progress.step, phase.lr
         phase.layers.train_mode()
         self._batches.set(progress.total_epochs, start=first)
         self.show.start_part("epoch", progress)
@@ -249,7 +229,7 @@ class Engine:
         seconds = time.perf_counter() - started
         self._close_epoch(phase, lr, seconds, (self._steps - first) * self.recipe.batch_size)
 
-    def _learn(self, phase: _Phase, batch: Batch) -> None:
+    def _learn(self, phase: Phase, batch: Batch) -> None:
         """One batch: gradients, and an update where enough of them were added up."""
         recipe, progress = self.recipe, self.progress
         for text in note_failures(
@@ -264,7 +244,7 @@ class Engine:
             with self._second_pass():
                 self.fabric.backward(loss / together)
         if update:
-            self._update(phase)
+            phase.update(self.fabric, recipe.gradient_clip)
 
     def _accumulation(self) -> tuple[int, bool]:
         """How many batches share the running step's update, fewer at an epoch's end; whether it is
@@ -280,22 +260,7 @@ class Engine:
             return kept_statistics(self.model)
         return contextlib.nullcontext()
 
-    def _update(self, phase: _Phase) -> None:
-        if self.recipe.gradient_clip:
-            # Not finite: a loss scaler passes over such a step; without one the next loss tells.
-            self.fabric.clip_gradients(
-                phase.module,
-                phase.optimizer,
-                max_norm=self.recipe.gradient_clip,
-                error_if_nonfinite=False,
-            )
-        phase.optimizer.step()
-        phase.optimizer.zero_grad(set_to_none=True)
-        phase.schedule.after_update()
-        if self.average is not None:
-            self.average.update()
-
-    def _loss(self, phase: _Phase, batch: Batch) -> Tensor:
+    def _loss(self, phase: Phase, batch: Batch) -> Tensor:
         images, labels = self._feeder.on_device(batch)
         if not len(labels):  # every image of the batch was unreadable: nothing to learn from it
             learning = [p for p in self.model.parameters() if p.requires_grad]
@@ -329,7 +294,7 @@ class Engine:
             progress.seen += count
         self._unread.clear()
 
-    def _after_step(self, phase: _Phase) -> None:
+    def _after_step(self, phase: Phase) -> None:
         progress, every = self.progress, self.recipe.checkpoint.every_steps
         shown = progress.total_steps % self._shown == 0
         if shown or self.fabric.device.type == "cpu":
@@ -337,18 +302,17 @@ class Engine:
         mean = progress.loss_sum / max(1, progress.seen)
         self.show.step(f"loss {mean:.4f}")
         if shown:
-            figures = {"train/loss": mean, "train/lr": _lr(phase.optimizer)}
+            figures = {"train/loss": mean, "train/lr": phase.lr}
             self.log.metrics(figures, progress.total_steps)
         whole_update = progress.step % self.recipe.accumulate == 0 and progress.step < self._steps
         if every and progress.total_steps % every == 0 and whole_update:
             self._settle()
             self._save(LAST, phase)
 
-    def _close_epoch(self, phase: _Phase, lr: float, seconds: float, images: int) -> None:
+    def _close_epoch(self, phase: Phase, lr: float, seconds: float, images: int) -> None:
         progress = self.progress
-        model = self.average.model if self.average else self.model
         self.show.start_part("checking epoch", progress)
-        measured = validate(model, self.data.val, self._feeder, self.show.step)
+        measured = validate(phase.judged, self.data.val, self._feeder, self.show.step)
         phase.schedule.after_epoch(measured["val_loss"])
         loss_sum, hits, seen = self._over_all(progress.loss_sum, progress.hits, progress.seen)
         record = {
@@ -365,7 +329,7 @@ class Engine:
         progress.epoch += 1
         progress.total_epochs += 1
         progress.start_epoch()
-        self._judge(measured[self.recipe.monitor])
+        self._judge(phase, measured[self.recipe.monitor])
         self.show.epoch(record, progress)
         self._save(LAST, phase)
         if self.fabric.is_global_zero:  # after the checkpoint: it tells what is safe
@@ -374,41 +338,23 @@ class Engine:
         if every and progress.total_epochs % every == 0:
             self._save(f"epoch-{progress.total_epochs:04d}.ckpt", phase)
 
-    def _judge(self, value: float) -> None:
+    def _judge(self, phase: Phase, value: float) -> None:
         """Keep the weights where they are the best so far, and count epochs in vain."""
-        progress = self.progress
-        stopping = self.recipe.early_stopping
-        margin = stopping.min_delta if stopping else 0.0
-        if progress.phase_best is None or self._beats(value, progress.phase_best, margin):
-            progress.phase_best, progress.waited = value, 0
-        else:
-            progress.waited += 1
-        if progress.best is None or self._beats(value, progress.best, 0.0):
-            progress.best, progress.best_epoch = value, progress.total_epochs
-            if self.fabric.is_global_zero:
-                weights = (self.average.model if self.average else self.model).state_dict()
-                save_checkpoint(
-                    self.folder / BEST, {"model": weights, "epoch": progress.total_epochs}
-                )
+        stopping, sign = self.recipe.early_stopping, -1 if self.recipe.monitor == "val_loss" else 1
+        best = self.progress.judge(value, sign, stopping.min_delta if stopping else 0.0)
+        if best and self.fabric.is_global_zero:
+            content = {"model": phase.judged.state_dict(), "epoch": self.progress.total_epochs}
+            save_checkpoint(self.folder / BEST, content)
         self.fabric.barrier()
-
-    def _beats(self, value: float, best: float, margin: float) -> bool:
-        gain = best - value if self._better is min else value - best
-        return gain > margin
 
     # --- helpers of the above -------------------------------------------------------------------
 
-    def _save(self, name: str, phase: _Phase) -> None:
+    def _save(self, name: str, phase: Phase) -> None:
         if self.fabric.is_global_zero:
-            average = self.average
             content = {
                 "recipe_sha256": recipe_sha256(self.recipe),
                 "progress": progress_record(self.progress),
-                "model": self.model.state_dict(),
-                "average": average.model.state_dict() if average else {},
-                "average_updates": average.updates if average else 0,
-                "optimizer": phase.optimizer.state_dict(),
-                "schedule": phase.schedule.state_dict(),
+                **phase.state(),
                 "precision": self.fabric.strategy.precision.state_dict(),
             }
             save_checkpoint(self.folder / name, content)
@@ -422,10 +368,6 @@ class Engine:
         local = torch.tensor(numbers, dtype=torch.float64, device=self.fabric.device)
         total = self.fabric.all_reduce(local, reduce_op="sum")
         return iter(total.tolist())  # type: ignore[union-attr]
-
-
-def _lr(optimizer: Optimizer) -> float:
-    return max(float(group["lr"]) for group in optimizer.param_groups)
 
 
 def _mixed(*numbers: int) -> int:

@@ -126,17 +126,13 @@ def make_ensemble(
     save_ensemble(kept, folder, name=name or folder.name, summary=summary)
     joined = _joined(held, factors)
     spec, _ = calibrate(folder, joined, Deployment(protocol=protocol))
-    candidates = [
-        Candidate(n, d.spec.decision.generated.score, BundleScorer(d), d.spec)
-        for n, d in zip(names, detectors, strict=True)
-    ]
-    own_name = spec.name if spec.name not in names else f"{spec.name} (ensemble)"
-    me = Candidate(own_name, spec.decision.generated.score, BundleScorer(load_detector(folder)))
+    candidates = _candidates(names, detectors, load_detector(folder))
+    own_name = candidates[-1].name
 
     def compared(tables: list[ScoreTable], own: ScoreTable, title: str) -> Comparison:
-        by_name = dict(zip([*names, me.name], [*tables, own], strict=True))
+        by_name = dict(zip([*names, own_name], [*tables, own], strict=True))
         return compare_tables(
-            [*candidates, me], by_name, applied, name=title, options=options or Options()
+            candidates, by_name, applied, name=title, options=options or Options()
         )
 
     on_val = compared(held, _cross_fitted(held, weights), "validation")
@@ -149,6 +145,20 @@ def make_ensemble(
     gain = _gain(on_test or on_val, best)
     made = Ensembled(spec, dict(zip(names, shares, strict=True)), on_val, on_test, best, gain)
     return replace(made, spec=_record(folder, made))
+
+
+def _candidates(
+    names: Sequence[str], detectors: Sequence[Detector], joined: Detector
+) -> list[Candidate]:
+    """The members under ``names`` and, last, the ensemble."""
+    own = joined.spec.name if joined.spec.name not in names else f"{joined.spec.name} (ensemble)"
+    return [
+        *(
+            Candidate(name, one.spec.decision.generated.score, BundleScorer(one), one.spec)
+            for name, one in zip(names, detectors, strict=True)
+        ),
+        Candidate(own, joined.spec.decision.generated.score, BundleScorer(joined)),
+    ]
 
 
 def fit_shares(log_odds: Floats, labels: NDArray[np.int64]) -> Floats:

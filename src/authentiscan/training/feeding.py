@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from authentiscan.core.errors import TrainingError
-from authentiscan.core.parallel import watched
+from authentiscan.core.watchdog import watched
 from authentiscan.manifest.table import Manifest
 from authentiscan.metrics.ranking import METRICS, measure
 from authentiscan.models.base import ImageClassifier

@@ -51,6 +51,20 @@ class Progress:
         """Forget the sums of the epoch before."""
         self.step, self.loss_sum, self.hits, self.seen = 0, 0.0, 0, 0
 
+    def judge(self, value: float, sign: int, margin: float) -> bool:
+        """Count an epoch's monitored figure; whether it is the run's best so far.
+
+        sign: -1 where small is good, else 1. margin: what the phase must gain to go on waiting.
+        """
+        if self.phase_best is None or sign * (value - self.phase_best) > margin:
+            self.phase_best, self.waited = value, 0
+        else:
+            self.waited += 1
+        if self.best is not None and sign * (value - self.best) <= 0:
+            return False
+        self.best, self.best_epoch = value, self.total_epochs
+        return True
+
     def start_phase(self, phase: int) -> None:
         """Go to another phase."""
         self.phase, self.epoch, self.waited, self.phase_best = phase, 0, 0, None

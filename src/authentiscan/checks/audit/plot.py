@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from authentiscan.checks.audit.audit_report import Audit
+from authentiscan.checks.audit.audit_report import Audit, Measured
 from authentiscan.core.errors import MissingExtraError
 from authentiscan.core.files import MARK
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 _COLOURS = ("#274c77", "#e07a5f", "#6a994e", "#8d6a9f", "#c9a227")
 
@@ -25,27 +30,8 @@ def picture(report: Audit) -> bytes:
     )
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
-    thickness = 0.8 / len(versions)
-    for i, version in enumerate(versions):
-        by_name = {s.name: s for s in version.shortcuts}
-        found = [by_name[name] for name in names]
-        places = [k + 0.4 - (i + 0.5) * thickness for k in range(len(names))]
-        errors = [
-            [max(0.0, s.auc - s.low) for s in found],
-            [max(0.0, s.high - s.auc) for s in found],
-        ]
-        axes.barh(
-            places,
-            [s.auc - 0.5 for s in found],
-            left=0.5,
-            height=thickness * 0.92,
-            xerr=errors,
-            color=_COLOURS[i % len(_COLOURS)],
-            error_kw={"linewidth": 0.8, "ecolor": "#333333"},
-            label=f"{version.version} ({version.images} images)",
-        )
-        for place, s in zip(places, found, strict=True):
-            axes.text(1.015, place, f"{s.auc:.2f}", va="center", fontsize=8)
+    for number in range(len(versions)):
+        _bars(axes, versions, number, names)
     axes.set_yticks(range(len(names)), names)
     lowest = min(s.low for version in versions for s in version.shortcuts)
     axes.set_xlim(min(0.4, lowest - 0.02), 1.0)
@@ -58,3 +44,23 @@ def picture(report: Audit) -> bytes:
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=130, metadata={"Software": MARK.decode()})
     return buffer.getvalue()
+
+
+def _bars(axes: Axes, versions: Sequence[Measured], number: int, names: Sequence[str]) -> None:
+    """The bars of one version of the data, beside those of the others."""
+    version, thickness = versions[number], 0.8 / len(versions)
+    by_name = {s.name: s for s in version.shortcuts}
+    found = [by_name[name] for name in names]
+    places = [k + 0.4 - (number + 0.5) * thickness for k in range(len(names))]
+    axes.barh(
+        places,
+        [s.auc - 0.5 for s in found],
+        left=0.5,
+        height=thickness * 0.92,
+        xerr=[[max(0.0, s.auc - s.low) for s in found], [max(0.0, s.high - s.auc) for s in found]],
+        color=_COLOURS[number % len(_COLOURS)],
+        error_kw={"linewidth": 0.8, "ecolor": "#333333"},
+        label=f"{version.version} ({version.images} images)",
+    )
+    for place, s in zip(places, found, strict=True):
+        axes.text(1.015, place, f"{s.auc:.2f}", va="center", fontsize=8)

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from authentiscan.analysis.report import Report
 from authentiscan.core.errors import AuthentiscanError, OutputError, WorkerError
-from authentiscan.core.parallel import watching
+from authentiscan.core.watchdog import watching
 from authentiscan.serving.api.jobs import JobStore, Waiting
 from authentiscan.serving.api.judging import Judges
 from authentiscan.serving.api.webhooks import Teller

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from authentiscan.core.errors import DecodeError, ManifestError, TrainingError
-from authentiscan.core.parallel import watched
+from authentiscan.core.watchdog import watched
 from authentiscan.images.decode import decode
 from authentiscan.images.history import JpegHistory, needs_history
 from authentiscan.images.preprocess import Preprocess
