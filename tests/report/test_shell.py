@@ -32,7 +32,9 @@ CARDS: dict[str, Any] = {
 
 @pytest.fixture(scope="module")
 def style() -> str:
-    return shell._environment().loader.get_source(shell._environment(), "style.css")[0]
+    environment = shell.templates("authentiscan.report")
+    assert environment.loader is not None
+    return environment.loader.get_source(environment, "style.css")[0]
 
 
 def _palettes(style: str) -> Iterator[dict[str, str]]:
