@@ -20,7 +20,7 @@ from authentiscan.inference import load_detector
 def main() -> int:
     """Print the median milliseconds of each part over all images and repeats."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("bundle", type=Path)
+    parser.add_argument("bundle", help="as scan takes it, such as default")
     parser.add_argument("images", type=Path, nargs="+")
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--threads", type=int, default=1)
@@ -34,7 +34,8 @@ def main() -> int:
             report = analyze(path, detector, stability=True, heatmap=True)
             image = images.decode(path)
             started = time.perf_counter()
-            warnings.check(image, [detector.network.preprocess])
+            judging = detector.spec.networks_for(*image.pixels.shape[:2])
+            warnings.check(image, [network.preprocess for network in judging])
             spent.setdefault("warnings_ms", []).append((time.perf_counter() - started) * 1e3)
             for name, value in report.timings.items():
                 spent.setdefault(name, []).append(value)

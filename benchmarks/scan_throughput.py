@@ -21,33 +21,36 @@ from pathlib import Path
 import numpy as np
 import onnxruntime as ort
 
+from authentiscan.core.types import RGBImage
 from authentiscan.images.decode import decode, encode
-from authentiscan.inference import default_bundle, load_detector
+from authentiscan.inference import Detector, find_bundle, load_detector
 from authentiscan.scan import Options, find, scan
+
+Inputs = list[tuple[int, np.ndarray]]
+"""Of one image: the number of each network that judges it, and the crops that this takes."""
 
 
 def main() -> None:
     """Run all, print one table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--model", type=Path, default=None)
+    parser.add_argument("--model", default=None, help="as scan takes it; the packaged detector")
     parser.add_argument("--images", type=Path, default=None)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--count", type=int, default=48, help="photographs to write")
     parser.add_argument("--rounds", type=int, default=3)
     arguments = parser.parse_args()
-    bundle = arguments.model or default_bundle()
+    bundle = find_bundle(arguments.model)
     with tempfile.TemporaryDirectory() as temporary:
         folder = arguments.images or _photographs(Path(temporary), arguments.count)
         files = [item.path for item in find([str(folder)]) if item.path is not None]
         detector = load_detector(bundle, threads=1)
-        preprocess = detector.network.preprocess
         images = [decode(path).pixels for path in files]
-        tensors = [preprocess.tensor(preprocess.crops(pixels)[0]) for pixels in images]
+        inputs = [ready(detector, pixels) for pixels in images]
         side = statistics.median(max(pixels.shape[:2]) for pixels in images)
-        crops = sum(len(tensor) for tensor in tensors)
+        crops = sum(len(tensor) for one in inputs for _, tensor in one)
         print(
             f"{len(files)} images (median long side {side:.0f}), "
-            f"{crops} crops of {preprocess.size}, {detector.spec.name}, "
+            f"{crops} crops, {detector.spec.name}, "
             f"{arguments.workers} threads, ONNX Runtime {ort.__version__}"
         )
         del images
@@ -65,18 +68,28 @@ def main() -> None:
 
             return run
 
-        path = bundle / "model.onnx"
+        graphs = [placed.folder / "model.onnx" for placed in detector.spec.placed_networks(bundle)]
         runs = {
             f"bare, {arguments.workers} threads x 1-thread runs": _pooled(
-                path, tensors, arguments.workers
+                graphs, inputs, arguments.workers
             ),
             f"bare, one {arguments.workers}-thread session": _single(
-                path, tensors, arguments.workers
+                graphs, inputs, arguments.workers
             ),
             "scan": scanned(True),
             "scan --no-provenance": scanned(False),
         }
         _report(runs, len(files), arguments.rounds)
+
+
+def ready(detector: Detector, pixels: RGBImage) -> Inputs:
+    """Crops of ``pixels``, normalised, for the networks of ``detector`` that judge its size."""
+    found = []
+    for number, weighted in enumerate(detector.networks):
+        crops, boxes = weighted.crops(pixels)
+        if boxes:
+            found.append((number, weighted.network.preprocess.tensor(crops)))
+    return found
 
 
 def _report(runs: dict[str, Callable[[], None]], images: int, rounds: int) -> None:
@@ -105,29 +118,30 @@ def _session(path: Path, threads: int) -> ort.InferenceSession:
     return ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
 
 
-def _run(session: ort.InferenceSession, tensor: np.ndarray) -> None:
+def _run(sessions: list[ort.InferenceSession], inputs: Inputs) -> None:
     # Only what the logits need: without this the graph's heatmap outputs are computed too.
     options = ort.RunOptions()
     options.only_execute_path_to_fetches = True
-    session.run(["logits"], {"image": tensor}, options)
+    for number, tensor in inputs:
+        sessions[number].run(["logits"], {"image": tensor}, options)
 
 
-def _single(path: Path, tensors: list[np.ndarray], threads: int) -> Callable[[], None]:
-    session = _session(path, threads)
+def _single(graphs: list[Path], images: list[Inputs], threads: int) -> Callable[[], None]:
+    sessions = [_session(path, threads) for path in graphs]
 
     def run() -> None:
-        for tensor in tensors:
-            _run(session, tensor)
+        for inputs in images:
+            _run(sessions, inputs)
 
     return run
 
 
-def _pooled(path: Path, tensors: list[np.ndarray], threads: int) -> Callable[[], None]:
-    session = _session(path, 1)
+def _pooled(graphs: list[Path], images: list[Inputs], threads: int) -> Callable[[], None]:
+    sessions = [_session(path, 1) for path in graphs]
 
     def run() -> None:
         with ThreadPoolExecutor(threads) as pool:
-            list(pool.map(lambda tensor: _run(session, tensor), tensors))
+            list(pool.map(lambda inputs: _run(sessions, inputs), images))
 
     return run
 

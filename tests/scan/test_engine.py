@@ -15,6 +15,7 @@ from authentiscan.core.types import DecodedImage
 from authentiscan.images.decode import Limits, decode, decode_walked, encode
 from authentiscan.images.walk import Walk
 from authentiscan.inference import Detector, load_detector
+from authentiscan.provenance import TrustList
 from authentiscan.scan import Item, Options, find, scan
 from authentiscan.scan.engine import THUMBNAIL_SIDE
 
@@ -144,6 +145,25 @@ def test_stability_and_provenance_as_asked(folder: Path, detector: Detector) -> 
     assert both.report.provenance is not None
     assert none.report.stability is None
     assert none.report.provenance is None
+
+
+def test_the_trust_list_is_looked_for_once(
+    folder: Path, detector: Detector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[None] = []
+    first = TrustList.chosen()
+
+    def chosen() -> TrustList:
+        asked.append(None)
+        return first
+
+    monkeypatch.setattr(TrustList, "chosen", chosen)
+    found = list(scan(find([str(folder)]), detector, workers=1))
+    assert len(found) > 2
+    assert len(asked) == 1
+    assert any(one.report.provenance for one in found)
+    list(scan(find([str(folder)]), detector, workers=1, options=Options(provenance=False)))
+    assert len(asked) == 1, "not at all where no provenance is read"
 
 
 @pytest.mark.parametrize("thumbnails", [False, True])

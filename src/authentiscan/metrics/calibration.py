@@ -78,7 +78,8 @@ def _least_logit(calibration: Calibration, score: float) -> float:
 
 def sigmoid(logit: float) -> float:
     """Probability of a logit, without overflow."""
-    return float(1.0 / (1.0 + np.exp(-np.clip(logit, -60.0, 60.0))))
+    within = min(max(logit, -60.0), 60.0)  # numpy's clip takes ten times as long for one number
+    return float(1.0 / (1.0 + np.exp(-within)))
 
 
 def fit(

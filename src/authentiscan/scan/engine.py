@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Generator, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -91,14 +91,24 @@ def scan(
     detector: best loaded with ``threads=1``. workers: threads, None for one a core.
 
     Closing the iterator early drops the waiting items and waits for the running ones. Raises
-    UsageError where ``workers`` is under 1.
+    UsageError where ``workers`` is under 1 or the trust list that the environment names cannot be
+    read.
     """
     threads = default_workers() if workers is None else workers
     if threads < 1:
         raise UsageError(f"workers is {threads}; it must be at least 1")
-    work = partial(judge, detector=detector, options=options or Options())
+    work = partial(judge, detector=detector, options=_settled(options or Options()))
     room = Room(threads * _AHEAD, _HELD_BYTES, _weight)
     return in_threads(items, work, threads, room)
+
+
+def _settled(options: Options) -> Options:
+    """With the trust list that is looked for where none is named: once, not for every image."""
+    if not options.provenance or options.trust is not None:
+        return options
+    from authentiscan.provenance import TrustList
+
+    return replace(options, trust=TrustList.chosen())
 
 
 def _weight(item: Item) -> int:
