@@ -52,7 +52,7 @@ def test_a_real_image_that_says_it_was_generated(folder: Path) -> None:
     (found,) = label_errors(open_data(folder))
     assert found.name.endswith("real/5.png")
     assert found.label == "real"
-    assert "parameters" in found.says
+    assert "parameters" in found.message
     assert found.score is None
 
 
@@ -60,7 +60,7 @@ def test_a_detector_contradicts_the_label(folder: Path) -> None:
     found = label_errors(open_data(folder), detector=ByLight())  # type: ignore[arg-type]
     said = {e.name[-10:]: e for e in found if e.score is not None}
     assert "real/3.png" in said
-    assert "takes it for generated" in said["real/3.png"].says
+    assert "takes it for generated" in said["real/3.png"].message
     # Others at most by noise around the mean of their own class.
     assert len([e for e in found if e.label == "real" and e.score is not None]) == 1
 

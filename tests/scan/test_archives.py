@@ -285,12 +285,12 @@ def test_gigabytes_of_other_data_have_a_bound_and_a_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(archives, "MAX_OTHER_BYTES", 20_000_000)
-    monkeypatch.setattr(archives, "_SAY_SECONDS", 0.0)
+    monkeypatch.setattr(archives, "_NOTIFY_SECONDS", 0.0)
     zeros = bytes(15_000_000)
     inside = {"a.bin": zeros, "b.png": PICTURE, "c.bin": zeros, "d.bin": zeros, "e.png": PICTURE}
     path = tar(tmp_path / "x.tar.gz", inside)
     lines: list[str] = []
-    good, bad = find([str(path)], say=lines.append)
+    good, bad = find([str(path)], notify=lines.append)
     assert good.name.endswith("::b.png")
     assert isinstance(bad.error, ImageLimitError)
     assert "without an image" in str(bad.error)

@@ -123,7 +123,7 @@ def test_half_precision_on_a_processor_is_bfloat16_and_says_so(
     lines: list[str] = []
 
     class Lines(Quiet):
-        def say(self, text: str) -> None:
+        def info(self, text: str) -> None:
             lines.append(text)
 
     runs = [

@@ -187,7 +187,7 @@ def test_early_stopping_ends_the_phase(tiny: MakeRecipe, toy: Path, tmp_path: Pa
     lines: list[str] = []
 
     class Lines:
-        def say(self, text: str) -> None:
+        def info(self, text: str) -> None:
             lines.append(text)
 
         def start(self, title: str, total: int, done: int = 0) -> None: ...

@@ -78,13 +78,13 @@ def judge(evidence: Evidence) -> Judgement:
 
 def conflict(evidence: Evidence) -> str | None:
     """The sentence that flags pixels and provenance at odds; None where they agree."""
-    said = {Verdict.GENERATED: "generated", Verdict.REAL: "real"}.get(evidence.pixels)
-    if said == "generated":
+    claimed = {Verdict.GENERATED: "generated", Verdict.REAL: "real"}.get(evidence.pixels)
+    if claimed == "generated":
         camera = evidence.finding((Claim.CAMERA,), (*SIGNED, *UNSIGNED))
         # A file that also claims AI origin has no one-sided camera claim to set against the pixels.
         if camera and not evidence.finding(_AI, (*SIGNED, *UNSIGNED)):
             return f"the pixels look generated, but {_cited(camera)}"
-    if said == "real":
+    if claimed == "real":
         ai = evidence.finding(_AI, (*SIGNED, *UNSIGNED))
         if ai:
             return f"the pixels look real, but {_cited(ai)}"
@@ -101,12 +101,12 @@ def _cited(finding: Finding) -> str:
         State.TRUSTED: "a valid signature by a trusted signer says",
         State.UNTRUSTED: "an intact signature by a signer who is not on the trust list says",
     }.get(finding.state, f"unsigned metadata ({finding.source}) claims")
-    said = {
+    claimed = {
         Claim.AI_GENERATED: "it was made by a generative model",
         Claim.AI_EDITED: "parts of it were made by a generative model",
         Claim.CAMERA: "it was captured by a camera",
     }.get(finding.claim, "something of its origin")
-    return f"{weight} {said}{by}"
+    return f"{weight} {claimed}{by}"
 
 
 def _cite(evidence: Evidence, claims: tuple[Claim, ...], states: tuple[State, ...]) -> str:
@@ -297,8 +297,8 @@ def _unknown_signer(evidence: Evidence) -> str:
     part = finding is not None and finding.claim is Claim.AI_EDITED
     by = finding.details.get("signer") if finding else None
     named = f" (the certificate names {by})" if by else ""
-    said = "AI made parts of it" if part else "AI"
-    return f"Its signer says: {said}; who signed is not known{named}, and the file is intact"
+    claimed = "AI made parts of it" if part else "AI"
+    return f"Its signer says: {claimed}; who signed is not known{named}, and the file is intact"
 
 
 def _listed(names: tuple[str, ...]) -> str:

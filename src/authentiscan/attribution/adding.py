@@ -121,7 +121,7 @@ def _left_out(spec: AttributorSpec, name: str, embeddings: NDArray[np.float64]) 
         generator = prototype_of(name, np.delete(embeddings, place, axis=0))
         tried = Prototypes.of((*others, generator), spec.logits)
         squared = tried.squared_distances(embeddings[place : place + 1])
-        (said,), fit = nearest(squared, tried.names, spec.distances)
-        said = said if fit[0] >= spec.least_fit else UNKNOWN
-        counts[said] = counts.get(said, 0) + 1
+        (predicted,), fit = nearest(squared, tried.names, spec.distances)
+        predicted = predicted if fit[0] >= spec.least_fit else UNKNOWN
+        counts[predicted] = counts.get(predicted, 0) + 1
     return counts

@@ -295,8 +295,8 @@ def show(attributor: AttributorArgument = "default", *, as_json: AsJson = False)
     print_table(f"{spec.name} {spec.version}", ["generator", "images", "how"], rows)
     typer.echo(f"unknown where the fit is under {spec.least_fit:g}")
     for part, found in spec.metrics.parts.items():
-        told = ", ".join(f"{name} {figure}" for name, figure in found.figures.items())
-        typer.echo(f"{part}: {told}")
+        figures = ", ".join(f"{name} {figure}" for name, figure in found.figures.items())
+        typer.echo(f"{part}: {figures}")
     for limit in spec.limits:
         typer.echo(f"limit: {limit}")
 

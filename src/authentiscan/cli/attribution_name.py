@@ -67,5 +67,5 @@ def name(
 
 
 def _line(path: str, found: Attribution | None, error: str | None) -> str:
-    told = None if found is None else found.model_dump(mode="json")
-    return json.dumps({"path": path, "attribution": told, "error": error})
+    attribution = None if found is None else found.model_dump(mode="json")
+    return json.dumps({"path": path, "attribution": attribution, "error": error})

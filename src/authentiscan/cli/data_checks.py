@@ -245,11 +245,11 @@ def _print_audit(report: Audit) -> None:
     out.print(table)
     for finding in report.findings:
         if finding.severity != "none":
-            out.print(f"- {finding.says} {finding.remedy}", markup=False)
+            out.print(f"- {finding.message} {finding.remedy}", markup=False)
     if report.label_errors:
         out.print(f"{len(report.label_errors)} labels to look at:")
     for one in report.label_errors[:_SHOWN]:
-        out.print(f"- {one.name} (labelled {one.label}): {one.says}", markup=False)
+        out.print(f"- {one.name} (labelled {one.label}): {one.message}", markup=False)
     if len(report.label_errors) > _SHOWN:
         out.print("- … all of them with -o audit.html or --json")
     if report.matching is not None:

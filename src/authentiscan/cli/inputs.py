@@ -34,7 +34,7 @@ def images(paths: list[str], limits: Limits) -> Iterator[Item]:
     from authentiscan.scan.items import not_read, summary
 
     left, found = LeftOut(), False
-    with closing(find(paths, limits=limits, left_out=left, say=screen.note)) as items:
+    with closing(find(paths, limits=limits, left_out=left, notify=screen.note)) as items:
         for item in items:
             found = True
             yield item

@@ -17,7 +17,7 @@ from authentiscan.cli.screen import note
 
 if TYPE_CHECKING:
     from authentiscan.provenance import Provenance, TrustList
-    from authentiscan.scan.claims import Said
+    from authentiscan.scan.claims import FileClaims
 
 _ENDINGS = (".jsonl", ".csv", ".html")
 
@@ -66,10 +66,10 @@ def provenance(
     trust = TrustList.chosen(trust_list)
     _check(output or ())
     claim(*(output or ()), inputs=paths)
-    kept: list[Said] = []  # for the outputs, which are written at the end
+    kept: list[FileClaims] = []  # for the outputs, which are written at the end
     failed = False
 
-    def read() -> Iterator[Said]:
+    def read() -> Iterator[FileClaims]:
         nonlocal failed
         for row in _rows(paths, trust):
             failed = failed or row.found is None
@@ -91,17 +91,17 @@ def provenance(
         raise typer.Exit(1)
 
 
-def _rows(paths: list[str], trust: TrustList) -> Iterator[Said]:
+def _rows(paths: list[str], trust: TrustList) -> Iterator[FileClaims]:
     from authentiscan.core.errors import DecodeError
     from authentiscan.images.decode import DEFAULT_LIMITS, read_source
     from authentiscan.provenance import inspect
-    from authentiscan.scan.claims import Said
+    from authentiscan.scan.claims import FileClaims
 
     for item in images(paths, DEFAULT_LIMITS):
         try:
-            yield Said(item.name, inspect(read_source(item.source), trust))
+            yield FileClaims(item.name, inspect(read_source(item.source), trust))
         except DecodeError as error:
-            yield Said.failed(item.name, error)
+            yield FileClaims.failed(item.name, error)
 
 
 def _check(outputs: Sequence[Path]) -> None:
@@ -115,7 +115,7 @@ def _check(outputs: Sequence[Path]) -> None:
             )
 
 
-def _write(rows: list[Said], target: Path, inputs: list[str], trust: TrustList) -> None:
+def _write(rows: list[FileClaims], target: Path, inputs: list[str], trust: TrustList) -> None:
     from authentiscan.core.files import whole_text
     from authentiscan.scan.claims import claims_page, write_csv
 
@@ -128,12 +128,12 @@ def _write(rows: list[Said], target: Path, inputs: list[str], trust: TrustList) 
             stream.writelines(f"{_json(row)}\n" for row in rows)
 
 
-def _json(row: Said) -> str:
+def _json(row: FileClaims) -> str:
     found = {} if row.found is None else row.found.model_dump(mode="json")
     return json.dumps({"path": row.path, "error": row.error, **found})
 
 
-def _print_row(row: Said, trust: TrustList) -> None:
+def _print_row(row: FileClaims, trust: TrustList) -> None:
     """Print one file for people."""
     if row.found is None:
         typer.secho(f"{row.path}\n  error: {row.error}", fg=typer.colors.RED, err=True)

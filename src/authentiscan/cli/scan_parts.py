@@ -84,7 +84,7 @@ class PartsRun:
         if not counts:
             raise self._nothing_found(left_out)
         folder.close(number, counts, left_out)
-        self._tell(counts, number, kept, left_out, time.perf_counter() - started)
+        self._summarise(counts, number, kept, left_out, time.perf_counter() - started)
         return 1 if counts["failed"] else 0
 
     def _made(self, folder: PartsFolder, left_out: LeftOut) -> Generator[Done, None, None]:
@@ -98,7 +98,7 @@ class PartsRun:
             recursive=self.recursive,
             limits=self.options.limits,
             left_out=left_out,
-            say=None if is_quiet() else note,
+            notify=None if is_quiet() else note,
         )
         found = parts.parts_of(items, parts.made_by(detector, self.options))
         if self.engine is Engine.LOCAL:
@@ -123,10 +123,10 @@ class PartsRun:
         from authentiscan.core.errors import UsageError
         from authentiscan.scan.items import summary
 
-        told = summary(left_out)
-        return UsageError(f"found no images in {', '.join(self.paths)}{'; ' * bool(told)}{told}")
+        text = summary(left_out)
+        return UsageError(f"found no images in {', '.join(self.paths)}{'; ' * bool(text)}{text}")
 
-    def _tell(
+    def _summarise(
         self, counts: Counter[str], parts: int, kept: int, left_out: LeftOut, seconds: float
     ) -> None:
         from authentiscan.scan.items import not_read, summary
@@ -136,9 +136,9 @@ class PartsRun:
         if is_quiet():
             return
         kinds = ("generated", "real", "inconclusive", "failed")
-        told = ", ".join(f"{counts[kind]:,} {kind}" for kind in kinds)
+        text = ", ".join(f"{counts[kind]:,} {kind}" for kind in kinds)
         before = f"; {kept:,} were there before" if kept else ""
         rate = (counts.total() - kept) / max(seconds, 1e-9)
-        line = f"{counts.total():,} images in {parts:,} parts: {told}{before}; {rate:.1f} images/s"
+        line = f"{counts.total():,} images in {parts:,} parts: {text}{before}; {rate:.1f} images/s"
         for text in filter(None, (line, summary(left_out))):
             console(stderr=True).print(text, markup=False, soft_wrap=True)

@@ -141,13 +141,13 @@ class ScanRun:
         from authentiscan.scan import find
         from authentiscan.scan import scan as scan_items
 
-        say = None if self.quiet else note
+        notify = None if self.quiet else note
         items: Iterator[Item] = find(
             self.paths,
             recursive=self.recursive,
             limits=options.limits,
             left_out=self.left_out,
-            say=say,
+            notify=notify,
         )
         if self.earlier is not None:
             items = self.earlier.without(items)

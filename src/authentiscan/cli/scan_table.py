@@ -47,7 +47,7 @@ class VerdictTable:
             Text(kind, style=_COLOURS[kind]),
             "" if report.score is None else f"{report.score:.3f}",
             "" if report.score is None else f"{report.spread:.2f}",
-            Text(one_line(report.error or _told(report))),
+            Text(one_line(report.error or _details(report))),
             f"{report.timings['total_ms']:.0f}" if "total_ms" in report.timings else "",
         )
         self._console.print(table)
@@ -118,7 +118,7 @@ def _agreement(truth: str, counts: Counter[tuple[str, str]]) -> str:
     )
 
 
-def _told(report: Report) -> str:
+def _details(report: Report) -> str:
     """The last column: reason and warnings in full with -v, else in short."""
     named, stability = report.attribution, report.stability
     if is_verbose():

@@ -201,7 +201,7 @@ class Screen:
     def __exit__(self, *_: object) -> None:
         self._progress.stop()
 
-    def say(self, text: str) -> None:
+    def info(self, text: str) -> None:
         """One line."""
         if not is_quiet():
             self.console.print(text, markup=False, soft_wrap=True)

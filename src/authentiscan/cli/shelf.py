@@ -106,7 +106,7 @@ def get(
     if not card.open and card.kind != "none" and not accept:
         raise UsageError(f"{name} is not free for every use; say --accept where you may use it")
     with bars() as progress:
-        folder = fetch(card, unpinned=unpinned, told=progress)
+        folder = fetch(card, unpinned=unpinned, progress=progress)
     _print_wrapped(card, folder)
 
 
@@ -226,9 +226,9 @@ def _print_wrapped(card: Card, folder: Path) -> None:
 def _verified(card: Card) -> str:
     from authentiscan.inference.shelf.verify import verified
 
-    said = verified(card.name)
+    state = verified(card.name)
     how = f"; authentiscan shelf verify {card.name} compares its scores"
-    return said + (how if said == "no" and card.references else "")
+    return state + (how if state == "no" and card.references else "")
 
 
 def _print_card(card: Card) -> None:

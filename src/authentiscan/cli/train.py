@@ -247,7 +247,7 @@ class _Work:
         folder = self.output or Path(recipe.outputs) / f"{recipe.name}-seeds"
 
         def run(own: Recipe, place: Path, begun: bool) -> Result:
-            self.screen.say(f"seed {own.seed}: {place}")
+            self.screen.info(f"seed {own.seed}: {place}")
             return self._trained(own, place, resume=begun)
 
         with _same_again(folder):
@@ -272,7 +272,7 @@ class _Work:
             return self._trained(own, place, stop=stop, bundle=False)
 
         with _same_again(folder):
-            found = room.sweep(make, dimensions, trials, folder, train, self.screen.say)
+            found = room.sweep(make, dimensions, trials, folder, train, self.screen.info)
         show_sweep(found, folder)
 
     def _trained(self, recipe: Recipe, folder: Path, **options: Any) -> Result:

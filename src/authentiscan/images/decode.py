@@ -87,7 +87,7 @@ def decode_walked(data: bytes, *, limits: Limits = DEFAULT_LIMITS) -> tuple[Deco
     """
     whole = walk(data)
     found = _allowed(whole, limits)
-    with _told(found):
+    with _explained(found):
         image = _decode_fast(data, found) or _decode_with_pillow(data, found, limits)
     return image, whole
 
@@ -102,7 +102,7 @@ def read_header_facts(source: Source, *, limits: Limits = DEFAULT_LIMITS) -> Ima
     """
     data = read_source(source, limits)
     found = _allowed(walk(data), limits)
-    with _told(found):
+    with _explained(found):
         header = found.jpeg
         if header is not None and len(header.components) in (1, 3):
             mode, turn = "L" if len(header.components) == 1 else "RGB", _orientation(found)
@@ -110,8 +110,8 @@ def read_header_facts(source: Source, *, limits: Limits = DEFAULT_LIMITS) -> Ima
         else:
             with pillow.opened(found) as image:
                 mode = image.mode
-                told, turn = _looked_at(image, found, limits)
-                profile = icc.description(told)
+                stored, turn = _looked_at(image, found, limits)
+                profile = icc.description(stored)
         size = found.width, found.height
         # The decoders of these turn what they say of the size themselves.
         sideways = turn >= 5 and found.format not in ("TIFF", "HEIF")
@@ -133,7 +133,7 @@ def _allowed(whole: Walk, limits: Limits) -> Walk:
 
 
 @contextmanager
-def _told(found: Walk) -> Iterator[None]:
+def _explained(found: Walk) -> Iterator[None]:
     """Whatever a decoder raises becomes an error that says what is wrong with the file."""
     try:
         yield
@@ -242,8 +242,8 @@ def _read_file(path: Path, limit: int) -> bytes:
             return file.read(limit + 1)
     except OSError as error:
         reason = {errno.ENOENT: "does not exist", errno.EACCES: "may not be read (no permission)"}
-        told = reason.get(error.errno or 0, f"cannot be read: {error.strerror}")
-        raise UnreadableFileError(f"{path} {told}") from error
+        text = reason.get(error.errno or 0, f"cannot be read: {error.strerror}")
+        raise UnreadableFileError(f"{path} {text}") from error
     except ValueError as error:  # a NUL byte in the path
         raise UnreadableFileError(f"{str(path)!r} is not a possible path: {error}") from error
 
@@ -285,8 +285,8 @@ def _decode_with_pillow(data: bytes, found: Walk, limits: Limits) -> DecodedImag
     if found.format in ("TIFF", "HEIF"):  # their decoders turn the pixels themselves
         turn = 1
     pixels = _turned(pixels, turn)
-    told = icc.description(profile)
-    return _decoded(data, found, pixels, mode, turned=turned, alpha=alpha, profile=told)
+    name = icc.description(profile)
+    return _decoded(data, found, pixels, mode, turned=turned, alpha=alpha, profile=name)
 
 
 def _looked_at(image: Image.Image, found: Walk, limits: Limits) -> tuple[bytes, int]:

@@ -60,8 +60,8 @@ def halve_bundle(bundle: Path, folder: Path, *, graph_only: bool = False) -> Net
 
 def without_weights(spec: NetworkSpec) -> NetworkSpec:
     """The description of a network of which only the graph is kept."""
-    told = {"of": spec.architecture.name}
-    made = spec.architecture.model_copy(update={"name": FOREIGN, "arguments": told})
+    arguments = {"of": spec.architecture.name}
+    made = spec.architecture.model_copy(update={"name": FOREIGN, "arguments": arguments})
     return spec.model_copy(update={"architecture": made, "files": {}})
 
 

@@ -74,7 +74,7 @@ def prepare(
     found = prepared(config, folder)
     if found is not None:
         return found
-    reporter.say(f"data: reading {', '.join(config.data)} and dealing out one split for all")
+    reporter.info(f"data: reading {', '.join(config.data)} and dealing out one split for all")
     work = folder / f"work-{key[:12]}"
     parts = gather(_all_data(config), work, processes=processes)
     made = {}
@@ -87,7 +87,7 @@ def prepare(
     shutil.rmtree(work, ignore_errors=True)
     for name, part in made.items():
         shown = ", ".join(f"{split} {sum(counts):,}" for split, counts in part.images.items())
-        reporter.say(f"data: {name}: {shown}")
+        reporter.info(f"data: {name}: {shown}")
     return made
 
 

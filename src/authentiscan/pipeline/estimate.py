@@ -50,7 +50,7 @@ def estimate(steps: Sequence[Step], reporter: Reporter) -> list[Planned]:
             status = step.status()
             seconds, note = 0.0, ""
             if status.state != "done":
-                reporter.say(f"timing {step.name}")
+                reporter.info(f"timing {step.name}")
                 seconds, note = stopwatch.time(step)
             found.append(Planned(step.phase, step.name, status.state, status.why, seconds, note))
     return found

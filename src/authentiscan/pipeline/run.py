@@ -82,13 +82,13 @@ def _do(step: Step, reporter: Reporter) -> None:
     status = step.status()
     title = f"phase {step.phase}, {step.name}"
     if status.state == "done":
-        reporter.say(f"{title}: skipped, {status.why}")
+        reporter.info(f"{title}: skipped, {status.why}")
     elif status.state == "waits":
         raise TrainingError(
             f"{title} waits {status.why}, whose training is not finished; do phases 1 and 2 first"
         )
     else:
-        reporter.say(f"{title}: {status.why}")
+        reporter.info(f"{title}: {status.why}")
         step.run(reporter)
     if isinstance(step, TrainingStep):
         step.publish()

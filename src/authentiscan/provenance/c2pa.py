@@ -279,7 +279,7 @@ def _actions(manifest: JsonObject) -> Iterator[JsonObject]:
 
 def _origin(manifest: JsonObject) -> tuple[Claim, str | None]:
     """What a manifest claims of the picture's origin, and the digital source type behind it."""
-    said: list[tuple[Claim, str | None]] = []
+    claims: list[tuple[Claim, str | None]] = []
     for action in _actions(manifest):
         kind = str(action.get("digitalSourceType") or "")
         parameters = action.get("parameters")
@@ -292,15 +292,15 @@ def _origin(manifest: JsonObject) -> tuple[Claim, str | None]:
         if claim is Claim.AI_GENERATED and not made:
             claim = Claim.AI_EDITED  # a model worked on it, it did not begin it
         if kind or claim is not Claim.NONE:
-            said.append((claim, sources.term(kind) if kind else None))
+            claims.append((claim, sources.term(kind) if kind else None))
         elif not made:
-            said.append((Claim.EDITED, None))
+            claims.append((Claim.EDITED, None))
     for kind in _stated(manifest):
-        said.append((sources.claim(kind), sources.term(kind)))
+        claims.append((sources.claim(kind), sources.term(kind)))
     program = programs.known(_generator(manifest))
-    if program and program.claim is Claim.AI_GENERATED and not any(kind for _, kind in said):
-        said.append((Claim.AI_GENERATED, None))
-    return min(said, key=lambda s: sources.ORDER.index(s[0]), default=(Claim.NONE, None))
+    if program and program.claim is Claim.AI_GENERATED and not any(kind for _, kind in claims):
+        claims.append((Claim.AI_GENERATED, None))
+    return min(claims, key=lambda s: sources.ORDER.index(s[0]), default=(Claim.NONE, None))
 
 
 def _stated(manifest: JsonObject) -> Iterator[str]:

@@ -22,22 +22,22 @@ _FIELDS = {
 
 def parse(block: bytes, note: Callable[[str], None] | None = None) -> dict[str, str]:
     """The fields this room knows; reading ends at the first broken record, told to ``note``."""
-    tell = note or (lambda _: None)
+    warn = note or (lambda _: None)
     found: dict[str, str] = {}
     at = 0
     for _ in range(MAX_RECORDS):
         if not bytes(block[at:]).strip(b"\0"):
             break
         if at + 5 > len(block) or block[at] != 0x1C:
-            tell("a record is broken, the rest was not read")
+            warn("a record is broken, the rest was not read")
             break
         record, number = block[at + 1], block[at + 2]
         size = int.from_bytes(block[at + 3 : at + 5], "big")
         if size & 0x8000:  # extended size, used for nothing we read
-            tell("a record of extended size, the rest was not read")
+            warn("a record of extended size, the rest was not read")
             break
         if at + 5 + size > len(block):
-            tell("a record is cut off")
+            warn("a record is cut off")
         value = block[at + 5 : at + 5 + size]
         name = _FIELDS.get((record, number))
         if name and name not in found:

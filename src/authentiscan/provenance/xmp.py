@@ -241,8 +241,8 @@ _AI_FIELDS = {
 def _named_ai(values: Values) -> Iterator[Finding]:
     """The IPTC fields of 2025 for AI systems, which may have made a picture or retouched it."""
     types = [sources.claim(v) for v in values.get("Iptc4xmpExt:DigitalSourceType", [])]
-    said = [claim for claim in types if claim is not Claim.NONE]
-    claim = min(said, key=sources.ORDER.index, default=Claim.AI_GENERATED)
+    claims = [claim for claim in types if claim is not Claim.NONE]
+    claim = min(claims, key=sources.ORDER.index, default=Claim.AI_GENERATED)
     if claim in (Claim.CAMERA, Claim.EDITED):
         claim = Claim.AI_EDITED  # a photograph, and a system that worked on it
     for name, what in _AI_FIELDS.items():

@@ -70,9 +70,9 @@ def stacked(timelines: Sequence[bytes]) -> bytes:
     for image in images:
         sheet.paste(image, (0, top))
         top += image.height
-    data, told = io.BytesIO(), PngInfo()
-    told.add_text("Software", MARK.decode())
-    sheet.save(data, "PNG", pnginfo=told)
+    data, metadata = io.BytesIO(), PngInfo()
+    metadata.add_text("Software", MARK.decode())
+    sheet.save(data, "PNG", pnginfo=metadata)
     return data.getvalue()
 
 

@@ -37,8 +37,8 @@ MAX_MEMBERS = 1_000_000
 MAX_OTHER_BYTES = 8 * 2**30
 """Inflated from a compressed tar without meeting an image, before it is given up."""
 
-Say: TypeAlias = Callable[[str], None] | None
-_SAY_SECONDS = 5.0
+Notify: TypeAlias = Callable[[str], None] | None
+_NOTIFY_SECONDS = 5.0
 _METHODS = {1: "shrink", 6: "implode", 9: "deflate64", 93: "Zstandard", 95: "xz", 98: "PPMd"}
 _STEP = 2**20
 
@@ -55,17 +55,17 @@ _BROKEN = (
 
 
 def members(
-    path: Path, limits: Limits, *, left_out: LeftOut | None = None, say: Say = None
+    path: Path, limits: Limits, *, left_out: LeftOut | None = None, notify: Notify = None
 ) -> Iterator[Item]:
     """The images in the archive, in its own order, named ``archive.zip::folder/photo.jpg``.
 
     A member or an archive that cannot be read is an item with an error; left_out takes the count of
-    what is no image. say: takes a line now and then while a compressed tar gives no image.
+    what is no image. notify: takes a line now and then while a compressed tar gives no image.
     """
     left = LeftOut() if left_out is None else left_out
     try:
         if kinds.is_tar(kinds.head_of(path), path.name):
-            yield from _tar_members(path, limits, left, say)
+            yield from _tar_members(path, limits, left, notify)
         else:
             yield from _zip_members(path, limits, left)
     except DecodeError as error:
@@ -73,8 +73,8 @@ def members(
     except PermissionError:
         yield Item(shown(path), error=UnreadableFileError("may not be read (no permission)"))
     except _BROKEN as error:
-        told = _words(error)
-        yield Item(shown(path), error=CorruptImageError(f"a damaged archive: {told}"))
+        reason = _words(error)
+        yield Item(shown(path), error=CorruptImageError(f"a damaged archive: {reason}"))
 
 
 def _zip_members(path: Path, limits: Limits, left: LeftOut) -> Iterator[Item]:
@@ -108,8 +108,8 @@ def _zip_item(
         return Item(name, error=error)
     except NotImplementedError as error:
         method = _METHODS.get(entry.compress_type) or str(error)
-        told = f"stored in a way that cannot be read here ({method}); unpack the archive first"
-        return Item(name, error=UnsupportedFormatError(told))
+        reason = f"stored in a way that cannot be read here ({method}); unpack the archive first"
+        return Item(name, error=UnsupportedFormatError(reason))
     except _BROKEN as error:
         return Item(name, error=CorruptImageError(f"broken archive member: {_words(error)}"))
 
@@ -119,9 +119,9 @@ def _lost_in_zip(file: IO[bytes], entries: list[zipfile.ZipInfo], directory: int
     file.seek(max(0, directory))
     tail = file.read(2**26)  # the directory itself, its end and a comment
     end = tail.rfind(b"PK\x05\x06")
-    said = struct.unpack_from("<H", tail, end + 10)[0] if 0 <= end <= len(tail) - 12 else 0xFFFF
-    if said not in (0xFFFF, len(entries) & 0xFFFF):
-        return f"its directory is damaged: {said:,} members are told, {len(entries):,} are there"
+    stated = struct.unpack_from("<H", tail, end + 10)[0] if 0 <= end <= len(tail) - 12 else 0xFFFF
+    if stated not in (0xFFFF, len(entries) & 0xFFFF):
+        return f"its directory is damaged: {stated:,} members are told, {len(entries):,} are there"
     reached = 0
     for entry in sorted(entries, key=lambda entry: entry.header_offset):
         if reached < entry.header_offset and _member_begins(file, reached, entry.header_offset):
@@ -196,10 +196,10 @@ class _Tar(tarfile.TarFile):
     ignore_zeros = True
 
 
-def _tar_members(path: Path, limits: Limits, left: LeftOut, say: Say) -> Iterator[Item]:
+def _tar_members(path: Path, limits: Limits, left: LeftOut, notify: Notify) -> Iterator[Item]:
     with (
         path.open("rb") as file,
-        _Inflating(file, path, limits, say) as stream,
+        _Inflating(file, path, limits, notify) as stream,
         _Tar(fileobj=stream) as archive,  # type: ignore[arg-type]
     ):
         number = 0
@@ -231,13 +231,13 @@ def _tar_members(path: Path, limits: Limits, left: LeftOut, say: Say) -> Iterato
 class _Inflating:
     """The content of a tar, inflated, read forwards; bounded, and never silent for long."""
 
-    def __init__(self, file: IO[bytes], path: Path, limits: Limits, say: Say) -> None:
+    def __init__(self, file: IO[bytes], path: Path, limits: Limits, notify: Notify) -> None:
         inflating = _inflating(file)
         self._stream = inflating or file
         self._compressed = inflating is not None
-        self._name, self._say, self._largest = path.name, say, limits.bytes + _STEP
+        self._name, self._notify, self._largest = path.name, notify, limits.bytes + _STEP
         self._place = self._useful = 0
-        self._told = time.monotonic()
+        self._notified = time.monotonic()
 
     def __enter__(self) -> _Inflating:
         return self
@@ -279,9 +279,9 @@ class _Inflating:
                 f"inflates to more than {MAX_OTHER_BYTES:,} bytes without an image among them; "
                 "unpack it first"
             )
-        if self._say is not None and time.monotonic() - self._told > _SAY_SECONDS:
-            self._told = time.monotonic()
-            self._say(f"{shown(self._name)}: {self._place / 2**30:.1f} GiB read")
+        if self._notify is not None and time.monotonic() - self._notified > _NOTIFY_SECONDS:
+            self._notified = time.monotonic()
+            self._notify(f"{shown(self._name)}: {self._place / 2**30:.1f} GiB read")
 
 
 def _inflating(file: IO[bytes]) -> gzip.GzipFile | bz2.BZ2File | lzma.LZMAFile | None:

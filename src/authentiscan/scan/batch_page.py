@@ -221,8 +221,8 @@ def _notes(report: Report) -> list[str]:
     notes += [f"⚠ {warning.message}" for warning in report.warnings]
     if report.stability is not None:
         flips = ", ".join(report.stability.flips)
-        told = f"flips after {flips}" if flips else "the same verdict after JPEG, resize and crop"
-        notes.append(f"Stability: {told}.")
+        text = f"flips after {flips}" if flips else "the same verdict after JPEG, resize and crop"
+        notes.append(f"Stability: {text}.")
     for finding in report.provenance.findings if report.provenance else ():
         notes.append(f"File says, {finding.source}: {finding.summary} ({finding.state.value})")
     return notes

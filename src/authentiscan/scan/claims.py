@@ -19,7 +19,7 @@ COLUMNS = ("path", "container", "c2pa", "claim", "generator", "findings", "notes
 
 
 @dataclass(frozen=True)
-class Said:
+class FileClaims:
     """One file: what it says, or why it could not be read."""
 
     path: str
@@ -27,7 +27,7 @@ class Said:
     error: str | None = None
 
     @classmethod
-    def failed(cls, path: str, error: AuthentiscanError) -> Said:
+    def failed(cls, path: str, error: AuthentiscanError) -> FileClaims:
         """The row of a file that could not be read."""
         return cls(path, None, str(error))
 
@@ -56,7 +56,7 @@ def sentence(finding: Finding) -> str:
     return f"{finding.summary} [{finding.source}; claims: {claim}; {weight}]"
 
 
-def write_csv(rows: Iterable[Said], stream: IO[str]) -> None:
+def write_csv(rows: Iterable[FileClaims], stream: IO[str]) -> None:
     """One row a file, at once where it is there; no cell is a formula to a spreadsheet."""
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow(COLUMNS)
@@ -65,13 +65,13 @@ def write_csv(rows: Iterable[Said], stream: IO[str]) -> None:
         stream.flush()
 
 
-def claims_page(rows: Sequence[Said], trust_list: str) -> Page:
+def claims_page(rows: Sequence[FileClaims], trust_list: str) -> Page:
     """Files that claim something first, then those that could not be read, then the silent ones."""
     speaking = [r for r in rows if r.found is not None and r.found.findings]
     silent = [r for r in rows if r.found is not None and not r.found.findings]
     failed = [r for r in rows if r.found is None]
     states = Counter(r.found.c2pa.value for r in rows if r.found is not None)
-    told = ", ".join(f"{count} {state}" for state, count in sorted(states.items())) or "none read"
+    counts = ", ".join(f"{count} {state}" for state, count in sorted(states.items())) or "none read"
     head = ["file", "C2PA", "claims", "what it says"]
     sections = [
         Section(title, [text], [Table(head, [_shown(row) for row in part], left=True)])
@@ -84,13 +84,13 @@ def claims_page(rows: Sequence[Said], trust_list: str) -> Page:
     ]
     return Page(
         title=f"What {len(rows)} file{'' if len(rows) == 1 else 's'} say of their origin",
-        lead=f"C2PA: {told}. Trust list: {trust_list}.",
+        lead=f"C2PA: {counts}. Trust list: {trust_list}.",
         sections=sections,
         closing="A claim is what the file says. None of this looks at what the picture shows.",
     )
 
 
-def _shown(row: Said) -> list[str]:
+def _shown(row: FileClaims) -> list[str]:
     path, _, c2pa, claim, _, findings, notes, error = row.cells()
     return [
         path,

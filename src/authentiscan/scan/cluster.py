@@ -97,20 +97,20 @@ def on_ray(
                 [{"part": pickle.dumps(part)} for part in window], override_num_blocks=len(window)
             )
             settings = (files, replace(options, attributor=None), folder)
-            yield from _told(
+            yield from _results(
                 rows.map(_Worker, fn_constructor_args=settings, compute=pool, num_cpus=1)
             )
 
 
-def _told(rows: Any) -> Iterator[Done]:
+def _results(rows: Any) -> Iterator[Done]:
     try:
         waiting = "the cluster to make a part; `ray status` shows whether it has room"
         found = watched(rows.iter_rows(), what="scanning", waiting=waiting, quiet=_QUIET_SECONDS)
         for row in found:
-            said = json.loads(row["said"])
-            if "error" in said:
-                raise OutputError(said["error"])
-            yield Done(**said)
+            result = json.loads(row["result"])
+            if "error" in result:
+                raise OutputError(result["error"])
+            yield Done(**result)
     except AuthentiscanError:
         raise
     except Exception as error:
@@ -138,9 +138,9 @@ class _Worker:
         """Make the part in ``row``."""
         try:
             part = pickle.loads(row["part"])  # noqa: S301 - made by `on_ray`
-            return {"said": json.dumps(as_record(self._judge(part)))}
+            return {"result": json.dumps(as_record(self._judge(part)))}
         except AuthentiscanError as error:
-            return {"said": json.dumps({"error": str(error)})}
+            return {"result": json.dumps({"error": str(error)})}
 
 
 def _packed(bundle: Path) -> dict[str, bytes]:

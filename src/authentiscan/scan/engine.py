@@ -202,8 +202,8 @@ def _open(item: Item, options: Options) -> _Found:
 def _failed(item: Item, error: Exception) -> Scanned:
     if isinstance(error, AuthentiscanError | OSError):
         return Scanned(Report.failed(item.name, error))
-    told = printable(f"unexpected error: {error}")
-    return Scanned(Report(path=item.name, error=told, error_kind=type(error).__name__))
+    text = printable(f"unexpected error: {error}")
+    return Scanned(Report(path=item.name, error=text, error_kind=type(error).__name__))
 
 
 def _of_clip(clip: clips.Opened, name: str, detector: Detector, options: Options) -> Scanned:

@@ -71,5 +71,5 @@ def describe(head: bytes) -> str:
     """What a file that is no image is, in few words."""
     if looks_like_image(head):
         return f"a {signatures.container(head)} image"
-    told = signatures.describe(head).partition(";")[0].partition(" (")[0].partition(":")[0]
-    return "a file of another kind" if told.startswith("no known") else told
+    text = signatures.describe(head).partition(";")[0].partition(" (")[0].partition(":")[0]
+    return "a file of another kind" if text.startswith("no known") else text

@@ -156,7 +156,7 @@ class PartsFolder:
 
     def finished(self, part: Part) -> Done | None:
         """What became of a part that is there, made from the same; None where it is not."""
-        found = self._said(part.name)
+        found = self._state(part.name)
         if found is None or found.get("key") != part.key or found.get("passing"):
             return None
         return Done(part.number, found["counts"], kept=True)
@@ -172,24 +172,26 @@ class PartsFolder:
         counts = Counter(report.verdict or "failed" for report in reports)
         passing = any(r.error is not None and r.error_kind not in _LASTING for r in reports)
         table = parquet_table([parquet_row(report) for report in reports])
-        said = json.dumps({"key": part.key, "counts": counts, "passing": passing})
+        state = json.dumps({"key": part.key, "counts": counts, "passing": passing})
         buffer = io.BytesIO()
-        pq.write_table(table.replace_schema_metadata({_METADATA: said}), buffer, compression="zstd")
+        pq.write_table(
+            table.replace_schema_metadata({_METADATA: state}), buffer, compression="zstd"
+        )
         self._write(part.name, buffer.getvalue())
         return Done(part.number, dict(counts))
 
     def close(self, done: int, counts: Mapping[str, int], left_out: Mapping[str, int]) -> None:
         """Say that all parts are there; later ones, of an earlier and longer scan, are removed."""
         for number in range(done, _LAST_PART):
-            if self._said(_name(number)) is None:
+            if self._state(_name(number)) is None:
                 break
             if self.remote:
                 buckets.remove(buckets.join(self.place, _name(number)))
             else:
                 Path(self.place, _name(number)).unlink()
-        said = {"parts": done, "images": sum(counts.values()), "counts": dict(counts)}
-        said["left_out"] = dict(left_out)
-        self._write(SUMMARY, json.dumps(said, indent=1).encode())
+        state = {"parts": done, "images": sum(counts.values()), "counts": dict(counts)}
+        state["left_out"] = dict(left_out)
+        self._write(SUMMARY, json.dumps(state, indent=1).encode())
 
     def _write(self, name: str, content: bytes) -> None:
         if self.remote:
@@ -197,7 +199,7 @@ class PartsFolder:
         else:
             write_bytes(Path(self.place, name), content)
 
-    def _said(self, name: str) -> JsonObject | None:
+    def _state(self, name: str) -> JsonObject | None:
         """What a part's file says of itself; None where there is none that is whole."""
         import pyarrow.parquet as pq
 
@@ -205,8 +207,8 @@ class PartsFolder:
             file: Any = Path(self.place, name)
             if self.remote:
                 file = buckets.opened(buckets.join(self.place, name))
-            said = (pq.read_metadata(file).metadata or {}).get(_METADATA)
-            found = json.loads(said) if said else None
+            state = (pq.read_metadata(file).metadata or {}).get(_METADATA)
+            found = json.loads(state) if state else None
         except (OSError, ValueError, UnreadableFileError):
             return None
         return found if isinstance(found, dict) else None

@@ -66,7 +66,7 @@ class Way(NamedTuple):
     def against(self, other: Way) -> str:
         """How this way, the earlier one, is not ``other``, and what to do; empty where it is."""
         stable = "with" if self.stability else "without"
-        said = "--provenance" if self.provenance else "--no-provenance"
+        option = "--provenance" if self.provenance else "--no-provenance"
         differences = (
             (self.model != other.model, "by another detector: name that one with --model"),
             (
@@ -74,7 +74,7 @@ class Way(NamedTuple):
                 "by this detector before its thresholds were changed: scan all anew",
             ),
             (self.stability not in (None, other.stability), f"{stable} --stability: do the same"),
-            (self.provenance not in (None, other.provenance), f"with {said}: do the same"),
+            (self.provenance not in (None, other.provenance), f"with {option}: do the same"),
             (
                 bool(self.trust and self.provenance) and self.trust != other.trust,
                 "with another trust list: give the same --trust-list",
@@ -93,7 +93,7 @@ class Way(NamedTuple):
                 "do the same",
             ),
         )
-        return next((told for differs, told in differences if differs), "")
+        return next((difference for differs, difference in differences if differs), "")
 
 
 def _animated(report: Report) -> bool | None:
@@ -160,9 +160,9 @@ class Earlier:
 
     def refuse_other(self, way: Way) -> None:
         """Raise UsageError where rows were made by another detector or with other options."""
-        for told in filter(None, (earlier.against(way) for earlier in self._ways)):
+        for difference in filter(None, (earlier.against(way) for earlier in self._ways)):
             raise UsageError(
-                f"cannot go on with {self.path}: it was made {told}, or name another output "
+                f"cannot go on with {self.path}: it was made {difference}, or name another output "
                 "file (without --resume it is written anew)"
             )
 

@@ -291,10 +291,10 @@ class Parquet(_Whole):
 
     def close(self) -> None:
         """Write the rest and put the file in its place."""
-        told = {"authentiscan.left_out": json.dumps(self._left_out)}
+        metadata = {"authentiscan.left_out": json.dumps(self._left_out)}
         with _writing(self._path):
             self._flush()
-            self._writer.add_key_value_metadata(told)
+            self._writer.add_key_value_metadata(metadata)
             super().close()
 
     def _flush(self) -> None:

@@ -40,16 +40,16 @@ def find(
     stdin: lists.Readable | None = None,
     limits: Limits = DEFAULT_LIMITS,
     left_out: LeftOut | None = None,
-    say: Callable[[str], None] | None = None,
+    notify: Callable[[str], None] | None = None,
 ) -> Generator[Item, None, None]:
     """The images that ``paths`` name, lazily, in the order given; see the module's own text.
 
     A path that does not exist is an item too: reading it then gives its error a row of its own.
     recursive: also look into the folders of a folder; hidden ones are left out, links to folders
     not followed. stdin: for ``-``. limits: the largest member read from an archive. left_out: takes
-    the count of what is left out. say: takes a line now and then while a large archive is read.
+    the count of what is left out. notify: takes a line now and then while a large archive is read.
     """
-    search = _Search(recursive, limits, LeftOut() if left_out is None else left_out, say)
+    search = _Search(recursive, limits, LeftOut() if left_out is None else left_out, notify)
     for path in paths:
         if path == STDIN:
             yield from search.listed(stdin or lists.standard_input(), None, "standard input")
@@ -78,7 +78,7 @@ class _Search:
     recursive: bool
     limits: Limits
     left_out: LeftOut = field(default_factory=LeftOut)
-    say: Callable[[str], None] | None = None
+    notify: Callable[[str], None] | None = None
 
     def named(self, path: str) -> Iterator[Item]:
         """The images of one path as a user gives it."""
@@ -125,8 +125,8 @@ class _Search:
                 name, f"a text, not a list of paths: no line names a file (it begins {first!r})"
             )
         elif prose:
-            told = f"{prose:,} lines are no paths" if prose > 1 else "a line is no path"
-            yield items.unreadable(name, f"{told} ({first!r}); put # before a comment")
+            reason = f"{prose:,} lines are no paths" if prose > 1 else "a line is no path"
+            yield items.unreadable(name, f"{reason} ({first!r}); put # before a comment")
 
     def _entry(self, entry: str, place: Path, *, there: bool) -> Iterator[Item]:
         if not there and buckets.is_bucket(entry):
@@ -185,7 +185,7 @@ class _Search:
             yield items.unreadable(address, "nothing lies below this address")
 
     def _archive(self, place: Path) -> Iterator[Item]:
-        return archives.members(place, self.limits, left_out=self.left_out, say=self.say)
+        return archives.members(place, self.limits, left_out=self.left_out, notify=self.notify)
 
     def _list(self, place: Path) -> Iterator[Item]:
         try:

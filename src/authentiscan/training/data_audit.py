@@ -6,6 +6,7 @@ import pyarrow as pa
 from pydantic import Field
 
 from authentiscan.checks.audit import Auditor
+from authentiscan.checks.audit.audit_report import Message
 from authentiscan.checks.audit.features import FILE_GROUPS
 from authentiscan.core.errors import AuthentiscanError
 from authentiscan.core.records import Record
@@ -25,7 +26,7 @@ class Giveaway(Record):
 
     name: str
     auc: float = Field(ge=0, le=1)
-    says: str
+    message: Message
     remedy: str
 
 
@@ -42,7 +43,7 @@ class DataAudit(Record):
             return [f"the training images could not be audited: {self.problem}"]
         if not self.giveaways:
             return [f"no shortcut of format, size or borders in {self.images:,} training images"]
-        return [f"{one.says} {one.remedy}" for one in self.giveaways]
+        return [f"{one.message} {one.remedy}" for one in self.giveaways]
 
     def limits(self) -> tuple[str, ...]:
         """For the card: what the detector may have learned instead of pictures."""
@@ -73,7 +74,7 @@ def audit_data(parts: Parts, recipe: Recipe, *, workers: int = 1) -> DataAudit:
             Giveaway(
                 name=finding.name,
                 auc=measured.auc(finding.name),
-                says=finding.says,
+                message=finding.message,
                 remedy=finding.remedy,
             )
             for finding in report.findings

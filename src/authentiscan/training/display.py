@@ -26,10 +26,10 @@ class Display:
         self._recipe, self._journey = recipe, journey
         self._reporter = reporter if fabric.is_global_zero else None
 
-    def say(self, text: str) -> None:
+    def info(self, text: str) -> None:
         """A line that stays."""
         if self._reporter:
-            self._reporter.say(text)
+            self._reporter.info(text)
 
     def start_part(self, what: str, progress: Progress) -> None:
         """The next part of the run's one bar."""
@@ -57,7 +57,7 @@ class Display:
         self.log.metrics(numbers, progress.total_steps)
         self.log.flush()
         mark = " *" if progress.best_epoch == record["epoch"] else ""
-        self.say(
+        self.info(
             f"epoch {record['epoch']:3d}  loss {record['train_loss']:.4f}  val loss "
             f"{record['val_loss']:.4f}  AUC {record['val_roc_auc']:.4f}  balanced accuracy "
             f"{record['val_balanced_accuracy']:.4f}  lr {record['lr']:.2e}  "

@@ -186,7 +186,7 @@ class Engine:
             self.fabric.strategy.precision.load_state_dict(self._pending["precision"])
             self._pending = None
         trained = sum(p.numel() for p in self.model.parameters() if p.requires_grad)
-        self.show.say(
+        self.show.info(
             f"phase {progress.phase + 1} of {len(self.recipe.phases)}: {settings.trained} "
             f"({trained:,} parameters), up to {settings.epochs} epochs of {self._steps} steps"
         )
@@ -200,7 +200,7 @@ class Engine:
     def _end_phase(self) -> None:
         progress = self.progress
         if progress.epoch < self.recipe.phases[progress.phase].epochs:
-            self.show.say(
+            self.show.info(
                 f"stopped early: {progress.waited} epochs without a better {self.recipe.monitor}"
             )
         if progress.phase + 1 < len(self.recipe.phases):
@@ -235,7 +235,7 @@ class Engine:
         for text in note_failures(
             batch, self.data.train, progress.unreadable, recipe.max_unreadable
         ):
-            self.show.say(f"skipped an unreadable image: {text}")
+            self.show.info(f"skipped an unreadable image: {text}")
         # Dropout depends on the step alone, so that a resumed run draws the same masks.
         torch.manual_seed(_mixed(recipe.seed, progress.total_steps, self.fabric.global_rank))
         together, update = self._accumulation()

@@ -53,7 +53,7 @@ def open_fabric(recipe: Recipe, machine: Machine, reporter: Reporter) -> Fabric:
         accelerator = "cuda" if torch.cuda.is_available() else "cpu"
     precision = recipe.precision
     if precision == "fp16" and accelerator == "cpu":
-        reporter.say(
+        reporter.info(
             "note: float16 is not available on a CPU; using bfloat16 instead (precision=fp32 is "
             "faster on processors without bfloat16 arithmetic)"
         )

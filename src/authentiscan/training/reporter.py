@@ -9,7 +9,7 @@ from typing import Protocol
 class Reporter(Protocol):
     """Where progress is shown; called on the first process only."""
 
-    def say(self, text: str) -> None:
+    def info(self, text: str) -> None:
         """One line for the user."""
         ...
 
@@ -25,7 +25,7 @@ class Reporter(Protocol):
 class Quiet:
     """A reporter that shows nothing."""
 
-    def say(self, text: str) -> None:
+    def info(self, text: str) -> None:
         """Say nothing."""
 
     def start(self, title: str, total: int, done: int = 0) -> None:
@@ -55,4 +55,4 @@ class _ToReporter(logging.Handler):
         self._reporter = reporter
 
     def emit(self, record: logging.LogRecord) -> None:
-        self._reporter.say(f"note: {record.getMessage()}")
+        self._reporter.info(f"note: {record.getMessage()}")

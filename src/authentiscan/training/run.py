@@ -158,10 +158,10 @@ def _train(recipe: Recipe, folder: Path, fabric: Fabric, wishes: _Wishes) -> Res
         use = [use.model_dump() for use in parts.used]
         found = {"audit": audited.model_dump()} if audited else {}
         write_json(folder / "data.json", {"data": use, "images": parts.table(), **found})
-        reporter.say(f"figures while it works: tensorboard --logdir {folder / 'logs'}")
+        reporter.info(f"figures while it works: tensorboard --logdir {folder / 'logs'}")
     if wishes.resume and engine.resume():
         at = engine.progress
-        reporter.say(f"going on after {at.total_epochs} epochs and {at.step} steps of the next")
+        reporter.info(f"going on after {at.total_epochs} epochs and {at.step} steps of the next")
     try:
         with notices(reporter):
             progress = engine.fit(wishes.stop)
@@ -179,10 +179,10 @@ def _train(recipe: Recipe, folder: Path, fabric: Fabric, wishes: _Wishes) -> Res
 def _audited(parts: Parts, recipe: Recipe, wishes: _Wishes) -> DataAudit | None:
     if not wishes.audit:
         return None
-    wishes.reporter.say("looking for shortcuts in the training images")
+    wishes.reporter.info("looking for shortcuts in the training images")
     found = audit_data(parts, recipe, workers=wishes.machine.readers)
     for line in found.lines() if found.giveaways or found.problem else ():
-        wishes.reporter.say(f"warning: {line}")
+        wishes.reporter.info(f"warning: {line}")
     return found
 
 

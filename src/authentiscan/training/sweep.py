@@ -121,7 +121,7 @@ def sweep(  # noqa: PLR0917 - all of them different things
     trials: int,
     folder: Path,
     train: Train,
-    say: Callable[[str], None],
+    info: Callable[[str], None],
 ) -> Sweep:
     """Run trials until ``folder`` holds ``trials`` of them, and write what was found.
 
@@ -136,7 +136,7 @@ def sweep(  # noqa: PLR0917 - all of them different things
         for end in ends:
             make([f"{dimension.key}={int(end) if dimension.whole else end}"])
     study = _study(folder, base, space)
-    search = _Search(make, space, folder, train, say, base)
+    search = _Search(make, space, folder, train, info, base)
     left = trials - sum(trial.state.is_finished() for trial in study.trials)
     if left > 0:
         study.optimize(search, n_trials=left, catch=(TrainingError,))
@@ -152,11 +152,11 @@ class _Search:
         space: Sequence[Dimension],
         folder: Path,
         train: Train,
-        say: Callable[[str], None],
+        info: Callable[[str], None],
         base: Recipe,
     ) -> None:
         self._make, self._space, self._folder = make, space, folder
-        self._train, self._say, self._base = train, say, base
+        self._train, self._info, self._base = train, info, base
 
     def __call__(self, trial: optuna.Trial) -> float:
         import optuna
@@ -164,7 +164,7 @@ class _Search:
         settings = {d.key: d.suggest(trial) for d in self._space}
         recipe = self._make([f"{key}={value}" for key, value in settings.items()])
         place = self._folder / f"trial-{trial.number:03d}"
-        self._say(f"trial {trial.number}: {_shown(settings)}")
+        self._info(f"trial {trial.number}: {_shown(settings)}")
         judge = _Judge(trial, recipe.monitor)
         try:
             result = self._train(recipe, place, judge)

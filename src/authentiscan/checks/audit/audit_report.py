@@ -1,10 +1,15 @@
-"""What an audit says: plain frozen records, the same for JSON, the page and the command line."""
+"""What an audit found: plain frozen records, the same for JSON, the page and the command line."""
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import AliasChoices, Field
 
 from authentiscan.core.records import Record
+
+Message = Annotated[str, Field(validation_alias=AliasChoices("message", "says"))]
+"""A sentence for people; reports of earlier releases call it ``says``."""
 
 
 class Suspect(Record):
@@ -40,7 +45,7 @@ class Finding(Record):
 
     name: str
     severity: Literal["none", "slight", "strong", "total"]
-    says: str
+    message: Message
     remedy: str
 
 
@@ -69,14 +74,16 @@ class Matching(Record):
 
 
 class LabelError(Record):
-    """An image whose label may be wrong. says: what contradicts the label; score: P(generated) of a
-    detector, None where the file itself contradicts.
+    """An image whose label may be wrong.
+
+    message: what contradicts the label. score: P(generated) of a detector, None where the file
+    itself contradicts.
     """
 
     name: str
     row: int
     label: str
-    says: str
+    message: Message
     score: float | None = None
 
 

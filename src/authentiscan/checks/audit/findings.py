@@ -57,13 +57,13 @@ def _finding(shortcut: Shortcut) -> Finding:
         "total": "gives the label away almost always",
     }[grade]
     what = _WHAT[shortcut.name]
-    says = f"{what[0].upper()}{what[1:]} {verb} (AUC {shortcut.auc:.3f})."
+    message = f"{what[0].upper()}{what[1:]} {verb} (AUC {shortcut.auc:.3f})."
     if grade != "none" and shortcut.suspects:
-        says += " " + "; ".join(_facts(s) for s in shortcut.suspects[:3]) + "."
+        message += " " + "; ".join(_facts(s) for s in shortcut.suspects[:3]) + "."
     if grade != "none" and shortcut.name in _LEGITIMATE:
-        says += " Part of this may be the generator's own trace, which a detector may use."
+        message += " Part of this may be the generator's own trace, which a detector may use."
     remedy = _REMEDY[shortcut.name] if grade != "none" else ""
-    return Finding(name=shortcut.name, severity=grade, says=says, remedy=remedy)
+    return Finding(name=shortcut.name, severity=grade, message=message, remedy=remedy)
 
 
 def _facts(suspect: Suspect) -> str:

@@ -38,7 +38,7 @@ class _Seen:
 
     row: int
     label: Label
-    says: str
+    message: str
     score: float | None
 
 
@@ -63,9 +63,9 @@ def label_errors(
         if progress is not None:
             progress(done, len(rows))
     by_file = [
-        LabelError(name=manifest[s.row].name, row=s.row, label=_NAMES[s.label], says=s.says)
+        LabelError(name=manifest[s.row].name, row=s.row, label=_NAMES[s.label], message=s.message)
         for s in seen
-        if s.says
+        if s.message
     ]
     return (*by_file[:MOST], *list(_by_detector(manifest, seen))[:MOST])
 
@@ -85,9 +85,9 @@ class _Look:
             score = self.detector.predict(decode(data)).score if self.detector else None
         except (AuthentiscanError, OSError):
             return None
-        return _Seen(row, label, self._says(data, label), score)
+        return _Seen(row, label, self._contradiction(data, label), score)
 
-    def _says(self, data: bytes, label: Label) -> str:
+    def _contradiction(self, data: bytes, label: Label) -> str:
         """The file's own words against ``label``; empty where it has none."""
         found = inspect(data, self.trust)
         if label is Label.REAL:
@@ -114,6 +114,6 @@ def _by_detector(manifest: Manifest, seen: list[_Seen]) -> Iterator[LabelError]:
             name=manifest[one.row].name,
             row=one.row,
             label=_NAMES[one.label],
-            says=f"the detector takes it for {other} ({certain:.3f})",
+            message=f"the detector takes it for {other} ({certain:.3f})",
             score=one.score,
         )

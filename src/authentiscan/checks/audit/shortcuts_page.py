@@ -15,7 +15,7 @@ def audit_page(report: Audit) -> Page:
     first = report.measured[0]
     unread = f"; {report.unreadable} could not be read" if report.unreadable else ""
     bars = Pixels("shortcuts", picture(report), "AUC of each shortcut; 0.5 is chance.")
-    findings = [(f.severity, f"{f.says} {f.remedy}".strip()) for f in report.findings]
+    findings = [(f.severity, f"{f.message} {f.remedy}".strip()) for f in report.findings]
     return Page(
         title=f"Can a model cheat on {report.manifest}?",
         lead=(
@@ -56,7 +56,7 @@ def _labels(report: Audit) -> list[Section]:
         f"{len(report.label_errors)} images whose label may be wrong. Look at each: a file's words "
         "can be copied, and a detector errs."
     )
-    rows = [[e.name, e.label, e.says] for e in report.label_errors]
+    rows = [[e.name, e.label, e.message] for e in report.label_errors]
     table = Table(["image", "label", "what contradicts it"], rows, left=True)
     return [Section("Labels to look at", [text], tables=[table])]
 

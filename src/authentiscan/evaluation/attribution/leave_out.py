@@ -53,7 +53,7 @@ def left_out_row(
     kinds = np.repeat([0, 1], [len(known.truth), len(unknown.truth)])
     values = np.concatenate([known.knownness, unknown.knownness])
     right = np.asarray(
-        [a == b for a, b in zip(known.truth, known.said, strict=True)]
+        [a == b for a, b in zip(known.truth, known.predicted, strict=True)]
         + [False] * len(unknown.truth)
     )
 
@@ -65,7 +65,7 @@ def left_out_row(
         return oscr(values[mine], right[mine], values[i[kinds[i] == 1]])
 
     groups = (*known.groups, *unknown.groups)
-    names, counts = np.unique(np.asarray(unknown.said), return_counts=True)
+    names, counts = np.unique(np.asarray(unknown.predicted), return_counts=True)
     return LeftOutRow.model_validate(
         {
             "generator": generator,

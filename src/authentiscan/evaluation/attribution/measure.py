@@ -55,12 +55,12 @@ _REACH = 3
 class Answers:
     """What an attributor said of images whose generator is told.
 
-    truth, said: (N,) generator and nearest known one. knownness: (N,) minus the squared distance to
-    it; fit: (N,). groups: (N,).
+    truth, predicted: (N,) generator and nearest known one. knownness: (N,) minus the squared
+    distance to it; fit: (N,). groups: (N,).
     """
 
     truth: tuple[str, ...]
-    said: tuple[str, ...]
+    predicted: tuple[str, ...]
     knownness: Floats
     fit: Floats
     groups: tuple[object, ...]
@@ -70,7 +70,7 @@ class Answers:
         kept = np.arange(len(self.truth))[places].tolist()
         return Answers(
             tuple(self.truth[i] for i in kept),
-            tuple(self.said[i] for i in kept),
+            tuple(self.predicted[i] for i in kept),
             self.knownness[kept],
             self.fit[kept],
             tuple(self.groups[i] for i in kept),
@@ -203,9 +203,9 @@ def label_rows(spec: AttributorSpec, data: Manifest, column: str | None = None) 
             "no image is by a generator that the attributor knows; it knows "
             f"{', '.join(spec.names)}"
         )
-    told = [f"{len(weak)} images with weak labels"] if weak else []
-    told += [f"{len(unnamed)} images without a generator's name"] if unnamed else []
-    return Labels(rows, known_rows, names, tuple(told))
+    left_out = [f"{len(weak)} images with weak labels"] if weak else []
+    left_out += [f"{len(unnamed)} images without a generator's name"] if unnamed else []
+    return Labels(rows, known_rows, names, tuple(left_out))
 
 
 def embed_rows(
@@ -279,8 +279,8 @@ def answers_of(
 
     distances: those of held-out images, as `AttributorSpec` has them.
     """
-    said, fit = nearest(squared, names, distances)
-    return Answers(tuple(truth), tuple(said), -squared.min(axis=1), fit, tuple(groups))
+    predicted, fit = nearest(squared, names, distances)
+    return Answers(tuple(truth), tuple(predicted), -squared.min(axis=1), fit, tuple(groups))
 
 
 def measure(
@@ -298,7 +298,7 @@ def measure(
     known = found.at(np.isin(truth, names))
     unknown = found.at(~np.isin(truth, [*names, CAMERA]))
     photographs = found.at(truth == CAMERA)
-    right = np.asarray([a == b for a, b in zip(known.truth, known.said, strict=True)])
+    right = np.asarray([a == b for a, b in zip(known.truth, known.predicted, strict=True)])
     zeros = np.zeros(len(right))
     figures: dict[str, object] = {
         "accuracy": with_interval(
@@ -314,13 +314,13 @@ def measure(
         figures |= _open(known, right, unknown, spec.least_fit, rounds=rounds, seed=seed)
     if len(photographs.truth):
         named = (photographs.fit >= spec.least_fit) & np.asarray(
-            [said != CAMERA for said in photographs.said]
+            [predicted != CAMERA for predicted in photographs.predicted]
         )
         figures["photographs_named"] = with_interval(
             lambda i: float(named[i].mean()),
             np.zeros(len(named)), photographs.groups, rounds=rounds, seed=seed,
         )  # fmt: skip
-    counts = confusion(known.truth, known.said, names).astype(int)
+    counts = confusion(known.truth, known.predicted, names).astype(int)
     return Measured(
         images=len(known.truth),
         unknown_images=len(unknown.truth),
@@ -368,11 +368,11 @@ def _open(
 def _balanced(found: Answers, names: Sequence[str], rounds: int, seed: int) -> Estimate:
     place = {name: i for i, name in enumerate(names)}
     truth = np.asarray([place[name] for name in found.truth])
-    said = np.asarray([place.get(name, len(names)) for name in found.said])
+    predicted = np.asarray([place.get(name, len(names)) for name in found.predicted])
 
     def figure(i: NDArray[np.intp]) -> float:
         counts = np.zeros((len(names), len(names) + 1))
-        np.add.at(counts, (truth[i], said[i]), 1)
+        np.add.at(counts, (truth[i], predicted[i]), 1)
         return balanced_accuracy(counts)
 
     return with_interval(figure, np.zeros(len(truth)), found.groups, rounds=rounds, seed=seed)

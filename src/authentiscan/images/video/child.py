@@ -40,9 +40,9 @@ def main(arguments: JsonObject, source: BinaryIO, target: BinaryIO) -> None:
     try:
         _read(arguments, source, target)
     except (av.error.FFmpegError, ValueError) as error:
-        _tell(target, error=str(error.strerror if isinstance(error, OSError) else error))
+        _write(target, error=str(error.strerror if isinstance(error, OSError) else error))
     except MemoryError:
-        _tell(target, error="it needs more memory than a video may")
+        _write(target, error="it needs more memory than a video may")
 
 
 def _read(arguments: JsonObject, source: BinaryIO, target: BinaryIO) -> None:
@@ -58,7 +58,7 @@ def _read(arguments: JsonObject, source: BinaryIO, target: BinaryIO) -> None:
         assert isinstance(container, InputContainer)
         stream = _picture(container)
         if stream is None:
-            _tell(target, error="it has no picture track that can be read")
+            _write(target, error="it has no picture track that can be read")
             return
         _check_size(stream.width, stream.height, arguments["pixels"])
         context = stream.codec_context
@@ -67,11 +67,11 @@ def _read(arguments: JsonObject, source: BinaryIO, target: BinaryIO) -> None:
         context.options = {"max_pixels": str(arguments["pixels"])}
         context.thread_count = 1
         picking = Picking(container, stream, arguments["count"])
-        _tell(target, facts=_facts(container, stream, picking.seconds))
+        _write(target, facts=_facts(container, stream, picking.seconds))
         for seconds, frame in picking.frames():
             _check_size(frame.width, frame.height, arguments["pixels"])
             _send(target, seconds, frame)
-        _tell(target, damaged=picking.damaged)
+        _write(target, damaged=picking.damaged)
 
 
 def _picture(container: InputContainer) -> VideoStream | None:
@@ -107,7 +107,7 @@ def _send(target: BinaryIO, seconds: float, frame: VideoFrame) -> None:
     shown = frame.reformat(format="rgb24", src_colorspace=source)
     pixels = np.rot90(shown.to_ndarray(), frame.rotation // 90)
     height, width = pixels.shape[:2]
-    _tell(target, frame={"seconds": seconds, "key": frame.key_frame, "size": [width, height]})
+    _write(target, frame={"seconds": seconds, "key": frame.key_frame, "size": [width, height]})
     target.write(np.ascontiguousarray(pixels).data)
     target.flush()
 
@@ -117,7 +117,7 @@ def _check_size(width: int, height: int, allowed: int) -> None:
         raise ValueError(f"{width}x{height} frames; at most {allowed:,} pixels are allowed")
 
 
-def _tell(target: BinaryIO, **message: object) -> None:
+def _write(target: BinaryIO, **message: object) -> None:
     target.write(json.dumps(message).encode() + b"\n")
     target.flush()
 

@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import IO, Annotated, Any, TypeVar
+from typing import IO, Annotated, TypeVar
 
 import numpy as np
 from pydantic import Field, ValidationError
@@ -32,7 +32,7 @@ _Side = Annotated[int, Field(ge=1, le=65536)]
 _Number = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
-class ToldFacts(Record):
+class StreamFacts(Record):
     """The facts of a video as the decoder tells them."""
 
     codec: str = Field(max_length=40)
@@ -90,22 +90,22 @@ class Decoder:
             raise EndedError
         return found
 
-    def facts(self) -> ToldFacts:
+    def facts(self) -> StreamFacts:
         """The first message. Raises a DecodeError where it tells why there are no facts."""
         try:
             message = self.message()
         except EndedError:
             raise self.failure() from None
         if "facts" in message:
-            return _checked(ToldFacts, message["facts"])
-        told = printable(str(message.get("error", "")))[:200]
-        if "pixels are allowed" in told or "memory" in told:
-            raise ImageLimitError(f"a {self._container} video: {told}")
-        raise CorruptImageError(f"a {self._container} video that cannot be read: {told}")
+            return _checked(StreamFacts, message["facts"])
+        text = printable(str(message.get("error", "")))[:200]
+        if "pixels are allowed" in text or "memory" in text:
+            raise ImageLimitError(f"a {self._container} video: {text}")
+        raise CorruptImageError(f"a {self._container} video that cannot be read: {text}")
 
-    def frame(self, told: Any) -> Frame:
+    def frame(self, header: object) -> Frame:
         """The frame that a message announces. Raises EndedError where it does not come whole."""
-        line = _checked(_FrameLine, told)
+        line = _checked(_FrameLine, header)
         width, height = line.size
         size = width * height * 3
         if width * height > self._limits.pixels:
@@ -154,9 +154,9 @@ class Decoder:
         self._process.kill()
 
 
-def _checked(kind: type[_Line], told: Any) -> _Line:
+def _checked(kind: type[_Line], content: object) -> _Line:
     try:
-        return kind.model_validate(told)
+        return kind.model_validate(content)
     except ValidationError:
         raise CorruptImageError("damaged or hostile: the decoder tells what cannot be") from None
 

@@ -52,11 +52,11 @@ def open_video(
         file.seek(0)
         decoder = Decoder(file, container, count, limits)
     try:
-        told = decoder.facts()
+        found = decoder.facts()
     except BaseException:
         decoder.stop()
         raise
-    facts = ClipFacts(container.name, bytes=size, sha256=checksum, **told.model_dump())
+    facts = ClipFacts(container.name, bytes=size, sha256=checksum, **found.model_dump())
     notes: list[str] = []
     return Clip(facts, _frames(decoder, notes), notes)
 
@@ -109,8 +109,8 @@ def _frames(decoder: Decoder, notes: list[str]) -> Generator[Frame, None, None]:
 def _closing(message: dict[str, object]) -> list[str]:
     """What the last message tells of parts that were passed over."""
     damaged, error = message.get("damaged"), message.get("error")
-    told = [f"{damaged} damaged parts were passed over"] if damaged else []
-    return [*told, *([f"reading ended early: {str(error)[:200]}"] if error else [])]
+    found = [f"{damaged} damaged parts were passed over"] if damaged else []
+    return [*found, *([f"reading ended early: {str(error)[:200]}"] if error else [])]
 
 
 def _why(notes: list[str]) -> str:

@@ -54,8 +54,8 @@ def walk(data: bytes) -> Walk:
     if found.format not in ALLOWED:
         allowed = "allowed are JPEG, PNG, WebP, AVIF, TIFF, BMP, GIF, MPO and HEIC"
         kind = signatures.describe(head)
-        told = kind if "not supported" in kind else f"{kind}; {allowed}"
-        found.refuse(UnsupportedFormatError(told))
+        text = kind if "not supported" in kind else f"{kind}; {allowed}"
+        found.refuse(UnsupportedFormatError(text))
     if found.format == "unknown":
         found.problem(f"metadata was not looked for in {signatures.describe(head)}")
         return found

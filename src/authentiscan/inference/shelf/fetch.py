@@ -32,7 +32,7 @@ from authentiscan.metrics.decision import RealThreshold, unmeasured_decision
 FILES = "files"
 
 
-def fetch(card: Card, *, unpinned: bool = False, told: Stages | None = None) -> Path:
+def fetch(card: Card, *, unpinned: bool = False, progress: Stages | None = None) -> Path:
     """Fetch ``card``'s files and make a bundle of them; the bundle's folder.
 
     unpinned: also files of which no checksum is known. Run again to go on after an interruption.
@@ -53,7 +53,7 @@ def fetch(card: Card, *, unpinned: bool = False, told: Stages | None = None) -> 
     place = _place(card)
     with held(place / "lock", place):
         found = {
-            file.name: fetch_file(card, file, place / FILES, stage(told, f"{file.name}, MiB"))
+            file.name: fetch_file(card, file, place / FILES, stage(progress, f"{file.name}, MiB"))
             for file in card.files
         }
         return wrap(card, found, place / BUNDLE)

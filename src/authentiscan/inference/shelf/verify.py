@@ -35,7 +35,9 @@ class Compared:
         return abs(self.stated - self.found)
 
 
-def verify(card: Card, images: Path | None = None, told: Stages | None = None) -> list[Compared]:
+def verify(
+    card: Card, images: Path | None = None, progress: Stages | None = None
+) -> list[Compared]:
     """Score the card's reference images with the fetched detector and note the outcome.
 
     images: a folder that holds them under their names; None fetches them. Raises UsageError where
@@ -49,7 +51,7 @@ def verify(card: Card, images: Path | None = None, told: Stages | None = None) -
     detector = load_detector(bundle)
     found = []
     for reference in card.references.images:
-        path = _image(card, reference, images, bundle.parent / IMAGES, told)
+        path = _image(card, reference, images, bundle.parent / IMAGES, progress)
         found.append(Compared(reference.name, reference.score, detector.predict(path).score))
     _note(bundle, found, card.references.tolerance)
     return found
@@ -92,11 +94,11 @@ def _image(
     reference: Reference,
     images: Path | None,
     folder: Path,
-    told: Stages | None,
+    progress: Stages | None,
 ) -> Path:
     file = File(name=reference.name, address=reference.address, sha256=reference.sha256)
     if images is None:
-        return fetch_file(card, file, folder, stage(told, f"{file.name}, MiB"))
+        return fetch_file(card, file, folder, stage(progress, f"{file.name}, MiB"))
     path = images / reference.name
     if not path.is_file():
         raise UsageError(f"{images} has no {reference.name}; its SHA-256 is {reference.sha256}")

@@ -55,7 +55,7 @@ class Database:
             os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))  # nobody else reads images
         except OSError as error:
             raise cannot_write(self.path, error) from error
-        with self._told():
+        with self._explained():
             self._connection = sqlite3.connect(
                 self.path, isolation_level=None, check_same_thread=False
             )
@@ -83,7 +83,7 @@ class Database:
 
     def rows(self, query: str, *values: object) -> list[sqlite3.Row]:
         """All rows of a query."""
-        with self._lock, self._told():
+        with self._lock, self._explained():
             return self._connection.execute(query, values).fetchall()
 
     def row(self, query: str, *values: object) -> sqlite3.Row | None:
@@ -94,7 +94,7 @@ class Database:
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
         """One transaction: all of it or nothing. Raises OutputError where it cannot be written."""
-        with self._lock, self._told():
+        with self._lock, self._explained():
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 yield self._connection
@@ -105,7 +105,7 @@ class Database:
 
     def settle(self, *, shrink: bool = False) -> None:
         """Bring what was committed to the disk; shrink: also empty the log of old images."""
-        with self._lock, self._told():
+        with self._lock, self._explained():
             how = "TRUNCATE" if shrink else "PASSIVE"
             self._connection.execute(f"PRAGMA wal_checkpoint({how})").fetchall()
 
@@ -123,7 +123,7 @@ class Database:
                 connection.execute(f"PRAGMA user_version={_VERSION}")
 
     @contextmanager
-    def _told(self) -> Iterator[None]:
+    def _explained(self) -> Iterator[None]:
         try:
             yield
         except sqlite3.Error as error:

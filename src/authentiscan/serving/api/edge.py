@@ -72,9 +72,9 @@ class Edge:
             if not answer.started:
                 await of_error(scope, error)(scope, receive, answer.send)
         finally:
-            self._tell(scope, answer.status, body.count, time.perf_counter() - started)
+            self._record(scope, answer.status, body.count, time.perf_counter() - started)
 
-    def _tell(self, scope: Scope, status: int, count: int, seconds: float) -> None:
+    def _record(self, scope: Scope, status: int, count: int, seconds: float) -> None:
         route = getattr(scope.get("route"), "path", "none")  # never the path: it may hold a name
         method = scope["method"] if scope["method"] in _METHODS else "other"
         self._metrics.answered(route, method, status, seconds)

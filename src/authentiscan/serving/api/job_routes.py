@@ -117,7 +117,7 @@ def _field(the: Service, job: str, part: Part) -> None:
             f"there is no field {part.field[:50]!r} here; allowed are 'file' and 'webhook'"
         )
     address = part.content.decode("utf-8", "replace").strip()
-    the.store.tell(job, checked(address, the.settings.webhook_hosts))
+    the.store.set_webhook(job, checked(address, the.settings.webhook_hosts))
 
 
 @router.get(

@@ -84,7 +84,7 @@ class JobStore:
             )
         return name
 
-    def tell(self, job: str, address: str) -> None:
+    def set_webhook(self, job: str, address: str) -> None:
         """``address`` is to be told when the job is finished."""
         with self._database.writing() as connection:
             connection.execute(
@@ -248,7 +248,7 @@ class JobStore:
 
     # Telling
 
-    def to_tell(self, now: float) -> list[sqlite3.Row]:
+    def due_webhooks(self, now: float) -> list[sqlite3.Row]:
         """Finished jobs whose webhook is due."""
         return self._database.rows(
             "SELECT * FROM jobs WHERE told='pending' AND status='finished' AND next_try<=? "
@@ -256,7 +256,7 @@ class JobStore:
             now,
         )
 
-    def told(self, job: str, state: str, next_try: float | None = None) -> None:
+    def note_delivery(self, job: str, state: str, next_try: float | None = None) -> None:
         """Note how telling went; ``pending`` to try again at ``next_try``."""
         with self._database.writing() as connection:
             connection.execute(
@@ -265,9 +265,9 @@ class JobStore:
             )
 
     def message(self, row: sqlite3.Row) -> bytes:
-        """What a webhook is told: the job as ``GET /v1/jobs/ID`` shows it."""
-        told = {"event": "job.finished", "job": self._job(row).model_dump(mode="json")}
-        return json.dumps(told).encode()
+        """What is sent to a webhook: the job as ``GET /v1/jobs/ID`` shows it."""
+        event = {"event": "job.finished", "job": self._job(row).model_dump(mode="json")}
+        return json.dumps(event).encode()
 
     def _job(self, row: sqlite3.Row, *, secret: bool = False) -> Job:
         finished = _time(row["finished"])

@@ -23,15 +23,15 @@ class JsonLines(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Time, level, message and those of the known fields that the record has."""
-        told: dict[str, object] = {
+        fields: dict[str, object] = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
             "event": record.getMessage(),
         }
-        told |= {name: record.__dict__[name] for name in _FIELDS if name in record.__dict__}
+        fields |= {name: record.__dict__[name] for name in _FIELDS if name in record.__dict__}
         if record.exc_info and record.exc_info[1] is not None:
-            told |= _places(record.exc_info[1])
-        return json.dumps(told)
+            fields |= _places(record.exc_info[1])
+        return json.dumps(fields)
 
 
 def begin(*, verbose: bool, quiet: bool) -> None:

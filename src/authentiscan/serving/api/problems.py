@@ -30,7 +30,7 @@ def problem(
     scope: Scope, status: int, kind: str, detail: str, headers: dict[str, str] | None = None
 ) -> Response:
     """The answer that says what went wrong."""
-    told = Problem(
+    content = Problem(
         title=HTTPStatus(status).phrase,
         status=status,
         detail=detail,
@@ -38,7 +38,7 @@ def problem(
         request_id=scope.get("state", {}).get("request_id", ""),
     )
     scope.setdefault("state", {})["kind"] = kind  # for the log
-    return Response(told.model_dump_json(), status, headers, media_type=MEDIA)
+    return Response(content.model_dump_json(), status, headers, media_type=MEDIA)
 
 
 def of_error(scope: Scope, error: Exception) -> Response:
@@ -73,7 +73,7 @@ async def on_http(request: Request, error: Exception) -> Response:
 async def on_invalid(request: Request, error: Exception) -> Response:
     """Handler of parameters that break their rules: all mistakes at once."""
     assert isinstance(error, RequestValidationError)
-    told = "; ".join(
+    text = "; ".join(
         f"{'.'.join(str(part) for part in one['loc'])}: {mistake(one)}" for one in error.errors()
     )
-    return problem(request.scope, 422, UsageError.__name__, told)
+    return problem(request.scope, 422, UsageError.__name__, text)

@@ -85,5 +85,5 @@ def metrics(the: The, _who: Who) -> Response:
 
 
 def _health() -> Response:
-    told = Health(status="ok", version=authentiscan.__version__)
-    return Response(told.model_dump_json(), media_type="application/json")
+    health = Health(status="ok", version=authentiscan.__version__)
+    return Response(health.model_dump_json(), media_type="application/json")

@@ -64,9 +64,9 @@ class Service:
         given = _key_of(request)
         key = self.keys.find(given) if given else None
         if key is None:
-            told = "is not valid, or was revoked" if given else "is missing"
+            text = "is not valid, or was revoked" if given else "is missing"
             raise AccessError(
-                f"the API key {told}; send it as 'Authorization: Bearer KEY'. The operator makes "
+                f"the API key {text}; send it as 'Authorization: Bearer KEY'. The operator makes "
                 "one with: authentiscan keys add NAME"
             )
         request.state.key = key.name

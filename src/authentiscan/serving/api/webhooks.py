@@ -57,13 +57,13 @@ class Teller:
     def round(self, now: float | None = None) -> float:
         """Tell all that is due; seconds until it is worth asking again."""
         at = time.time() if now is None else now
-        due = self._store.to_tell(at)
+        due = self._store.due_webhooks(at)
         for row in due:
-            state, wait = self._told(row)
-            self._store.told(row["id"], state, None if wait is None else at + wait)
+            state, wait = self._notify(row)
+            self._store.note_delivery(row["id"], state, None if wait is None else at + wait)
         return 1.0 if due else _ROUND_SECONDS if not self._hosts else WAITS[0]
 
-    def _told(self, row: sqlite3.Row) -> tuple[str, float | None]:
+    def _notify(self, row: sqlite3.Row) -> tuple[str, float | None]:
         body = self._store.message(row)
         try:
             status = _post(checked(row["webhook"], self._hosts), row["secret"], body)

@@ -44,7 +44,7 @@ class Worker:
         named = [(self._work, f"jobs-{i}") for i in range(workers)]
         self._threads = [
             threading.Thread(target=target, name=name, daemon=True)
-            for target, name in [*named, (self._tell, "jobs-webhooks")]
+            for target, name in [*named, (self._notify, "jobs-webhooks")]
         ]
 
     def start(self) -> None:
@@ -103,8 +103,8 @@ class Worker:
 
     def _report(self, item: Waiting) -> Report:
         if item.tries >= _MOST_TRIES:
-            told = f"the server ended {item.tries} times while it judged this image"
-            return Report.failed(item.name, WorkerError(told))
+            text = f"the server ended {item.tries} times while it judged this image"
+            return Report.failed(item.name, WorkerError(text))
         wanted = item.wanted
         try:
             return self._judges.report(
@@ -117,7 +117,7 @@ class Worker:
         except AuthentiscanError as error:  # a detector that is no longer served
             return Report.failed(item.name, error)
 
-    def _tell(self) -> None:
+    def _notify(self) -> None:
         cleaned = time.monotonic()
         while not self._stopping:
             calls = self._calls

@@ -41,8 +41,8 @@ def show_batch(session: Session, names: Sequence[str], name: str) -> None:
     """The table; a row that is chosen is the image looked at. name: the detector that leads."""
     results = [session.results[place, name] for place in range(len(session.images))]
     counts = [sum(kind_of(r.report) == kind for r in results) for kind in WORDS]
-    told = ", ".join(f"{n} {kind}" for n, kind in zip(counts, WORDS, strict=True) if n)
-    st.header(f"{len(results)} images: {told}", anchor=False)
+    text = ", ".join(f"{n} {kind}" for n, kind in zip(counts, WORDS, strict=True) if n)
+    st.header(f"{len(results)} images: {text}", anchor=False)
     order = st.selectbox("Order of the table", ORDERS, key="order", width=260)
     places = ordered(results, order or ORDERS[0])
     table = _table(session, names, name, places)
@@ -74,19 +74,19 @@ def _table(
     columns: dict[str, list[object]] = {
         "image": [address(r.thumbnail) if r.thumbnail else None for r in results],
         "file": [report.path for report in reports],
-        "verdict": [_told(result) for result in results],
+        "verdict": [_shown(result) for result in results],
         "score": [report.score for report in reports],
     }
     for other in names:
         if other != name:
-            columns[other] = [_told(session.results[place, other]) for place in places]
+            columns[other] = [_shown(session.results[place, other]) for place in places]
     columns["spread"] = [r.spread if r.verdict else None for r in reports]
     columns["warnings"] = [", ".join(w.code for w in report.warnings) for report in reports]
     columns["reason"] = [report.reason or report.error for report in reports]
     return columns
 
 
-def _told(result: Scanned) -> str:
+def _shown(result: Scanned) -> str:
     kind = kind_of(result.report)
     return f"{WORDS[kind].sign} {kind}"
 

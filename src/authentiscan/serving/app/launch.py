@@ -46,7 +46,7 @@ def free_port(host: str, port: int | None) -> int:
     UsageError where it is taken, or where the address is none of this machine's.
     """
     wanted = range(FIRST_PORT, FIRST_PORT + _PORTS) if port is None else (port,)
-    told = ""
+    reason = ""
     for number in wanted:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         with socket.socket(family, socket.SOCK_STREAM) as probe:
@@ -55,9 +55,9 @@ def free_port(host: str, port: int | None) -> int:
                 probe.bind((host, number))
                 return int(probe.getsockname()[1])
             except OSError as error:
-                told = error.strerror or str(error)
+                reason = error.strerror or str(error)
     named = f"port {port}" if port is not None else f"ports {wanted[0]} to {wanted[-1]}"
-    raise UsageError(f"cannot listen at {host}, {named}: {told}; name others: --host, --port")
+    raise UsageError(f"cannot listen at {host}, {named}: {reason}; name others: --host, --port")
 
 
 def options(host: str, port: int, limits_bytes: int, *, open_browser: bool) -> dict[str, object]:

@@ -61,18 +61,18 @@ def choose_classes(data: Manifest, settings: ClassSettings, *, seed: int = 0) ->
     generators are left, saying what was left out and why.
     """
     names = generator_names(data, column=settings.column, together=settings.together)
-    taken, told = _taken(data, names, settings, seed)
+    taken, left_out = _taken(data, names, settings, seed)
     wanted, weak = _kept(names, settings)
-    told += weak
+    left_out += weak
     split = _with_splits(data, names, seed)
     counts = _training_counts(split, names, taken)
     small = {n: counts[n] for n in wanted if counts[n] < settings.least and n != CAMERA}
     if small:
         listed = ", ".join(f"{n} ({c})" for n, c in sorted(small.items()))
-        told.append(f"fewer than {settings.least} training images: {listed}")
+        left_out.append(f"fewer than {settings.least} training images: {listed}")
     generators = sorted(set(wanted) - set(small) - {CAMERA})
     if len(generators) < 2:
-        reasons = "; ".join(told) or "there is no other"
+        reasons = "; ".join(left_out) or "there is no other"
         raise TrainingError(
             f"an attributor tells 2 generators apart or more, and {len(generators)} "
             f"{'is' if len(generators) == 1 else 'are'} left ({reasons}); least training images "
@@ -82,7 +82,7 @@ def choose_classes(data: Manifest, settings: ClassSettings, *, seed: int = 0) ->
     place = {name: i for i, name in enumerate(chosen)}
     codes = np.asarray([place.get(name, -1) for name in names], dtype=np.int64)
     codes[~taken] = -1
-    classes = Classes(tuple(chosen), split, codes, tuple(told))
+    classes = Classes(tuple(chosen), split, codes, tuple(left_out))
     _check_parts(classes)
     return classes
 
@@ -90,13 +90,13 @@ def choose_classes(data: Manifest, settings: ClassSettings, *, seed: int = 0) ->
 def _kept(names: list[str], settings: ClassSettings) -> tuple[list[str], list[str]]:
     """Names that may become classes, and what was left out."""
     counts = Counter(names)
-    told = []
+    left_out = []
     weak = {n: c for n, c in counts.items() if n and not settings.weak and is_weak(n)}
     if weak:
         listed = ", ".join(f"{n} ({c})" for n, c in sorted(weak.items()))
-        told.append(f"weak labels: {listed}")
+        left_out.append(f"weak labels: {listed}")
     if counts.get("", 0):
-        told.append(f"no generator named: {counts['']} images")
+        left_out.append(f"no generator named: {counts['']} images")
     kept = [n for n in counts if n and n not in weak]
     if settings.only:
         absent = sorted(set(settings.only) - set(kept))
@@ -108,11 +108,11 @@ def _kept(names: list[str], settings: ClassSettings) -> tuple[list[str], list[st
             )
         other = {n: counts[n] for n in kept if n not in (*settings.only, CAMERA)}
         if other:
-            told.append(
+            left_out.append(
                 f"not in classes.only: {len(other)} generators, {sum(other.values())} images"
             )
             kept = [n for n in kept if n not in other]
-    return kept, told
+    return kept, left_out
 
 
 def _taken(
@@ -123,11 +123,11 @@ def _taken(
     Which images stand for a large source depends on the seed and their groups' names alone.
     """
     taken = np.ones(len(names), dtype=bool)
-    told = []
+    left_out = []
     if settings.least_side is not None:
         sides = zip(data.column("width"), data.column("height"), strict=True)
         taken = np.asarray([min(w or 0, h or 0) >= settings.least_side for w, h in sides])
-        told.append(f"a shorter side under {settings.least_side}: {int((~taken).sum())} images")
+        left_out.append(f"a shorter side under {settings.least_side}: {int((~taken).sum())} images")
     before = int(taken.sum())
     turns = [name_hash(f"{seed}:{group}") for group in data.column("group")]
     sources = data.column("source")
@@ -139,8 +139,8 @@ def _taken(
         if most is not None and len(rows) > most:
             taken[sorted(rows, key=lambda row: (turns[row], row))[most:]] = False
     if taken.sum() < before:
-        told.append(f"beyond the most of a source: {before - int(taken.sum())} images")
-    return taken, told
+        left_out.append(f"beyond the most of a source: {before - int(taken.sum())} images")
+    return taken, left_out
 
 
 def _with_splits(data: Manifest, names: list[str], seed: int) -> Manifest:

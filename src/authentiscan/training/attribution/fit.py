@@ -178,8 +178,8 @@ def validate(learner: nn.Module, source: Source, classes: int, device: torch.dev
     learner.eval()
     counts = np.zeros((classes, classes + 1))
     for inputs, codes in source.validation():
-        said = learner(inputs.to(device)).argmax(dim=1).cpu().numpy()
-        np.add.at(counts, (codes.numpy(), said), 1)
+        predicted = learner(inputs.to(device)).argmax(dim=1).cpu().numpy()
+        np.add.at(counts, (codes.numpy(), predicted), 1)
     return balanced_accuracy(counts)
 
 

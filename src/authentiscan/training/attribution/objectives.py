@@ -106,18 +106,18 @@ class FingerprintObjective(Objective):
             self.network.classifier(self.network.embed_residual(residual)), views.codes
         )
         cleaned = x - residual
-        told = {}
+        figures = {}
         made = codes != self.photographs if self.photographs is not None else codes >= 0
         real = ~made
         if self.weights.adversarial and real.any() and made.any():
-            told["discriminator"] = self._discriminate(x[real], cleaned[made].detach())
+            figures["discriminator"] = self._discriminate(x[real], cleaned[made].detach())
             parts["adversarial"] = self.weights.adversarial * self._fool(cleaned[made])
         if self.perceptual is not None:
             parts["perceptual"] = self.weights.perceptual * self.perceptual(cleaned, x)
         if self.weights.magnitude:
             parts["magnitude"] = self.weights.magnitude * (residual**2).mean()
         self.descend(parts)
-        return {**{name: float(value.detach()) for name, value in parts.items()}, **told}
+        return {**{name: float(value.detach()) for name, value in parts.items()}, **figures}
 
     def _discriminate(self, photographs: Tensor, cleaned: Tensor) -> float:
         self.discriminator_optimizer.zero_grad(set_to_none=True)

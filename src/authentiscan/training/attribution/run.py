@@ -111,11 +111,11 @@ def train_attributor(
     meets unknown ones. qualities: JPEG qualities of the curve on test images. Raises TrainingError
     and others of the package's errors.
     """
-    told = reporter or Quiet()
+    shown = reporter or Quiet()
     place = new_folder("runs", recipe.name) if output is None else Path(output)
     folder = made_folder(place, resume=resume)
-    with attempt(folder), notices(told):
-        run = _Run(recipe, data, data_name, folder, _device(device), qualities, workers, told)
+    with attempt(folder), notices(shown):
+        run = _Run(recipe, data, data_name, folder, _device(device), qualities, workers, shown)
         return run.whole(resume=resume, leave_one_out=leave_one_out)
 
 
@@ -169,12 +169,12 @@ class _Run:
         names = self.classes.names
         counts = {part: self.classes.counts(part) for part in ("train", "val", "test")}
         smallest = min(names, key=lambda name: counts["train"][name])
-        self.reporter.say(
+        self.reporter.info(
             f"{len(names)} classes, {sum(counts['train'].values()):,} training images; the fewest: "
             f"{counts['train'][smallest]} of {smallest}"
         )
         for what in self.classes.left_out:
-            self.reporter.say(f"left out: {what}")
+            self.reporter.info(f"left out: {what}")
         write_text(self.folder / RECIPE_FILE, dump_settings(self.recipe))
         use = self._use()
         write_json(
@@ -213,7 +213,7 @@ class _Run:
             return Objective(learner, self.recipe)
         photographs = classes.names.index(CAMERA) if CAMERA in classes.names else None
         if photographs is None and self.recipe.loss.adversarial:
-            self.reporter.say(
+            self.reporter.info(
                 "note: there are no photographs in the data, so the discriminator rests; give a "
                 "folder real/ beside the generators"
             )
@@ -282,7 +282,7 @@ class _Run:
 
     def _without(self, name: str) -> LeftOutRow:
         """Train without ``name``; its images against test images of the others."""
-        self.reporter.say(f"without {name}")
+        self.reporter.info(f"without {name}")
         classes = self.classes.without(name)
         network, _ = self._trained(classes, None)
         finished = self._finished(network, classes)

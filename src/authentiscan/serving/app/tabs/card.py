@@ -36,8 +36,8 @@ _INTERVALS = "In brackets: 95 % intervals. An empty cell was not measured."
 
 def _measured(metrics: RecordedMetrics, path: str = "") -> list[list[str]]:
     """A row for every part of the test images that has main figures, finer parts left out."""
-    told = [str(metrics.figures[key]) if key in metrics.figures else "" for key in _FIGURES]
-    rows = [[path or "all", *told]] if any(told) else []
+    figures = [str(metrics.figures[key]) if key in metrics.figures else "" for key in _FIGURES]
+    rows = [[path or "all", *figures]] if any(figures) else []
     for name, part in metrics.parts.items():
         if not name.startswith("per_"):
             words = name.replace("_", " ")
