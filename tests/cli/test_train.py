@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from typer.testing import CliRunner
 
 from authentiscan.cli import app
 from authentiscan.core.errors import AuthentiscanError, RecipeError, UsageError
+from authentiscan.inference import read_spec
 
 runner = CliRunner()
 TINY = [
@@ -64,13 +66,23 @@ def test_train_then_scan(folder: Path, tmp_path: Path) -> None:
     assert result.exit_code == 0, result.output
     assert f"bundle: {run / 'bundle'}" in result.stdout
     assert "learned from 42 images" in result.stdout
-    assert "test: ROC AUC" in result.stdout
+    assert re.search(r"^the test part, \d real, \d generated: ROC AUC", result.stdout, re.M)
+    spec = read_spec(run / "bundle")
+    assert all(limit in result.output for limit in spec.limits)
+    assert "writing the bundle" in result.stderr
     assert f"page of the test part: {run / 'report' / 'report.html'}" in result.stdout
     assert f"tensorboard --logdir {run / 'logs'}" in result.stdout
     assert (run / "report" / "report.html").is_file()
     assert "epoch   1" in result.stderr
     assert (run / "bundle" / "detector.json").is_file()
     assert (run / "manifests" / "images.parquet").is_file()
+
+    before = {path: path.stat().st_mtime_ns for path in run.rglob("*")}
+    again = runner.invoke(app, ["train", "--resume", str(run)])
+    assert again.exit_code == 0, again.output
+    assert "is finished: nothing was left to do" in again.stderr
+    assert again.stdout == result.stdout
+    assert {path: path.stat().st_mtime_ns for path in run.rglob("*")} == before
 
 
 def test_an_interruption_says_what_was_saved(folder: Path, tmp_path: Path) -> None:

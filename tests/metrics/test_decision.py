@@ -13,6 +13,8 @@ from authentiscan.metrics.decision import (
     SourceRate,
     Threshold,
     answers,
+    rule_words,
+    score_words,
     unmeasured_decision,
 )
 
@@ -126,3 +128,23 @@ def test_real_above_generated_is_refused() -> None:
 def test_the_worst_source_is_named_with_its_rate() -> None:
     found = upper(0.7, worst=SourceRate(source="phones", rate=0.11, images=90), sources=12)
     assert Threshold.model_validate_json(found.model_dump_json()) == found
+
+
+@pytest.mark.parametrize(
+    ("score", "text"),
+    [
+        (0.0, "0.0000"),
+        (0.3, "0.3000"),
+        (3.2e-6, "0.000003"),
+        (1 - 2e-7, "0.9999998"),
+        (1, "1.0000"),
+    ],
+)
+def test_no_score_is_rounded_to_what_it_is_not(score: float, text: str) -> None:
+    assert score_words(score) == text
+
+
+def test_a_rule_in_words_says_what_it_never_says() -> None:
+    assert rule_words(0.9, 0.2) == "generated from 0.9000, real below 0.2000, inconclusive between"
+    assert rule_words(0.9, 0.0) == "generated from 0.9000, real never, all else inconclusive"
+    assert rule_words(1.0, 0.2) == "generated never, real below 0.2000, all else inconclusive"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,8 @@ from authentiscan.core.errors import MetricError
 from authentiscan.evaluation.scores import ScoreTable
 from authentiscan.inference import read_spec
 from authentiscan.training.measured import write_part
+from authentiscan.training.recipe import Recipe
+from authentiscan.training.run import train
 
 
 def table_of(labels: list[int], scores: list[float]) -> ScoreTable:
@@ -49,3 +52,13 @@ def test_one_class_has_no_curve_and_no_scores_are_told(tmp_path: Path, tiny_bund
     ]  # fmt: skip
     with pytest.raises(MetricError, match="none of 1 images was scored"):
         write_part(tmp_path / "none", table_of([1], [float("nan")]), spec)
+
+
+def test_a_test_part_that_shows_nothing_is_the_first_limit(
+    tiny: Callable[..., Recipe], toy: Path, tmp_path: Path
+) -> None:
+    recipe = tiny(toy, "optimizer.lr=1e-12", epochs=1)
+    found = train(recipe, output=tmp_path / "run").spec
+    assert found is not None
+    assert found.limits[0].startswith("On its 40 test images it is not shown to beat chance")
+    assert found.limits[0] in (tmp_path / "run" / "bundle" / "README.md").read_text()

@@ -54,7 +54,9 @@ def test_seeds_are_trained_once_and_laid_side_by_side(tiny: Any, toy: Path, tmp_
     assert "±" in (tmp_path / "seeds.html").read_text()
     recipes = [(tmp_path / f"seed-{n}" / "recipe.yaml").read_text() for n in (0, 1)]
     assert "seed: 1" in recipes[1]
-    assert repeat(tiny(toy, epochs=1), 2, tmp_path, run) == found
+    told: list[str] = []
+    assert repeat(tiny(toy, epochs=1), 2, tmp_path, run, told.append) == found
+    assert [line.endswith("finished before") for line in told] == [True, True]
     assert made == [0, 1]  # finished runs are not made again
     with pytest.raises(TrainingError, match="another recipe"):
         repeat(tiny(toy, epochs=2), 2, tmp_path, run)

@@ -88,6 +88,7 @@ def test_a_run_learns_and_leaves_everything(tiny: MakeRecipe, toy: Path, tmp_pat
     assert sorted(p.name for p in (folder / "checkpoints").iterdir()) == [
         "best.ckpt", "epoch-0002.ckpt", "epoch-0004.ckpt", "epoch-0006.ckpt", "last.ckpt",
     ]  # fmt: skip
+    assert not any("chance" in limit for limit in spec.limits)
     assert list((folder / "logs").glob("events*"))
     with (folder / "history.csv").open() as file:
         rows = list(csv.DictReader(file))
@@ -179,6 +180,11 @@ def test_a_finished_run_can_be_resumed_harmlessly(
     assert again.spec is not None
     assert first.spec is not None
     assert again.spec.files == first.spec.files
+    assert again.progress.finished
+    assert again.progress.best_epoch == first.progress.best_epoch
+    (first.bundle / "model.onnx").unlink()  # a bundle that is not whole is made again
+    assert resume_run(tmp_path / "run").spec is not None
+    assert (first.bundle / "model.onnx").is_file()
 
 
 def test_early_stopping_ends_the_phase(tiny: MakeRecipe, toy: Path, tmp_path: Path) -> None:

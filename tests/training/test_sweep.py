@@ -80,6 +80,7 @@ def test_the_best_settings_are_found_and_kept(make: Any, tmp_path: Path) -> None
     # The same call goes on, and does nothing where enough trials are there.
     again = sweep(make, space, 14, tmp_path, imitated(0.5), said.append)
     assert again == found
+    assert said[-1].startswith("all 14 trials were made before")
     assert len(sweep(make, space, 15, tmp_path, imitated(0.5), said.append).trials) == 15
 
 

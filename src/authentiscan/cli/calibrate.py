@@ -283,7 +283,7 @@ def _promise(fpr: list[str] | None, miss: float | None, right: float) -> Promise
 
 
 def _text(result: CalibrationResult) -> str:
-    from authentiscan.metrics.decision import sentences
+    from authentiscan.metrics.decision import score_words, sentences
 
     lines = [f"method      {result.method}, on {result.images} images of {result.measured_on}"]
     for q in result.quality:
@@ -294,8 +294,8 @@ def _text(result: CalibrationResult) -> str:
     for t in result.thresholds:
         low, high = t.fpr_interval
         lines.append(
-            f"{t.name:<12}score {t.score:.4f}  flags {t.fpr:.1%} [{low:.1%}, {high:.1%}] of real, "
-            f"finds {t.tpr:.1%} of generated"
+            f"{t.name:<12}score {score_words(t.score)}  "
+            f"flags {t.fpr:.1%} [{low:.1%}, {high:.1%}] of real, finds {t.tpr:.1%} of generated"
         )
     lines += [f"{'':<12}{text}" for text in result.sample_sizes]
     lines += sentences(result.decision)

@@ -87,6 +87,8 @@ def _print_info(folder: Path, spec: DetectorSpec, *, everything: bool) -> None:
     from rich.markup import escape
     from rich.table import Table
 
+    from authentiscan.metrics.decision import score_words
+
     out = console()
     out.print(f"[bold]{escape(spec.name)}[/bold] {escape(spec.version)}  {escape(str(folder))}")
     if spec.summary:
@@ -105,7 +107,7 @@ def _print_info(folder: Path, spec: DetectorSpec, *, everything: bool) -> None:
     for t in listed.values():
         low, high = t.fpr_interval
         wrong = f"{t.fpr:.1%} ({low:.1%} to {high:.1%})"
-        rows.append([t.name, f"{t.score:.4f}", wrong, f"{t.tpr:.1%}", t.measured_on])
+        rows.append([t.name, score_words(t.score), wrong, f"{t.tpr:.1%}", t.measured_on])
     head = ["threshold", "score from", "photographs called generated", "generated found"]
     print_table("", [*head, "measured on"], rows, words=(0, 4))
     for title, line in _metric_lines(spec.metrics, everything=everything):

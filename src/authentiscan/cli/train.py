@@ -224,8 +224,14 @@ class _Work:
 
     def going_on(self, folder: Path) -> Result:
         """The rest of a run."""
-        from authentiscan.training.run import resume_run
+        from authentiscan.training.run import finished, resume_run
 
+        done = finished(folder)
+        if done is not None:
+            self.screen.info(
+                f"the run in {folder} is finished: nothing was left to do, nothing was changed"
+            )
+            return done
         with _saving(folder):
             return resume_run(
                 folder, machine=self.machine, reporter=self.screen, loggers=self.loggers, audit=True
@@ -247,11 +253,10 @@ class _Work:
         folder = self.output or Path(recipe.outputs) / f"{recipe.name}-seeds"
 
         def run(own: Recipe, place: Path, begun: bool) -> Result:
-            self.screen.info(f"seed {own.seed}: {place}")
             return self._trained(own, place, resume=begun)
 
         with _same_again(folder):
-            found = repeat(recipe, count, folder, run)
+            found = repeat(recipe, count, folder, run, self.screen.info)
         show_repeats(found, folder)
 
     def with_sweep(

@@ -65,9 +65,14 @@ def show_result(result: Result) -> None:
     _show_figures(result.spec.metrics)
     for line in sentences(result.spec.decision):
         typer.echo(line)
+    told: tuple[str, ...] = ()
     if result.audit is not None:
+        told = result.audit.limits()
         for line in result.audit.lines():
             warn(line) if result.audit.giveaways else typer.echo(line)
+    for limit in result.spec.limits:
+        if limit not in told:
+            typer.echo(f"limit: {limit}")
     typer.echo(f"bundle: {result.bundle}")
     if result.changes:
         _show_changes(result)
@@ -80,11 +85,12 @@ def show_result(result: Result) -> None:
 
 def _show_figures(metrics: RecordedMetrics) -> None:
     """Of the test part with its intervals; of validation, and that it is kind, where none is."""
+    test = metrics.part("evaluation", "test")
     for part, about in (
-        ("evaluation/test", "test"),
-        ("validation", "no test images: validation, which chose weights and thresholds"),
+        (test, test.facts.get("data", "test")),
+        (metrics.part("validation"), "no test images: validation, which chose the thresholds"),
     ):
-        figures = _measured(metrics.part(*part.split("/")))
+        figures = part.ranked()
         if figures is not None:
             known = {k: w for k, w in _FIGURES.items() if k in figures.figures}
             figures_text = ", ".join(
@@ -92,12 +98,6 @@ def _show_figures(metrics: RecordedMetrics) -> None:
             )
             typer.echo(f"{about}: {figures_text}")
             return
-
-
-def _measured(record: RecordedMetrics) -> RecordedMetrics | None:
-    """The figures themselves, or those of the only protocol; None where nothing was measured."""
-    found = [record, *record.parts.values()]
-    return next((part for part in found if "roc_auc" in part.figures), None)
 
 
 def _show_changes(result: Result) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from authentiscan.core.files import write_text
 from authentiscan.evaluation.recalibrate import CalibrationResult
+from authentiscan.metrics.decision import rule_words, score_words
 from authentiscan.report import plots
 from authentiscan.report.judges import Judge
 from authentiscan.report.page import Page, Picture, Section
@@ -52,11 +53,11 @@ def calibration_page(result: CalibrationResult, name: str, judges: Sequence[Judg
             Section(
                 "Thresholds",
                 [
-                    f"Verdict generated from {d.generated.score:.4f}, real below "
-                    f"{d.real_below:.4f}, inconclusive between. The lower threshold has the least "
-                    f"mean cost where a false alarm costs {c.false_alarm:g}, a miss {c.miss:g}, no "
-                    f"answer {c.inconclusive:g} and {c.generated_share:.0%} of images are "
-                    f"generated: {result.mean_cost:.3f} an image."
+                    f"Verdict {rule_words(d.generated.score, d.real_below)}. The lower "
+                    f"threshold has the least mean cost where a false alarm costs "
+                    f"{c.false_alarm:g}, a miss {c.miss:g}, no answer {c.inconclusive:g} and "
+                    f"{c.generated_share:.0%} of images are generated: {result.mean_cost:.3f} an "
+                    f"image."
                 ],
                 [_thresholds(result), _verdicts(result)],
                 [_distribution(result)],
@@ -103,7 +104,7 @@ def _thresholds(result: CalibrationResult) -> Table:
         rows.append(
             [
                 t.name,
-                f"{t.score:.4f}" + (f" [{span[0]:.4f}, {span[1]:.4f}]" if span else ""),
+                score_words(t.score) + (f" [{span[0]:.4f}, {span[1]:.4f}]" if span else ""),
                 f"{t.fpr:.1%} [{low:.1%}, {high:.1%}]",
                 f"{t.tpr:.1%}",
             ]

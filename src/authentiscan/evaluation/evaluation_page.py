@@ -9,6 +9,7 @@ from authentiscan.evaluation.results import Evaluation, ProtocolResult, Slice
 from authentiscan.evaluation.words import PARTS, PROTOCOLS, WORDS
 from authentiscan.manifest.table import Manifest
 from authentiscan.metrics.bootstrap import Estimate
+from authentiscan.metrics.decision import rule_words, score_words
 from authentiscan.metrics.ranking import METRICS
 from authentiscan.report import plots
 from authentiscan.report.page import Page, Picture, Section, Thumb
@@ -269,7 +270,7 @@ def _thresholds(result: ProtocolResult) -> list[Table]:
     if not result.thresholds:
         return []
     rows = [
-        [t.name, f"{t.score:.4f}", f"{t.stated_fpr:.1%}", str(t.fpr), str(t.tpr)]
+        [t.name, score_words(t.score), f"{t.stated_fpr:.1%}", str(t.fpr), str(t.tpr)]
         for t in result.thresholds
     ]
     head = [f"generated from ({result.name})", "score", "stated FPR", "FPR here", "TPR here"]
@@ -289,7 +290,9 @@ def _real_threshold(result: ProtocolResult) -> list[Table]:
         "TNR here",
     ]
     return [
-        Table(head, [[found.name, f"{found.score:.4f}", stated, str(found.miss), str(found.tnr)]])
+        Table(
+            head, [[found.name, score_words(found.score), stated, str(found.miss), str(found.tnr)]]
+        )
     ]
 
 
@@ -305,7 +308,7 @@ def _thumbs(e: Evaluation, manifest: Manifest | None) -> list[Thumb]:
 
 
 def _identity(e: Evaluation) -> Table:
-    decision = f"generated from {e.detector.threshold:.4f}, real below {e.detector.real_below:.4f}"
+    decision = rule_words(e.detector.threshold, e.detector.real_below)
     rows = [
         ["detector", e.detector.title],
         ["weights and preprocessing, SHA-256", e.detector.identity or "unknown"],

@@ -206,7 +206,14 @@ def _decision(
 
 
 def _warnings(table: ScoreTable, decision: Decision) -> list[str]:
-    """What keeps the thresholds from meaning much."""
+    found = doubts(table, decision)
+    if decision.real_below <= 0:
+        found.append("at these costs no image is called real: every other answer is inconclusive")
+    return found
+
+
+def doubts(table: ScoreTable, decision: Decision) -> list[str]:
+    """What keeps thresholds that were set on ``table`` from meaning much."""
     found = []
     area = estimates(table.labels, table.logits, table.groups, rounds=200)["roc_auc"]
     if area.value is not None and (area.low if area.low is not None else area.value) <= 0.5:
@@ -215,8 +222,6 @@ def _warnings(table: ScoreTable, decision: Decision) -> list[str]:
         )
     if decision.generated.tpr == 0:
         found.append("no generated image reaches the threshold: the verdict 'generated' is unused")
-    if decision.real_below <= 0:
-        found.append("at these costs no image is called real: every other answer is inconclusive")
     real = int((table.labels == 0).sum())
     if real < 100:
         found.append(f"with {real} real images a false-positive rate of 1 % cannot be resolved")

@@ -16,7 +16,7 @@ from authentiscan.inference.spec import (
     EnsembleSpec,
     Sides,
 )
-from authentiscan.metrics.decision import Threshold, sentences
+from authentiscan.metrics.decision import Threshold, score_words, sentences
 
 _USE = """```python
 import authentiscan
@@ -158,7 +158,7 @@ def _threshold(threshold: Threshold) -> list[str]:
     low, high = threshold.fpr_interval
     return [
         threshold.name,
-        f"{threshold.score:.4f}",
+        score_words(threshold.score),
         f"{threshold.fpr:.1%} ({low:.1%} to {high:.1%})",
         f"{threshold.tpr:.1%}",
         threshold.measured_on,

@@ -29,6 +29,7 @@ from authentiscan.inference.find import find_bundle
 from authentiscan.inference.selftest import check_selftest
 from authentiscan.inference.spec import ANY_SIDE, DetectorSpec, NetworkSpec, Sides, members_of
 from authentiscan.metrics.calibration import sigmoid
+from authentiscan.metrics.decision import rule_words
 
 BackendName: TypeAlias = Literal["onnx", "torch"]
 Target: TypeAlias = Literal["generated", "real"]
@@ -148,8 +149,7 @@ class Detector:
         rule = self.spec.decision
         return (
             f"<Detector {self.spec.name!r} version {self.spec.version}: "
-            f"{self.spec.architecture_name}, generated from {rule.generated.score:.3f}, "
-            f"real below {rule.real_below:.3f}>"
+            f"{self.spec.architecture_name}, {rule_words(rule.generated.score, rule.real_below)}>"
         )
 
     @property

@@ -85,6 +85,10 @@ class RecordedMetrics(Record):
             found = found.parts.get(name, RecordedMetrics())
         return found
 
+    def ranked(self) -> RecordedMetrics | None:
+        """The record itself, or the first of its parts, that has a ROC AUC; None where none has."""
+        return next((r for r in (self, *self.parts.values()) if "roc_auc" in r.figures), None)
+
     def value(self, name: str) -> float | None:
         """The figure's number; None where it is undefined or was not measured."""
         return self.figures[name].value if name in self.figures else None

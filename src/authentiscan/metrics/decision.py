@@ -135,6 +135,20 @@ class Decision(Record):
         return ""
 
 
+def score_words(score: float) -> str:
+    """A score in [0, 1] as text: four decimals, more where these would make it 0 or 1."""
+    decimals = (d for d in range(4, 17) if not 0 < score < 1 or 0 < round(score, d) < 1)
+    return f"{score:.{next(decimals, 17)}f}"
+
+
+def rule_words(generated_from: float, real_below: float) -> str:
+    """Which scores get which verdict, in half a sentence; ends as in `answers`."""
+    generated = f"generated from {score_words(generated_from)}" if generated_from < 1 else ""
+    real = f"real below {score_words(real_below)}" if real_below > 0 else ""
+    band = "inconclusive between" if generated and real else "all else inconclusive"
+    return ", ".join((generated or "generated never", real or "real never", band))
+
+
 def sentences(decision: Decision) -> list[str]:
     """What each verdict needs, what it finds and how often it errs; one sentence a verdict."""
     return [_side_words(decision, verdict) for verdict in (Verdict.GENERATED, Verdict.REAL)]
@@ -148,11 +162,11 @@ def _side_words(decision: Decision, verdict: Verdict) -> str:
         )
     if verdict is Verdict.GENERATED:
         side: _Side = decision.generated
-        where, found = f"from a score of {side.score:.4f}", decision.generated.tpr
+        where, found = f"from a score of {score_words(side.score)}", decision.generated.tpr
         whom = "generated images"
     else:
         side = decision.real
-        where, found = f"below a score of {side.score:.4f}", decision.real.tnr or 0.0
+        where, found = f"below a score of {score_words(side.score)}", decision.real.tnr or 0.0
         whom = "real photographs"
     text = f"{verdict}: {where}; {decision.rate(verdict)}."
     if not side.measured_on or side.name == "unmeasured":

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import numpy as np
 import pyarrow as pa
 from pydantic import Field
 
 from authentiscan.checks.audit import Auditor
-from authentiscan.checks.audit.audit_report import Message
-from authentiscan.checks.audit.features import FILE_GROUPS
-from authentiscan.core.errors import AuthentiscanError
+from authentiscan.checks.audit.audit_report import Audit, Message
+from authentiscan.core.errors import AuthentiscanError, DecodeError
 from authentiscan.core.records import Record
+from authentiscan.images.decode import read_header_facts
+from authentiscan.images.history import FEWEST, needs_history
 from authentiscan.manifest.table import Manifest
 from authentiscan.training.parts import Parts
 from authentiscan.training.recipe import Recipe
@@ -18,7 +22,10 @@ IMAGES = 2000
 """Looked at: enough for an AUC to a few points, in some seconds."""
 
 _LOUD = ("strong", "total")
-_LOOKED_AT = (*FILE_GROUPS, "border")
+_SHAPE = ("size", "border")
+_COMPRESSION = ("format", "jpeg")
+"""Metadata and bytes a pixel are left out: no network sees them."""
+_WORDS = {"jpeg": "JPEG setting", "border": "borders"}
 
 
 class Giveaway(Record):
@@ -31,10 +38,13 @@ class Giveaway(Record):
 
 
 class DataAudit(Record):
-    """What was found in the training images. images: how many were looked at."""
+    """What was found in the training images. images: how many were looked at. aucs: how well each
+    fact tells the classes apart, 0.5 to 1.
+    """
 
     images: int
     giveaways: tuple[Giveaway, ...] = ()
+    aucs: dict[str, float] = Field(default_factory=dict)
     problem: str = ""
 
     def lines(self) -> list[str]:
@@ -42,7 +52,11 @@ class DataAudit(Record):
         if self.problem:
             return [f"the training images could not be audited: {self.problem}"]
         if not self.giveaways:
-            return [f"no shortcut of format, size or borders in {self.images:,} training images"]
+            found = ", ".join(f"{_WORDS.get(n, n)} {auc:.2f}" for n, auc in self.aucs.items())
+            return [
+                f"no strong shortcut in {self.images:,} training images; what tells the classes "
+                f"apart without the picture (AUC, 0.5 is chance): {found or 'nothing looked at'}"
+            ]
         return [f"{one.message} {one.remedy}" for one in self.giveaways]
 
     def limits(self) -> tuple[str, ...]:
@@ -57,27 +71,56 @@ class DataAudit(Record):
 def audit_data(parts: Parts, recipe: Recipe, *, workers: int = 1) -> DataAudit:
     """Audit the images that are learned from and chosen by; never raises for what it finds there.
 
-    What the recipe's ``augment.history`` makes alike is left out.
+    Compression counts as far as the recipe's ``augment.history`` leaves it: ``match`` makes only
+    those images alike that were stored without a JPEG generation, ``every`` all of them.
     """
     tables = [parts.train.table, parts.val.table]
     whole = Manifest(pa.concat_tables(tables, promote_options="permissive"), parts.train.root)
     try:
-        auditor = Auditor(limit=IMAGES, only=_LOOKED_AT, workers=workers, seed=recipe.seed)
-        report = auditor(whole).report
+        reports = [_report(whole, _SHAPE, recipe, workers)]
+        compressed = _compression_left(whole, recipe)
+        if compressed is not None:
+            reports.append(_report(compressed, _COMPRESSION, recipe, workers))
     except AuthentiscanError as error:
         return DataAudit(images=0, problem=str(error))
-    made_alike = set() if recipe.augment.history == "none" else {"format", "jpeg"}
-    measured = report.measured[0]
     return DataAudit(
-        images=measured.images,
-        giveaways=tuple(
-            Giveaway(
-                name=finding.name,
-                auc=measured.auc(finding.name),
-                message=finding.message,
-                remedy=finding.remedy,
-            )
-            for finding in report.findings
-            if finding.severity in _LOUD and finding.name not in made_alike
-        ),
+        images=reports[0].measured[0].images,
+        giveaways=tuple(one for report in reports for one in _giveaways(report)),
+        aucs={s.name: s.auc for report in reports for s in report.measured[0].shortcuts},
     )
+
+
+def _report(images: Manifest, facts: Sequence[str], recipe: Recipe, workers: int) -> Audit:
+    return Auditor(limit=IMAGES, only=facts, workers=workers, seed=recipe.seed)(images).report
+
+
+def _giveaways(report: Audit) -> list[Giveaway]:
+    measured = report.measured[0]
+    return [
+        Giveaway(name=f.name, auc=measured.auc(f.name), message=f.message, remedy=f.remedy)
+        for f in report.findings
+        if f.severity in _LOUD
+    ]
+
+
+def _compression_left(whole: Manifest, recipe: Recipe) -> Manifest | None:
+    """The images whose compression the network meets as it was stored; None where they are too few
+    to tell anything.
+    """
+    how = recipe.augment.history
+    if how != "match":
+        return whole if how == "none" else None
+    drawn = np.random.default_rng(recipe.seed).permutation(len(whole))[: 2 * IMAGES]
+    kept = [row for row, data in whole.images(drawn.tolist()) if _keeps_compression(data)]
+    left = whole.take(np.sort(np.asarray(kept, dtype=np.int64)))
+    classes = np.bincount(left.labels.astype(np.int64), minlength=2)
+    return left if min(classes) >= FEWEST else None
+
+
+def _keeps_compression(data: bytes | AuthentiscanError) -> bool:
+    if isinstance(data, AuthentiscanError):
+        return False
+    try:
+        return not needs_history(data, read_header_facts(data))
+    except DecodeError:
+        return False

@@ -17,6 +17,7 @@ from authentiscan.core.errors import DecodeError, ManifestError
 from authentiscan.core.progress import Progress
 from authentiscan.evaluation.harness import score_manifest
 from authentiscan.evaluation.protocol import named
+from authentiscan.evaluation.recalibrate import doubts
 from authentiscan.evaluation.scores import ScoreTable
 from authentiscan.images import figures
 from authentiscan.images.decode import decode
@@ -67,7 +68,9 @@ def deploy(
     )
     update_spec(folder, typical=measure_typical(parts.train, seed=recipe.seed))
     scored = _score(recipe, parts.val, folder, progress)
-    return calibrate(folder, scored, recipe.deployment)
+    spec, table = calibrate(folder, scored, recipe.deployment)
+    unsure = [f"Where its thresholds were set: {d}." for d in doubts(table, spec.decision)]
+    return update_spec(folder, limits=(*spec.limits, *unsure)), table
 
 
 def measure_typical(

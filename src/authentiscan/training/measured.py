@@ -25,15 +25,18 @@ from authentiscan.evaluation.results import Evaluation
 from authentiscan.evaluation.scores import ScoreTable
 from authentiscan.evaluation.slices import Options
 from authentiscan.inference import Detector, load_detector
+from authentiscan.inference.bundle import read_spec
 from authentiscan.inference.spec import DetectorSpec
+from authentiscan.inference.update import update_spec
 from authentiscan.manifest.table import Manifest
 from authentiscan.metrics import curves
 from authentiscan.metrics.bootstrap import Estimate, estimates
+from authentiscan.metrics.decision import rule_words, score_words
 from authentiscan.metrics.ranking import METRICS
 from authentiscan.metrics.thresholds import verdicts
 from authentiscan.report import plots
 from authentiscan.training.recipe import Recipe
-from authentiscan.training.reporter import Reporter
+from authentiscan.training.reporter import Reporter, stretch
 from authentiscan.training.state import Progress as TrainingProgress
 
 CUT = 0.5
@@ -120,7 +123,8 @@ def lines_of_test(table: ScoreTable, evaluation: Evaluation) -> list[str]:
         f"decisions at score {CUT}; brackets are 95 % bootstrap intervals over groups",
         *(f"  {name:20s} {_four(estimate)}" for name, estimate in known.items()),
         *(
-            f"  {t.name:8s} score >= {t.score:.4f}   FPR {_four(t.fpr)}   TPR {_four(t.tpr)}"
+            f"  {t.name:8s} score >= {score_words(t.score)}   FPR {_four(t.fpr)}   "
+            f"TPR {_four(t.tpr)}"
             for t in evaluation.main.thresholds
         ),
     ]
@@ -140,17 +144,30 @@ def measure_test(
     """
     if not len(test):
         return []
-    reporter.start("scoring the test part with the bundle", len(test))
     detector, protocol = load_detector(bundle), recipe.deployment.protocol
-    table = score_part(detector, test, protocol, lambda done, _: reporter.step() if done else None)
+    shown = stretch(reporter, "scoring the test part with the bundle")
+    table = score_part(detector, test, protocol, shown)
     table.write(folder / "test_scores.parquet")
     try:
         write_part(folder / "test", table, detector.spec)
         evaluation = write_test_report(folder / "report", detector, test, table, protocol)
         record_evaluation(bundle, evaluation, name="test")
+        _state_chance(bundle)
     except MetricError as error:
         return [f"the test part could not be measured: {error}"]
     return lines_of_test(table, evaluation)
+
+
+def _state_chance(bundle: Path) -> None:
+    """Make it the bundle's first limit where its test images do not show more than chance."""
+    spec = read_spec(bundle)
+    ranked = spec.metrics.part("evaluation", "test").ranked()
+    area = ranked.figures["roc_auc"] if ranked else None
+    if area is None or area.low is None or area.low > 0.5:
+        return
+    tested = sum(use.images.get("test", 0) for use in spec.data)
+    limit = f"On its {tested:,} test images it is not shown to beat chance: ROC AUC {area}."
+    update_spec(bundle, limits=(limit, *spec.limits))
 
 
 def metrics_text(
@@ -181,14 +198,11 @@ def metrics_text(
     for t in spec.thresholds:
         low, high = t.fpr_interval
         lines.append(
-            f"  {t.name:8s} score >= {t.score:.4f}   "
+            f"  {t.name:8s} score >= {score_words(t.score)}   "
             f"FPR {t.fpr:.4f} [{low:.4f}, {high:.4f}]   TPR {t.tpr:.4f}"
         )
     decision = spec.decision
-    lines.append(
-        f"  generated from {decision.generated.score:.4f}, real below {decision.real_below:.4f}, "
-        "inconclusive between"
-    )
+    lines.append(f"  {rule_words(decision.generated.score, decision.real_below)}")
     lines += ["", "called generated, by generator"]
     lines += [
         f"  {name:30s} {part.value('share'):.4f} of {part.value('images')}"

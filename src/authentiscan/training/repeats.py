@@ -38,6 +38,10 @@ MEASURED = (
 MOST = 100
 
 
+def _silent(_text: str) -> None:
+    """Say nothing."""
+
+
 class Spread(Record):
     """A figure over the runs: mean, standard deviation (n - 1), and each run's own."""
 
@@ -79,12 +83,17 @@ class Repeats(Record):
 
 
 def repeat(
-    recipe: Recipe, count: int, folder: Path, run: Callable[[Recipe, Path, bool], Result]
+    recipe: Recipe,
+    count: int,
+    folder: Path,
+    run: Callable[[Recipe, Path, bool], Result],
+    info: Callable[[str], None] = _silent,
 ) -> Repeats:
     """Train ``recipe`` with ``count`` seeds into ``folder`` and lay the runs side by side.
 
-    run: trains a recipe into a folder, going on with what is there where the third is true. Raises
-    UsageError for a count, TrainingError where the folder holds runs of another recipe.
+    run: trains a recipe into a folder, going on with what is there where the third is true. info:
+    told of each seed. Raises UsageError for a count, TrainingError where the folder holds runs of
+    another recipe.
     """
     if not 2 <= count <= MOST:
         raise UsageError(f"--seeds {count}: give a number from 2 to {MOST}")
@@ -94,6 +103,7 @@ def repeat(
     for seed, place in zip(seeds, folders, strict=True):
         own = recipe.model_copy(update={"seed": seed, "name": f"{recipe.name}-seed{seed}"})
         spec = _finished(place, own)
+        info(f"seed {seed}: {place}" + (", finished before" if spec else ""))
         if spec is None:
             begun = (place / "checkpoints" / "last.ckpt").is_file()
             spec = run(own, place, begun).spec

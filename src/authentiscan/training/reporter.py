@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 from typing import Protocol
 
+from authentiscan.core.progress import Progress
+
 
 class Reporter(Protocol):
     """Where progress is shown; called on the first process only."""
@@ -20,6 +22,15 @@ class Reporter(Protocol):
     def step(self, text: str = "") -> None:
         """One step is done."""
         ...
+
+
+def stretch(reporter: Reporter, title: str) -> Progress:
+    """A stretch of ``reporter`` for work that calls back: first with 0 done, then after each."""
+
+    def shown(done: int, total: int | None) -> None:
+        reporter.step() if done else reporter.start(title, total or 0)
+
+    return shown
 
 
 class Quiet:

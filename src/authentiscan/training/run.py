@@ -24,7 +24,7 @@ import torch
 from lightning.fabric import Fabric
 
 from authentiscan import models
-from authentiscan.core.errors import TrainingError
+from authentiscan.core.errors import BundleError, TrainingError
 from authentiscan.core.files import expanded, write_text
 from authentiscan.core.types import JsonObject
 from authentiscan.evaluation.scores import ScoreTable
@@ -56,13 +56,13 @@ from authentiscan.training.parts import SOURCE, Parts, gather
 from authentiscan.training.recipe import Recipe
 from authentiscan.training.recipe_data import check_paths
 from authentiscan.training.recipe_file import dump_recipe, load_recipe
-from authentiscan.training.reporter import Quiet, Reporter, notices
+from authentiscan.training.reporter import Quiet, Reporter, notices, stretch
 from authentiscan.training.run_folder import made_folder, new_folder
+from authentiscan.training.runs import json_of, read_run
 from authentiscan.training.sampling import EpochPlan
 from authentiscan.training.state import Progress
 
-RECIPE_FILE = "recipe.yaml"
-BUNDLE = "bundle"
+RECIPE_FILE, DATA_FILE, BUNDLE = "recipe.yaml", "data.json", "bundle"
 FEATURES = ".features"
 """Below a recipe's outputs: what `feature_cache` keeps."""
 
@@ -157,7 +157,7 @@ def _train(recipe: Recipe, folder: Path, fabric: Fabric, wishes: _Wishes) -> Res
     if leads:
         use = [use.model_dump() for use in parts.used]
         found = {"audit": audited.model_dump()} if audited else {}
-        write_json(folder / "data.json", {"data": use, "images": parts.table(), **found})
+        write_json(folder / DATA_FILE, {"data": use, "images": parts.table(), **found})
         reporter.info(f"figures while it works: tensorboard --logdir {folder / 'logs'}")
     if wishes.resume and engine.resume():
         at = engine.progress
@@ -187,11 +187,33 @@ def _audited(parts: Parts, recipe: Recipe, wishes: _Wishes) -> DataAudit | None:
 
 
 def resume_run(folder: Path | str, **options: Any) -> Result:
-    """Go on with the run in ``folder``, by the recipe it began with; options as of `train`."""
+    """Go on with the run in ``folder``, by the recipe it began with; options as of `train`.
+
+    A run that is finished and whole is left as it is.
+    """
     path = Path(folder) / RECIPE_FILE
     if not path.is_file():
         raise TrainingError(f"{folder} is no run: it has no {RECIPE_FILE}")
-    return train(load_recipe(path), output=folder, resume=True, **options)
+    done = finished(folder)
+    return done or train(load_recipe(path), output=folder, resume=True, **options)
+
+
+def finished(folder: Path | str) -> Result | None:
+    """What the run in ``folder`` left; None where something of it remains to be done."""
+    run = read_run(folder)
+    if run.state != "finished":
+        return None
+    try:
+        spec = read_spec(run.folder / BUNDLE)
+    except BundleError:
+        return None
+    audit = json_of(run.folder / DATA_FILE).get("audit")
+    return Result(
+        run.folder,
+        Progress(total_epochs=run.epochs, best_epoch=run.best_epoch or 0, finished=True),
+        spec,
+        audit=DataAudit.model_validate(audit) if audit else None,
+    )
 
 
 def _with_absolute_paths(recipe: Recipe) -> Recipe:
@@ -269,14 +291,13 @@ def _leave(
     folder, recipe, progress = engine.folder.parent, engine.recipe, engine.progress
     write_history(folder / "history.csv", progress.history)
     draw_phase_curves(folder, progress.history, recipe.name)
-    total = len(parts.val)
-    reporter.start("scoring the validation part with the bundle", total)
+    reporter.info("writing the bundle")
     spec, scores = deploy(
         recipe,
         model,
         parts,
         folder / BUNDLE,
-        lambda done, _: reporter.step() if done else None,
+        stretch(reporter, "scoring the validation part with the bundle"),
         limits=audited.limits() if audited else (),
     )
     engine.log.curve("validation", scores.labels, scores.scores)
@@ -294,10 +315,7 @@ def _leave(
 
 def _beside_parent(recipe: Recipe, parts: Parts, result: Result, reporter: Reporter) -> Result:
     """Measure what was gained and forgotten; it stands in the bundle's description too."""
-
-    def shown(done: int, total: int | None) -> None:
-        reporter.step() if done else reporter.start("before and after", total or 0)
-
+    shown = stretch(reporter, "before and after")
     changes = measure_changes(recipe, parts, result.bundle, shown)
     spec = read_spec(result.bundle)
     write_changes(result.folder, changes, f"{spec.name} beside {spec.lineage[-1].name}")

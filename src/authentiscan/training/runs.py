@@ -96,7 +96,7 @@ def read_run(folder: Path | str) -> Run:
         parameters=None if spec is None else spec.parameters,
         size=None if spec is None else sum(f.stat().st_size for f in _files(place / BUNDLE)),
         seconds=sum(row.get("seconds", 0.0) for row in history),
-        device=str(_json(place / "environment.json").get("device", "")),
+        device=str(json_of(place / "environment.json").get("device", "")),
         error=error,
     )
 
@@ -225,7 +225,7 @@ def _best(history: Sequence[Values], monitor: Monitor) -> Values | None:
 
 def _tests(folder: Path) -> dict[str, Values]:
     """``{"test, raw": figures}`` of the report that the run left on its own test part."""
-    protocols = _json(folder / "report" / "evaluation.json").get("protocols", {})
+    protocols = json_of(folder / "report" / "evaluation.json").get("protocols", {})
     return {
         f"test, {protocol}": _figures(result["overall"]["metrics"])
         for protocol, result in protocols.items()
@@ -282,7 +282,8 @@ def _files(folder: Path) -> list[Path]:
     return [path for path in folder.rglob("*") if path.is_file()]
 
 
-def _json(path: Path) -> JsonObject:
+def json_of(path: Path) -> JsonObject:
+    """The object in a file that a run left; empty where there is none."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):

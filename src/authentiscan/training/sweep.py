@@ -140,6 +140,8 @@ def sweep(  # noqa: PLR0917 - all of them different things
     left = trials - sum(trial.state.is_finished() for trial in study.trials)
     if left > 0:
         study.optimize(search, n_trials=left, catch=(TrainingError,))
+    else:
+        info(f"all {trials} trials were made before; --trials says how many")
     return search.finish(study)
 
 

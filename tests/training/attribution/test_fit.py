@@ -23,7 +23,7 @@ from authentiscan.training.attribution.objectives import (
 )
 from authentiscan.training.attribution.recipe import AttributionRecipe, load_attribution_recipe
 from authentiscan.training.attribution.views import Views
-from authentiscan.training.reporter import Quiet
+from authentiscan.training.reporter import Quiet, Reporter
 from authentiscan.training.state import BEST, LAST
 
 
@@ -73,7 +73,9 @@ class Points:
         yield torch.from_numpy(self.points[rows]), torch.from_numpy(self.classes.codes[rows])
 
 
-def fitted(folder: Path | None, *changes: str, resume: bool = False) -> tuple[nn.Module, object]:
+def fitted(
+    folder: Path | None, *changes: str, resume: bool = False, reporter: Reporter | None = None
+) -> tuple[nn.Module, object]:
     torch.manual_seed(0)
     chosen = classes()
     learner = nn.Sequential(nn.Linear(5, 8), nn.ReLU(), nn.Dropout(0.2), nn.Linear(8, 3))
@@ -81,7 +83,7 @@ def fitted(folder: Path | None, *changes: str, resume: bool = False) -> tuple[nn
     objective = Objective(learner, settings)
     return learner, fit(
         learner, objective, Points(chosen), chosen, settings,
-        folder=folder, resume=resume, reporter=Quiet(),
+        folder=folder, resume=resume, reporter=reporter or Quiet(),
     )  # fmt: skip
 
 
@@ -129,6 +131,14 @@ def test_a_resumed_run_goes_on_from_its_last_epoch(tmp_path: Path) -> None:
     assert state.epoch == 6
     for one, two in zip(whole.parameters(), resumed.parameters(), strict=True):
         assert torch.equal(one, two)
+
+    class Lines(Quiet):
+        def info(self, text: str) -> None:
+            said.append(text)
+
+    said: list[str] = []
+    fitted(tmp_path, "lr=0.02", "patience=99", resume=True, reporter=Lines())
+    assert said == ["training was finished before (all 6 epochs done): only measured again"]
 
 
 def test_it_stops_when_nothing_gets_better() -> None:

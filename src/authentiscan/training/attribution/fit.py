@@ -78,6 +78,8 @@ def fit(
         learner.load_state_dict(kept["learner"])
         objective.load(kept["objective"])
         state, best = Fitted(**kept["state"]), kept["best"]
+        if ending := _ending(state, recipe):
+            reporter.info(f"training was finished before ({ending}): only measured again")
     reporter.start("training", recipe.epochs, state.epoch)
     while not (ending := _ending(state, recipe)):
         started, worked = time.monotonic(), time.process_time()
