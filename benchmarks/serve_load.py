@@ -325,11 +325,17 @@ def _batches(server: Server) -> str:
 
 
 def _free_port() -> int:
+    """Below the range that clients get theirs from: there, one that asks while no server is there
+    may be connected to itself, and hold the port.
+    """
+    import random
     import socket
 
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
+    while True:
+        port = random.randrange(20_000, 30_000)
+        with socket.socket() as found, suppress(OSError):
+            found.bind(("127.0.0.1", port))
+            return port
 
 
 if __name__ == "__main__":

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 import signal
 import socket
+import time
 from collections.abc import Callable, Generator
 from contextlib import closing, contextmanager
 
@@ -21,6 +23,8 @@ from authentiscan.serving.api.settings import Settings
 _LOG = logging.getLogger("authentiscan.server")
 _KEEP_ALIVE = 30
 _CONNECTIONS = 1000
+_PATIENCE = 75.0
+"""Seconds that a client may hold the port: the system keeps it for 60 after the client is gone."""
 
 
 def serve(settings: Settings, ready: Callable[[str], None]) -> None:
@@ -82,15 +86,47 @@ class _Server(uvicorn.Server):
 
 
 def _listen(settings: Settings) -> socket.socket:
+    """A socket at the address, which another socket may hold for a moment: see `_passes`."""
+    limit, told = time.monotonic() + _PATIENCE, False
+    while True:
+        try:
+            return _bound(settings)
+        except (OSError, UnicodeError) as error:
+            if time.monotonic() < limit and _passes(error, settings):
+                if not told:
+                    _LOG.warning("the port is held by a client, not by a server: waiting for it")
+                told = True
+                time.sleep(0.2)
+                continue
+            why = reason(error) if isinstance(error, OSError) else "no possible name"
+            raise UsageError(
+                f"cannot listen to {settings.host} port {settings.port}: {why}; take another "
+                "--host or --port (0 takes any free one)"
+            ) from error
+
+
+def _bound(settings: Settings) -> socket.socket:
+    family = socket.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM)[0][0]
+    found = socket.socket(family, socket.SOCK_STREAM)
     try:
-        family = socket.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM)[0][0]
-        found = socket.socket(family, socket.SOCK_STREAM)
         found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         found.bind((settings.host, settings.port))
-    except (OSError, UnicodeError) as error:
-        why = reason(error) if isinstance(error, OSError) else "no possible name"
-        raise UsageError(
-            f"cannot listen to {settings.host} port {settings.port}: {why}; take another --host or "
-            "--port (0 takes any free one)"
-        ) from error
+    except BaseException:
+        found.close()
+        raise
     return found
+
+
+def _passes(error: OSError | UnicodeError, settings: Settings) -> bool:
+    """Whether the port is taken, but by no server.
+
+    Where a server is away, the system may give a local client that asks for it this very port as
+    its own end, and so connect it to itself. The client holds the port until it gives up.
+    """
+    if not isinstance(error, OSError) or error.errno != errno.EADDRINUSE:
+        return False
+    try:
+        socket.create_connection((settings.host, settings.port), 1).close()
+    except OSError:
+        return True
+    return False
