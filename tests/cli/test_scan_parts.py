@@ -36,7 +36,7 @@ def test_a_folder_of_parts_is_one_table_and_is_gone_on_with(
     out = tmp_path / "out"
     first = scan(tiny_bundle, folder, "-o", f"{out}/")
     assert first.exit_code == 0, first.output
-    assert "3 images in 1 parts" in first.output
+    assert "3 images in 1 part:" in first.output
     assert pq.read_table(out).num_rows == 3
     assert json.loads((out / "_scan.json").read_text())["images"] == 3
     again = scan(tiny_bundle, folder, "-o", f"{out}/", "-w", 1)

@@ -91,8 +91,10 @@ def test_layouts_are_recognized(tmp_path: Path, folders: tuple[str, ...], layout
 
 def test_unknown_layout_says_what_was_found(tmp_path: Path) -> None:
     touch(tmp_path, "dogs/1.jpg", "cats/1.jpg")
-    with pytest.raises(DatasetError, match=r"its images lie in cats, dogs.*--as"):
+    with pytest.raises(DatasetError, match=r"its images lie in cats, dogs\. .*--as"):
         recognize(FolderSet.look(tmp_path))
+    with pytest.raises(DatasetError, match=r"lie in no folders of their own\. Call the folders"):
+        recognize(FolderSet.look(tmp_path / "dogs"))
     with pytest.raises(DatasetError, match="neither a folder nor a zip"):
         list(walk(tmp_path / "dogs" / "1.jpg"))
 

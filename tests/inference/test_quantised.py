@@ -48,6 +48,22 @@ def test_a_smaller_bundle_scores_alike(bundle: Path, tmp_path: Path) -> None:
     assert np.abs(maps[0] - maps[1]).max() < 0.1 * np.abs(maps[1]).max()
 
 
+def test_a_head_whose_weights_the_heatmap_reads_too_stays_as_it_is(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    model = create(
+        "foundation",
+        backbones=["test_vit"],
+        size=32,
+        depths=1,
+        head_widths=[16],
+        head_dropouts=[0.0],
+    )
+    way = Preprocess(size=32, mean=(0, 0, 0), std=(1, 1, 1))
+    save_bundle(model, tmp_path / "full", name="tiny", preprocess=way)
+    assert quantised.quantise_bundle(tmp_path / "full", tmp_path / "small") <= 0.25
+    assert load_detector(tmp_path / "small").explains
+
+
 def test_a_score_does_not_depend_on_its_batch(bundle: Path, tmp_path: Path) -> None:
     quantised.quantise_bundle(bundle, tmp_path / "small")
     pixels = np.random.default_rng(1).integers(0, 256, (4, 32, 32, 3), dtype=np.uint8)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -141,6 +142,8 @@ def test_equal_and_given_weights_are_of_log_odds(tiny_bundle, noise_bundle, crop
     assert list(equal.shares) == ["tiny", "tiny-2", "random"]
     assert equal.test is None
     assert "validation images" in equal.verdict
+    nothing = equal.gain.model_copy(update={"value": -1e-9, "low": -1e-9, "high": 1e-9})
+    assert "ROC AUC +0.000 [+0.000, +0.000]" in replace(equal, gain=nothing).verdict
 
 
 def test_wrong_use_is_told(tiny_bundle, noise_bundle, crops, tmp_path):

@@ -149,4 +149,4 @@ def _print(found: Comparisons) -> None:
                 d, p = test.differences["roc_auc"], test.p_holm.get("roc_auc")
                 if d.value is not None and p is not None:
                     pair = f"{test.first} − {test.second}, {c.protocol}"
-                    typer.echo(f"{pair}: ROC AUC {100 * d.value:+.1f}, p {p:.3f}")
+                    typer.echo(f"{pair}: ROC AUC {100 * d.value:+z.1f}, p {p:.3f}")

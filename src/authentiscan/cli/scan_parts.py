@@ -139,6 +139,7 @@ class PartsRun:
         text = ", ".join(f"{counts[kind]:,} {kind}" for kind in kinds)
         before = f"; {kept:,} were there before" if kept else ""
         rate = (counts.total() - kept) / max(seconds, 1e-9)
-        line = f"{counts.total():,} images in {parts:,} parts: {text}{before}; {rate:.1f} images/s"
+        where = "1 part" if parts == 1 else f"{parts:,} parts"
+        line = f"{counts.total():,} images in {where}: {text}{before}; {rate:.1f} images/s"
         for text in filter(None, (line, summary(left_out))):
             console(stderr=True).print(text, markup=False, soft_wrap=True)

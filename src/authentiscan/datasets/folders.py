@@ -82,7 +82,8 @@ def recognize(found: FolderSet, names: FolderNames | None = None) -> DataSet:
         if len(places) > most and not (entry.name == "generators" and one_class):
             best, most = entry, len(places)
     if best is None:
-        shown = ", ".join(sorted({"/".join(folder) or "." for folder in found.samples})[:6])
+        named = sorted({"/".join(folder) for folder in found.samples} - {""})[:6]
+        shown = ", ".join(named) or "no folders of their own"
         raise DatasetError(
             f"cannot tell real from generated in {found.root}: its images lie in {shown}. "
             f"Call the folders real and fake, say --label FOLDER=real and --label "

@@ -207,8 +207,8 @@ def _signed(d: Difference) -> str:
     if d.value is None:
         return "–"
     if d.low is None or d.high is None:
-        return f"{d.value:+.3f}"
-    return f"{d.value:+.3f} [{d.low:+.3f}, {d.high:+.3f}]"
+        return f"{d.value:+z.3f}"
+    return f"{d.value:+z.3f} [{d.low:+z.3f}, {d.high:+z.3f}]"
 
 
 def _p(value: float | None) -> str:

@@ -10,6 +10,7 @@ weight in it, 31 about 4.9.
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -95,8 +96,9 @@ def _keep_learned(weights: Path, target: Path, spec: NetworkSpec) -> bool:
 def quantise_graph(source: Path, target: Path, *, levels: int = LEVELS) -> None:
     """Write the ONNX graph ``source`` with small whole numbers in its products of matrices.
 
-    Only products with fixed weights (K, N), K a multiple of 16; everything else stays as it is.
-    Raises MissingExtraError without onnx, UsageError for a graph that has no such product.
+    Only products with fixed weights (K, N), K a multiple of 16, that nothing else reads, as the
+    heatmap does with those of a head; everything else stays as it is. Raises MissingExtraError
+    without onnx, UsageError for a graph that has no such product.
     """
     try:
         import onnx
@@ -104,10 +106,14 @@ def quantise_graph(source: Path, target: Path, *, levels: int = LEVELS) -> None:
     except ModuleNotFoundError as error:
         raise MissingExtraError("smaller graphs", "export") from error
     model = onnx.load(source)
-    weights = {item.name: item for item in model.graph.initializer}
+    products = [node for node in model.graph.node if node.op_type == "MatMul"]
+    read = Counter(name for node in model.graph.node for name in node.input)
+    multiplied = Counter(node.input[1] for node in products)
+    alone = {name for name, times in multiplied.items() if times == read[name]}
+    weights = {item.name: item for item in model.graph.initializer if item.name in alone}
     chosen: dict[str, int] = {}
-    for node in model.graph.node:
-        weight = weights.get(node.input[1]) if node.op_type == "MatMul" else None
+    for node in products:
+        weight = weights.get(node.input[1])
         block = _block(tuple(weight.dims)) if weight is not None else 0
         if weight is None or not block:
             continue

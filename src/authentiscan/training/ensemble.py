@@ -72,7 +72,7 @@ class Ensembled:
         where = "test" if self.test else "validation"
         if self.gain.value is None or self.gain.low is None or self.gain.high is None:
             return f"The {where} images do not show whether it is better than {self.best!r} alone."
-        figures = f"{self.gain.value:+.3f} [{self.gain.low:+.3f}, {self.gain.high:+.3f}]"
+        figures = f"{self.gain.value:+z.3f} [{self.gain.low:+z.3f}, {self.gain.high:+z.3f}]"
         listed = f"ROC AUC {figures} on {where} images"
         if self.gain.low > 0:
             return f"It is better than its best member {self.best!r}: {listed}."
