@@ -46,8 +46,12 @@ def test_what_connecting_asks_is_answered(live: Server) -> None:
 
 
 @pytest.mark.parametrize(
-    "body", [b"", b"{}", b'{"tasks": 1}', b'{"tasks": [], "label_config": "<"}']
-)
+    "body",
+    [
+        b"", b"{}", b'{"tasks": 1}', b'{"tasks": [], "label_config": "<"}',
+        b'{"tasks": [{"id": true}]}',
+    ],
+)  # fmt: skip
 def test_other_requests_are_refused(live: Server, body: bytes) -> None:
     answer = live.http.post("/label-studio/predict", content=body)
     assert answer.status_code == 400, answer.text

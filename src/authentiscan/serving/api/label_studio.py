@@ -16,7 +16,7 @@ from urllib.parse import unquote_to_bytes, urljoin, urlsplit
 from xml.parsers import expat
 
 from fastapi import APIRouter, Request
-from pydantic import BaseModel, Field, JsonValue, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
 from authentiscan.analysis.report import Report
 from authentiscan.core.errors import AuthentiscanError, ForbiddenError, ServiceError, UsageError
@@ -42,12 +42,16 @@ _EXAMPLE = {
 class Task(BaseModel):
     """One task: ``data`` holds the address of its image."""
 
+    model_config = ConfigDict(strict=True)
+
     id: int | str | None = None
     data: dict[str, JsonValue] = Field(default_factory=dict)
 
 
 class Asked(BaseModel):
     """What Label Studio posts; all else in it is left aside."""
+
+    model_config = ConfigDict(strict=True)
 
     tasks: list[Task] = Field(max_length=1000)
     label_config: str = Field(default="", max_length=_MOST_CONFIG)
