@@ -152,7 +152,8 @@ def test_phases_3_and_4_are_done_once(trained: PipelineConfig, make_config: Make
     assert states(make_config("gradcam.samples=4"))["Grad-CAM"] == "new"
     assert states(make_config("cross.bootstrap=30"))["cross-validation, raw"] == "new"
     bundle = trainings(trained)[0].bundle
-    update_spec(bundle, metrics={**read_spec(bundle).metrics, "noted": 1})
+    noted = read_spec(bundle).metrics.model_copy(update={"facts": {"noted": "1"}})
+    update_spec(bundle, metrics=noted)
     assert states(trained)["Grad-CAM"] == "done", "recorded figures decide nothing"
     spec = read_spec(bundle)
     update_spec(bundle, calibration=spec.calibration.model_copy(update={"slope": 2.0}))

@@ -80,6 +80,17 @@ def test_tables_scroll_and_can_be_reached_by_the_keyboard(read_page: Callable[[s
     assert all(f["tabindex"] == "0" and f["aria-label"] for f in frames)
 
 
+def test_a_wide_table_of_words_names_every_cell_where_its_head_has_no_room(
+    read_page: Callable[[str], Any],
+) -> None:
+    head = ["file", "C2PA", "claims", "what it says"]
+    words = Table(head, [["a.jpg", "absent", "edited", "much"]], left=True)
+    page = read_page(Page("t", "l", [Section("s", tables=[words])]).html())
+    assert page.all("table") == [{"class": "left stacked"}]
+    assert [cell["data-head"] for cell in page.all("td")] == head
+    assert "content: attr(data-head)" in page.style
+
+
 def test_markdown_says_the_same() -> None:
     text = _page().markdown()
     assert text.startswith("# Report of my_file.parquet\n")

@@ -107,6 +107,11 @@ def test_a_page_comes_in_pieces_as_its_cards_do() -> None:
     assert len(taken) < 3
 
 
+def test_what_belongs_to_a_figure_stays_beside_it() -> None:
+    told = shell.together("0.6 ± 0.1 of 5 % [0.1, 0.9]")
+    assert told.split(" ") == ["0.6\u00a0±\u00a00.1", "of", "5\u00a0%", "[0.1,\u00a00.9]"]
+
+
 @pytest.mark.parametrize(
     ("text", "parts"),
     [

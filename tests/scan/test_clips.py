@@ -115,7 +115,9 @@ def test_every_output_holds_the_frames(rows: list[Scanned], tmp_path: Path) -> N
     table = pq.read_table(names[2]).to_pylist()
     assert table[0]["frame_scores"] == pytest.approx(scores, abs=1e-6)
     assert table[1]["frame_scores"] in (None, [])
-    assert names[3].read_text().count("data:image/png;base64,") == 2
+    page = names[3].read_text()
+    assert page.count("data:image/png;base64,") == page.count(' clip"') == 2
+    assert "frames&#39; spread" in page
     assert Image.open(names[4]).height == 2 * Image.open(io.BytesIO(rows[0].timeline or b"")).height
 
 

@@ -74,7 +74,9 @@ def test_the_best_settings_are_found_and_kept(make: Any, tmp_path: Path) -> None
     best = load_recipe(tmp_path / "best.yaml")
     assert best.optimizer.lr == pytest.approx(float(found.best.settings["optimizer.lr"]))
     assert json.loads((tmp_path / "sweep.json").read_text())["best"]["number"] == found.best.number
-    assert "Each trial" in (tmp_path / "sweep.html").read_text()
+    page = (tmp_path / "sweep.html").read_text()
+    assert "Each trial" in page
+    assert f"optimizer.lr={found.best.settings['optimizer.lr']:.4g}, batch_size" in page
     assert not list(tmp_path.glob("trial-*/checkpoints"))
     assert said[0].startswith("trial 0: optimizer.lr=")
     # The same call goes on, and does nothing where enough trials are there.

@@ -23,6 +23,7 @@ from authentiscan.report.judges import Judge
 VERSION = version("authentiscan")
 _BREAKS = re.compile(r"(?<=[/\\_-])(?=[^\s/\\_.-])|(?<=[^\d.]\.)(?=\w)")
 _CODE = re.compile(r"`([^`]+)`")
+_FIGURES = re.compile(r"(?<=,) | (?=[%±])|(?<=±) ")
 _PACKAGE = "authentiscan.report"
 _PROGRAMS = {"authentiscan", "authentiscan.exe", "__main__.py"}
 
@@ -67,6 +68,11 @@ def breakable(text: object) -> Markup:
     return Markup("<wbr>").join(_BREAKS.split(printable(str(text))))
 
 
+def together(text: object) -> str:
+    """``text`` in which an interval, a deviation or a per cent sign stays beside its figure."""
+    return _FIGURES.sub("\u00a0", str(text))
+
+
 def coded(text: object) -> Markup:
     """``text``, escaped, in which words between back quotes are set as code."""
     code, parts = Markup("<code>{}</code>"), _CODE.split(str(text))
@@ -83,5 +89,10 @@ def templates(package: str) -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"breakable": breakable, "coded": coded, "one_line": one_line}
+    environment.filters |= {
+        "breakable": breakable,
+        "coded": coded,
+        "together": together,
+        "one_line": one_line,
+    }
     return environment

@@ -195,14 +195,16 @@ def _card(result: Scanned) -> dict[str, Any]:
         ("where the score comes from", result.heatmap, "jpeg"),
         ("the frames and their scores", result.timeline, "png"),
     ]
+    parts = "crops'" if report.clip is None else "frames'"
     facts = (
-        f"{image.format} {image.width}×{image.height}, crops' spread {report.spread:.2f}, "
+        f"{image.format} {image.width}×{image.height}, {parts} spread {report.spread:.2f}, "
         f"SHA‑256 {image.sha256[:16]}…"
         if image
         else ""
     )
     return {
         "kind": _kind(report),
+        "clip": report.clip is not None,
         "key": _key(report),
         "pictures": [(words, address(data, kind)) for words, data, kind in pictures if data],
         "name": report.path,

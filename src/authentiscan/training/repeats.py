@@ -188,6 +188,6 @@ def _dots(found: Repeats) -> Figure:
         axes.plot([spread.mean] * 2, [row - 0.3, row + 0.3], color="#D55E00", linewidth=2)
     axes.set_yticks(range(len(found.figures)), list(found.figures))
     axes.invert_yaxis()
-    axes.set_xlim(0, 1)
+    axes.set_xlim(-0.02, 1.02)  # dots at an end are whole
     axes.grid(axis="x", alpha=0.3)
     return figure

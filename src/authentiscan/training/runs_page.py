@@ -97,7 +97,7 @@ def curves(histories: Mapping[str, Sequence[Values]]) -> Figure:
                 marker=".", color=colour, label=name.replace("$", r"\$"),
             )  # fmt: skip
         axes.set(xlabel="epoch", ylabel=title)
-        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
         axes.grid(alpha=0.3)
     figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=4)
     return figure

@@ -271,7 +271,7 @@ def _page(found: Sweep) -> Page:
     return Page(
         title=f"{found.recipe}: {len(found.trials)} trials",
         lead=(
-            f"The best trial is number {found.best.number}: {', '.join(found.changes())}. "
+            f"The best trial is number {found.best.number}: {_shown(found.best.settings)}. "
             f"Trials were judged by {found.monitor} on the validation part, so its figure is kind; "
             "train best.yaml and read its test figures."
         ),
@@ -297,6 +297,9 @@ def _scatter(found: Sweep, keys: Sequence[str]) -> Figure:
         )
         if numbers and min(numbers) > 0 and max(numbers) / min(numbers) >= _LOG_FROM:
             axes.set_xscale("log")
+        elif len(numbers) == len(values):
+            whole = all(isinstance(v, int) for v in values)
+            axes.locator_params(axis="x", nbins=4, integer=whole, min_n_ticks=1)
         axes.set(xlabel=key, ylabel=found.monitor)
         axes.grid(alpha=0.3)
     return figure

@@ -79,6 +79,7 @@ def _media(head: bytes) -> str:
     name = "".join(c if c.isprintable() else "?" for c in brand.decode("latin-1")).strip()
     return (
         f"a video or other ISO media file (brand {name!r}), not an image; "
+        "`authentiscan scan` judges videos with an ending of theirs, such as .mp4; "
         "of this family AVIF and HEIC images are allowed"
     )
 
