@@ -103,6 +103,28 @@ def test_nothing_where_quiet_is_asked_for(
         assert _work(capsys) == ""
 
 
+def test_the_first_step_of_long_work_is_no_measure_of_the_others(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(screen, "LINE_SECONDS", 0.0)
+    clock = iter([0.0, 500.0, 502.0, 504.0, 600.0, 601.0])
+    monkeypatch.setattr(screen.time, "monotonic", lambda: next(clock))
+    work = screen.Screen()
+    work.start("scoring", 4)
+    for _ in range(3):
+        work.step()
+    work.start("testing", 9)
+    work.step("loss 0.1")
+    work.step()
+    assert capsys.readouterr().err.splitlines() == [
+        "scoring: step 1 of 4",
+        "scoring: step 2 of 4, about 4 s left",
+        "scoring: step 3 of 4, about 2 s left",
+        "testing: step 1 of 9; loss 0.1",
+        "testing: step 2 of 9, about 7 s left",
+    ]
+
+
 def test_a_bar_on_a_terminal(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -192,7 +192,7 @@ class Screen:
         self._task: TaskID | None = None
         self._title, self._total, self._done = "", 0, 0
         self._began = self._noted = time.monotonic()
-        self._first = 0
+        self._first: int | None = None
 
     def __enter__(self) -> Screen:
         self._progress.start()
@@ -214,7 +214,7 @@ class Screen:
             if self._task is not None:
                 self._progress.remove_task(self._task)
             self._task = self._progress.add_task(title, total=total, completed=done, note="")
-            self._began, self._first = time.monotonic(), done
+            self._first = None
         self._title, self._total, self._done = title, total, done
 
     def step(self, text: str = "") -> None:
@@ -223,13 +223,15 @@ class Screen:
         if self._task is not None:
             self._progress.update(self._task, advance=1, note=text)
         now = time.monotonic()
+        if self._first is None:  # it also loads what the others find loaded: no measure of them
+            self._began, self._first = now, self._done
         if not self.console.is_terminal and now - self._noted >= LINE_SECONDS:
             self._noted = now
-            left = (now - self._began) / (self._done - self._first) * (self._total - self._done)
-            note(
-                f"{self._title}: step {self._done:,} of {self._total:,}, about "
-                f"{duration(max(0.0, left))} left{f'; {text}' if text else ''}"
-            )
+            line = f"{self._title}: step {self._done:,} of {self._total:,}"
+            if steps := self._done - self._first:
+                left = (now - self._began) / steps * (self._total - self._done)
+                line += f", about {duration(max(0.0, left))} left"
+            note(f"{line}; {text}" if text else line)
 
 
 def duration(seconds: float) -> str:

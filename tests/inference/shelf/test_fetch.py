@@ -236,6 +236,7 @@ def test_a_card_of_ones_own(tmp_path: Path) -> None:
     code, out, err = run("shelf", "add", str(graph), "--card", str(card))
     assert code == 0, err
     assert out.strip().endswith("bundle")
+    assert "--unpinned" not in err, "nothing is fetched here"
     assert "mine" in card_names()
     assert load_detector("mine").predict(PIXELS).score == pytest.approx(expected(), abs=1e-5)
     card.write_text(yaml.safe_dump(record(graph, name="sieve")))

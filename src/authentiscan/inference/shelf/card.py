@@ -159,9 +159,8 @@ class Card(Record):
         loose = [file.name for file in self.files if not self.pinned(file)]
         found = [] if self.licence else ["no licence is stated: ask its authors before you use it"]
         if loose:
-            how = (
-                "look at where it came from" if self.by_hand else "--unpinned takes it as it comes"
-            )
+            fetched = any(self.address(file) for file in self.files)
+            how = "--unpinned takes it as it comes" if fetched else "look at where it came from"
             found.append(
                 f"no checksum or revision is known of {', '.join(loose)}, so a changed file is not "
                 f"noticed: {how}; its SHA-256 is written into the bundle, to compare with others"
