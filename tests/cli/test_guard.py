@@ -248,3 +248,51 @@ def test_a_signal_before_a_command_is_found_ends_in_one_line(
 
     assert run(begun) == 130
     assert capsys.readouterr().err == "interrupted\n"
+
+
+def on_a_terminal(env: dict[str, str]) -> bytes:
+    """What a wrong command shows on a terminal's standard error."""
+    ours, theirs = os.openpty()
+    try:
+        colours = {"FORCE_COLOR", "PY_COLORS", "GITHUB_ACTIONS", "NO_COLOR"}
+        kept = {name: value for name, value in os.environ.items() if name not in colours}
+        command = [*COMMAND, "scan"]
+        subprocess.run(command, check=False, stderr=theirs, env={**kept, **env})
+        return os.read(ours, 10_000)
+    finally:
+        os.close(ours)
+        os.close(theirs)
+
+
+@pytest.mark.skipif(not hasattr(os, "openpty"), reason="needs terminals as Unix has them")
+@pytest.mark.parametrize(
+    ("env", "coloured"),
+    [
+        ({"TERM": "xterm"}, True),
+        ({"TERM": "dumb"}, False),
+        ({"TERM": "xterm", "NO_COLOR": "1"}, False),
+    ],
+)
+def test_colours_are_for_terminals_that_know_them(env: dict[str, str], coloured: bool) -> None:
+    shown = on_a_terminal(env)
+    assert b"error: missing argument" in shown
+    assert (b"\x1b[31m" in shown) == coloured
+    assert coloured or b"\x1b" not in shown
+    assert b"u001b" not in shown
+
+
+def test_ctrl_c_while_the_commands_are_loaded_ends_in_one_line() -> None:
+    program = """
+        import sys
+        class Pressed:
+            def find_spec(self, name, path=None, target=None):
+                if name == "authentiscan.cli.scan":
+                    raise KeyboardInterrupt
+        sys.meta_path.insert(0, Pressed())
+        from authentiscan.__main__ import main
+        main()
+    """
+    result = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(program)], check=False, capture_output=True
+    )
+    assert (result.returncode, result.stderr) == (130, b"interrupted\n")

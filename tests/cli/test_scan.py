@@ -125,7 +125,7 @@ def test_v_prints_the_reason_of_every_verdict_and_q_no_closing_line(run: Run, fo
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        ((), "Missing argument"),
+        ((), "missing argument"),
         (("x.jpg", "--workers", "0"), "workers"),
         (("x.jpg", "--json", "--csv"), "standard output"),
         (("x.jpg", "-o", "result.xlsx"), ".parquet"),
@@ -275,7 +275,21 @@ def test_max_pixels_says_what_is_decoded(run: Run, folder: Path) -> None:
     assert "--max-pixels 60000" in row["error"]
     judged = run(folder / "chelsea.png", "--json", "--max-pixels", 60_000)
     assert (judged.returncode, json.loads(judged.stdout)["error"]) == (0, None)
-    assert run(folder, "--max-pixels", 0).returncode == 2
+    wrong = run(folder, "--max-pixels", 0)
+    assert wrong.returncode == 2
+    assert wrong.stderr == (
+        "error: --max-pixels must be greater than or equal to 1, got '0'. "
+        "See authentiscan scan --help\n"
+    )
+
+
+def test_max_bytes_says_what_is_read(run: Run, folder: Path) -> None:
+    photo = folder / "chelsea.png"
+    size = photo.stat().st_size
+    refused = run(photo, "--json", "--max-bytes", size - 1)
+    assert refused.returncode == 1
+    assert f"with --max-bytes {size}" in json.loads(refused.stdout)["error"]
+    assert run(photo, "--json", "--max-bytes", size).returncode == 0
 
 
 # What is left out, what fails, what goes on

@@ -362,3 +362,38 @@ def _called(file: Path, other: Path, how: str) -> Path:
     else:
         os.link(file, other)
     return other
+
+
+def test_what_else_was_typed_is_no_output_even_by_force(
+    call: Callable[..., tuple[int, str, str]],
+    tmp_path: Path,
+    tiny_bundle: Path,
+    world: Path,
+    signer_chain: dict[str, bytes],
+) -> None:
+    """A trust list, a detector's files, an image called like a page, an image of a manifest."""
+    bundle, folder, trust = tmp_path / "bundle", tmp_path / "in", tmp_path / "trust.jsonl"
+    shutil.copytree(tiny_bundle, bundle)
+    shutil.copytree(world / "real", folder)
+    photo, odd = folder / "0.png", folder / "b.html"
+    shutil.copy(photo, odd)
+    trust.write_bytes(signer_chain["root"])
+    model = ("--model", str(bundle))
+    inputs = {
+        trust: [("scan", str(photo), *model, "--trust-list", str(trust)),
+                ("provenance", str(photo), "--trust-list", str(trust))],
+        bundle / "detector.json": [("scan", str(photo), *model)],
+        odd: [("scan", str(folder), *model), ("provenance", str(folder))],
+    }  # fmt: skip
+    for place, commands in inputs.items():
+        before = place.read_bytes()
+        for command in commands:
+            code, _, err = call(*command, "-o", str(place), "--force")
+            assert (code, err.count("\n")) == (2, 1), err
+            assert f"{place} is also an input" in err
+            assert place.read_bytes() == before
+    image = world / "real" / "1.png"
+    words = ("-d", str(world / "m.parquet"), "-o", str(tmp_path / "rep"), "--latex", str(image))
+    code, _, err = call("evaluate", str(bundle), *words, "--force")
+    assert code == 2, err
+    assert f"{image} is also an input" in err

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -49,6 +50,15 @@ INVALID: dict[str, Callable[[dict[str, Any]], object]] = {
     "falling logits": calibrated(kind="isotonic", logits=[1, 0], scores=[0, 1]),
     "equal logits": calibrated(kind="isotonic", logits=[1, 1], scores=[0, 1]),
     "real above generated": lambda s: s["decision"].update(real_below=0.99),
+    "generated from 0": lambda s: s["decision"].update(
+        real_below=0, generated=s["decision"]["generated"] | {"score": 0}
+    ),
+    "real below 1": lambda s: s["decision"].update(
+        real_below=1, generated=s["decision"]["generated"] | {"score": 1}
+    ),
+    "one score for all images": calibrated(kind="platt", slope=0, intercept=3),
+    "only high scores": calibrated(kind="isotonic", logits=[0, 1], scores=[0.9, 1]),
+    "only low scores": calibrated(kind="isotonic", logits=[0, 1], scores=[0, 0.01]),
     "a threshold above 1": lambda s: s["decision"]["generated"].update(score=1.5),
     "a rate above 1": lambda s: s["decision"]["generated"].update(fpr=1.5),
     "an interval turned round": lambda s: s["decision"]["generated"].update(
@@ -143,6 +153,53 @@ def test_weights_outside_with_a_checksum_are_read_and_watched(
     (bundle / "w.bin").write_bytes(bytes([content[0] ^ 1]) + content[1:])
     with pytest.raises(BundleIntegrityError, match="was changed"):
         load_detector(bundle)
+
+
+def test_weights_behind_a_link_out_of_the_bundle_are_told(bundle: Path) -> None:
+    weights_outside(bundle, "w.bin")
+    (bundle / "w.bin").rename(bundle.parent / "w.bin")
+    (bundle / "w.bin").symlink_to(bundle.parent / "w.bin")
+    sha = file_sha256(bundle / "w.bin")
+    change(bundle, lambda s: s["files"].update({"w.bin": sha}))
+    with pytest.raises(BundleIntegrityError, match="a link out of the bundle's folder"):
+        load_detector(bundle)
+
+
+def test_what_the_runtime_says_of_a_graph_is_plain_and_only_in_the_error(
+    bundle: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Three faults that it tells with its own sources' places, two of them on the screen too."""
+    weights_outside(bundle, "w.bin")
+    sha = file_sha256(bundle / "w.bin")
+    change(bundle, lambda s: s["files"].update({"w.bin": sha}))
+    whole = onnx.load(bundle / "model.onnx", load_external_data=False)
+    outside = next(t for t in whole.graph.initializer if t.external_data)
+    inside = next(t for t in whole.graph.initializer if not t.external_data)
+    length = next(entry for entry in outside.external_data if entry.key == "length")
+    padded = next(node for node in whole.graph.node if node.op_type == "Conv")
+
+    def told() -> str:
+        (bundle / "model.onnx").write_bytes(whole.SerializeToString())
+        sha = file_sha256(bundle / "model.onnx")
+        change(bundle, lambda s: s["files"].update({"model.onnx": sha}))
+        with pytest.raises(BundleError) as caught:
+            load_detector(bundle)
+        return str(caught.value)
+
+    right, length.value = length.value, "9999999"
+    messages = [told()]
+    length.value = right
+    inside.dims.append(7)
+    messages.append(told())
+    del inside.dims[-1]
+    padded.attribute.append(onnx.helper.make_attribute("auto_pad", "SAME_NEVER"))
+    messages.append(told())
+    for message in messages:
+        assert not re.search(
+            r"::|\.cc|\.h:|[a-z][A-Z]\w+Error|TensorProto|onnxruntime_src", message
+        )
+        assert len(message) < 500
+    assert capfd.readouterr() == ("", "")
 
 
 def test_a_network_that_answers_no_number_is_told(bundle: Path, photos) -> None:

@@ -253,6 +253,12 @@ def test_names_in_exif_credits_claim_nothing(name: str, make: Callable[..., byte
         ("Edited with Google AI", Claim.AI_EDITED),
         ("Imagined with AI", Claim.AI_GENERATED),
         ("AI-generated image", Claim.AI_GENERATED),
+        ("Image generated using AI", Claim.AI_GENERATED),
+        ("KI-generiert", Claim.AI_GENERATED),
+        ("Généré par l’IA", Claim.AI_GENERATED),
+        ("Imagen generada con IA", Claim.AI_GENERATED),
+        ("由AI生成", Claim.AI_GENERATED),
+        ("豆包AI生成", Claim.AI_GENERATED),
     ],
 )
 def test_set_phrases_count_in_credits(line: str, claim: Claim) -> None:

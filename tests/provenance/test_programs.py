@@ -24,6 +24,15 @@ AI, PART, EDITED = Claim.AI_GENERATED, Claim.AI_EDITED, Claim.EDITED
         *("Meta AI", "Imagine with Meta AI", "Bing Image Creator", "Microsoft Designer"),
         *("Leonardo.Ai", "DreamStudio", "Stability AI", "Stable Diffusion XL", "ComfyUI 0.3"),
         *("InvokeAI", "Fooocus v2.5", "SwarmUI", "Draw Things 1.2", "SD.Next", "sdnext", "即梦AI"),
+        *(
+            "Higgsfield Soul",
+            "NAI Diffusion V4",
+            "Шедеврум",
+            "YandexART 2.0",
+            "可图",
+            "Pixel Studio",
+        ),
+        *("Mochi Diffusion 5", "PixAI", "Hotpot.ai", "getimg.ai", "Google Mixboard"),
         *("Adobe Firefly", "Adobe_Firefly", "Firefly Image 4", "Microsoft_Responsible_AI/1.0"),
     ],
 )
@@ -57,6 +66,7 @@ def test_other_kinds(name: str, claim: Claim, make: Callable[..., bytes]) -> Non
     [
         *("", " ", "17.4.1", "canvas 2.0", "Gimplike", "Firefly Aerospace", "Gemini Observatory"),
         *("Sora Yamada", "Ana Remini", "Luma Pictures", "Leonardo da Vinci", "Flux Capacitor"),
+        *("Luma Photo", "Sora Photo", "Reve Studio", "Imagen Photo", "Kling Art", "Pixel Studios"),
         *("Runway Magazine", "Reve de nuit", "Grokster", "Krealab", "Microsoft Windows", "paint"),
         *(
             "Imagenomic Portraiture",

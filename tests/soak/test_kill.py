@@ -28,7 +28,7 @@ from PIL import Image
 
 from authentiscan.manifest.table import Manifest
 
-COMMAND = str(Path(sys.executable).with_name("authentiscan"))
+COMMAND = (sys.executable, "-m", "authentiscan")
 ROUNDS = int(os.environ.get("AUTHENTISCAN_SOAK_ROUNDS", "20"))
 KINDS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
 OLD = "what authentiscan left here before"
@@ -122,7 +122,7 @@ class Scan:
         folder.mkdir()
         outputs = [w for kind in ("jsonl", "csv", "parquet", "html")
                    for w in ("-o", str(folder / f"r.{kind}"))]  # fmt: skip
-        self.command = [COMMAND, "scan", str(raw), "--model", str(bundle), *outputs, "--resume"]
+        self.command = [*COMMAND, "scan", str(raw), "--model", str(bundle), *outputs, "--resume"]
 
     def place(self, kind: str) -> Path:
         return self.folder / f"r.{kind}"
@@ -211,7 +211,7 @@ def test_many_scans_ended_at_random_moments(tiny_bundle: Path, tmp_path: Path) -
 def organizes(number: int, folder: Path, seeds: range) -> None:
     raw = pictures(folder / "raw", number, ("real", "fake"))
     whole = folder / "whole" / "m.parquet"
-    command = [COMMAND, "data", "organize", str(raw), "-w", "2", "-o"]
+    command = [*COMMAND, "data", "organize", str(raw), "-w", "2", "-o"]
     seconds = whole_run([*command, str(whole)])
     right = Manifest.read(whole).sha256()
     for seed in seeds:

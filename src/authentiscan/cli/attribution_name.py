@@ -9,7 +9,7 @@ import typer
 
 from authentiscan.cli import screen
 from authentiscan.cli.inputs import Images, images
-from authentiscan.cli.options import CORES, MaxPixels, Workers, limits
+from authentiscan.cli.options import CORES, MaxBytes, MaxPixels, Workers, limits
 
 if TYPE_CHECKING:
     from authentiscan.attribution import Attribution
@@ -30,6 +30,7 @@ def name(
         bool, typer.Option("--json", help="JSON lines on standard output, one an image.")
     ] = False,
     max_pixels: MaxPixels = None,
+    max_bytes: MaxBytes = None,
     workers: Workers = CORES,
 ) -> None:
     """Name the likely generator of images that are known to be generated.
@@ -48,7 +49,7 @@ def name(
     from authentiscan.core.errors import AuthentiscanError
     from authentiscan.images.inputs import load_image
 
-    allowed = limits(max_pixels)
+    allowed = limits(max_pixels, max_bytes)
     ready = load_attributor(attributor, threads=workers)
     failed = False
     for item in images(paths, allowed):

@@ -16,6 +16,7 @@ from authentiscan.cli.inputs import Images, images
 from authentiscan.cli.options import (
     CORES,
     AsJson,
+    MaxBytes,
     MaxPixels,
     Model,
     TrustListOption,
@@ -113,6 +114,7 @@ def explain(
     ] = False,
     trust_list: TrustListOption = None,
     max_pixels: MaxPixels = None,
+    max_bytes: MaxBytes = None,
     as_json: AsJson = False,
     as_csv: Annotated[
         bool, typer.Option("--csv", help="CSV on standard output, one row an image.")
@@ -140,7 +142,7 @@ def explain(
     if as_json and as_csv:
         raise UsageError("--json and --csv both write to standard output; give one of them")
     trust = TrustList.chosen(trust_list)
-    allowed = limits(max_pixels)
+    allowed = limits(max_pixels, max_bytes)
     items = images(paths, allowed)
     # Two are enough to know whether there are several, where that decides what the output is: rows
     # come one by one, also where the second path is long in coming.

@@ -13,9 +13,12 @@ import re
 import signal
 import sys
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from contextvars import ContextVar
+from itertools import chain
+from pathlib import Path
 from types import FrameType
 from typing import Any, TypeGuard
 
@@ -23,7 +26,7 @@ import typer
 from typer.core import TyperGroup
 
 from authentiscan.core.errors import AuthentiscanError, OutputError
-from authentiscan.core.files import PathLike, cannot_write, reason, refuse_foreign
+from authentiscan.core.files import PathLike, cannot_write, real_path, reason, refuse_foreign
 from authentiscan.core.locks import claimed
 from authentiscan.core.text import printable
 
@@ -31,12 +34,34 @@ DEBUG = "AUTHENTISCAN_DEBUG"
 _WISHED_COLOURS = ("FORCE_COLOR", "PY_COLORS", "GITHUB_ACTIONS")  # as rich and typer read them
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 _CLAIMS: ContextVar[ExitStack] = ContextVar("claims")
+_TYPED: ContextVar[tuple[str, ...]] = ContextVar("typed", default=())
 _FORCED: ContextVar[bool] = ContextVar("forced", default=False)
 _BAR = re.compile(r"\x1b\[(?:[0-9;]*[ABCDGHJKm]|\?25[hl])|\r")
 
 
 class Commands(TyperGroup):
     """The root of the command line: interruptions become exit codes, errors can be shown."""
+
+    def main(self, *args: Any, **extra: Any) -> Any:
+        """Run the command line; what was typed wrong is one line, as every other error."""
+        alone = extra.get("standalone_mode", True)
+        extra["standalone_mode"] = False  # what was typed wrong is an exception then
+        if not alone:
+            return super().main(*args, **extra)
+        try:
+            code = super().main(*args, **extra)
+        except typer.Abort:
+            _print("stopped")
+            sys.exit(1)
+        except Exception as error:
+            if not hasattr(error, "format_message"):
+                raise
+            from authentiscan.cli.typed import told  # loads pydantic
+
+            if type(error).__name__ != "NoArgsIsHelpError":  # the help has been printed
+                _print(f"error: {told(error)}", colour=typer.colors.RED)
+            sys.exit(getattr(error, "exit_code", 2))
+        sys.exit(code if isinstance(code, int) else 0)
 
     def make_context(self, *args: Any, **options: Any) -> Any:
         """Read the arguments; what was typed is repeated without control characters."""
@@ -64,13 +89,71 @@ def claim(
 ) -> None:
     """Have the outputs for the running command until it ends; see `core.locks.claimed`.
 
-    Every command that writes says so with this before it begins to work.
+    Every command that writes says so with this before it begins to work. Whatever else was typed
+    is an input too, and so are a detector's files.
     """
     whole = _CLAIMS.get(None)
-    claims = claimed(*outputs, folders=folders, inputs=inputs, force=_FORCED.get())
+    written = list(folders)
+    given = chain(inputs, _typed_inputs([Path(p) for p in (*outputs, *written) if p is not None]))
+    claims = claimed(*outputs, folders=written, inputs=given, force=_FORCED.get())
     with claims if whole is None else nullcontext():  # a group of commands run by itself
         if whole is not None:
             whole.enter_context(claims)
+
+
+@contextmanager
+def typed(values: Iterable[object]) -> Iterator[None]:
+    """The running command's arguments and options, whose files no output may replace."""
+    before = _TYPED.set(tuple(_texts(values)))
+    try:
+        yield
+    finally:
+        _TYPED.reset(before)
+
+
+def _texts(values: Iterable[object]) -> Iterator[str]:
+    for value in values:
+        if isinstance(value, list | tuple):
+            yield from _texts(value)
+        elif isinstance(value, str | Path):
+            name, equals, path = str(value).partition("=")
+            yield path if equals else name
+
+
+def _typed_inputs(outputs: list[Path]) -> Iterator[Path]:
+    """Files that were typed otherwise than as outputs; looked for where an output exists."""
+    there = [place for place in outputs if os.path.isfile(place)]  # noqa: PTH113 - odd names
+    if not there:
+        return
+    left = Counter(map(Path, _TYPED.get()))
+    left.subtract(outputs)
+    for path in (path for path, times in left.items() if times > 0):
+        if os.path.isfile(path):  # noqa: PTH113
+            yield path
+            if path.suffix == ".parquet" and any(map(_is_image, there)):
+                yield from _images_of(path)
+            continue
+        for folder in (path, path / "bundle", "runs" / path, "runs" / path / "bundle"):
+            if os.path.isfile(folder / "detector.json"):  # noqa: PTH113
+                yield from folder.rglob("*")
+        below = (place for place in there if real_path(path) in real_path(place).parents)
+        yield from filter(_is_image, below)
+
+
+def _is_image(place: Path) -> bool:
+    """Whether a file is an image by its first bytes, whatever its name ends in."""
+    from authentiscan.images.walk import looks_like_image
+
+    with place.open("rb") as file:
+        return looks_like_image(file.read(512))
+
+
+def _images_of(table: Path) -> Iterator[Path]:
+    """The files that a manifest names; none of what is no manifest, which others tell."""
+    from authentiscan.datasets.open import open_data
+
+    with suppress(AuthentiscanError):
+        yield from open_data(table).files()
 
 
 @contextmanager
@@ -192,7 +275,10 @@ def _signals() -> Iterator[list[int]]:
 
 
 class _Stream(io.TextIOWrapper):
-    """UTF-8 whatever the locale says; control characters that did not come from us are escaped."""
+    """UTF-8 whatever the locale says; control characters that did not come from us are escaped.
+
+    Colours are left out where the terminal knows none (TERM=dumb) or NO_COLOR is set.
+    """
 
     def __init__(self, stream: io.TextIOWrapper, allowed: re.Pattern[str]) -> None:
         super().__init__(
@@ -202,8 +288,10 @@ class _Stream(io.TextIOWrapper):
             line_buffering=stream.line_buffering,
             write_through=stream.write_through,
         )
-        coloured = self.isatty() or any(name in os.environ for name in _WISHED_COLOURS)
-        self._allowed = allowed if coloured else None
+        wished = any(name in os.environ for name in _WISHED_COLOURS)
+        self._allowed = allowed if self.isatty() or wished else None
+        dumb = os.environ.get("TERM") == "dumb" or bool(os.environ.get("NO_COLOR"))
+        self._plain = dumb and not wished
 
     def write(self, text: str) -> int:
         with self._explained():
@@ -218,6 +306,8 @@ class _Stream(io.TextIOWrapper):
         if self._allowed is None:
             return printable(text)
         ours = self._allowed.findall(text)
+        if self._plain:
+            ours = ["" if code.endswith("m") else code for code in ours]
         return "".join(
             printable(part) + code
             for part, code in zip(self._allowed.split(text), [*ours, ""], strict=True)

@@ -17,7 +17,7 @@ from typer.core import TyperCommand
 from typer.models import OptionInfo
 
 from authentiscan.cli import screen
-from authentiscan.cli.guard import forced
+from authentiscan.cli.guard import forced, typed
 
 if TYPE_CHECKING:
     from authentiscan import attribution
@@ -152,6 +152,15 @@ MaxPixels = Annotated[
         help="Largest image that is decoded, in pixels: 16384 x 12288 where not given.",
     ),
 ]
+MaxBytes = Annotated[
+    int | None,
+    typer.Option(
+        "--max-bytes",
+        min=1,
+        metavar="N",
+        help="Largest image file that is read, in bytes: 134217728 (128 MiB) where not given.",
+    ),
+]
 Latex = Annotated[
     Path | None,
     typer.Option(
@@ -166,13 +175,14 @@ _LOUDNESS = (
 _FORCE = ("force", "--force", "Replace a file that authentiscan did not make.")
 
 
-def limits(max_pixels: int | None) -> Limits:
-    """What an image may claim, with the number of pixels that the command line allows."""
+def limits(max_pixels: int | None = None, max_bytes: int | None = None) -> Limits:
+    """What an image may claim, with the pixels and bytes that the command line allows."""
     from authentiscan.images.decode import DEFAULT_LIMITS
 
-    if max_pixels is None:
-        return DEFAULT_LIMITS
-    return DEFAULT_LIMITS.model_copy(update={"pixels": max_pixels})
+    asked = {"pixels": max_pixels, "bytes": max_bytes}
+    return DEFAULT_LIMITS.model_copy(
+        update={name: most for name, most in asked.items() if most is not None}
+    )
 
 
 def attributor_called(name: str, *, threads: int = 1) -> attribution.Attributor | None:
@@ -204,6 +214,11 @@ class Command(TyperCommand):
         """Old spellings are read as the option that has taken their place."""
         end = args.index("--") if "--" in args else len(args)
         return super().parse_args(ctx, [*map(self._today, args[:end]), *args[end:]])
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command; no output of it may be a file that was typed as something else."""
+        with typed(ctx.params.values()):
+            return super().invoke(ctx)
 
     def _today(self, word: str) -> str:
         option, equals, value = word.partition("=")

@@ -12,10 +12,11 @@ import typer
 
 from authentiscan.cli.guard import claim
 from authentiscan.cli.inputs import Images, images
-from authentiscan.cli.options import AsJson, TrustListOption
+from authentiscan.cli.options import AsJson, MaxBytes, TrustListOption, limits
 from authentiscan.cli.screen import note
 
 if TYPE_CHECKING:
+    from authentiscan.images.decode import Limits
     from authentiscan.provenance import Provenance, TrustList
     from authentiscan.scan.claims import FileClaims
 
@@ -40,6 +41,7 @@ def provenance(
         ),
     ] = None,
     trust_list: TrustListOption = None,
+    max_bytes: MaxBytes = None,
 ) -> None:
     """Show what image files say of their own origin, and how far that can be believed.
 
@@ -71,7 +73,7 @@ def provenance(
 
     def read() -> Iterator[FileClaims]:
         nonlocal failed
-        for row in _rows(paths, trust):
+        for row in _rows(paths, trust, limits(max_bytes=max_bytes)):
             failed = failed or row.found is None
             if output:
                 kept.append(row)
@@ -91,15 +93,15 @@ def provenance(
         raise typer.Exit(1)
 
 
-def _rows(paths: list[str], trust: TrustList) -> Iterator[FileClaims]:
+def _rows(paths: list[str], trust: TrustList, allowed: Limits) -> Iterator[FileClaims]:
     from authentiscan.core.errors import DecodeError
-    from authentiscan.images.decode import DEFAULT_LIMITS, read_source
+    from authentiscan.images.decode import read_source
     from authentiscan.provenance import inspect
     from authentiscan.scan.claims import FileClaims
 
-    for item in images(paths, DEFAULT_LIMITS):
+    for item in images(paths, allowed):
         try:
-            yield FileClaims(item.name, inspect(read_source(item.source), trust))
+            yield FileClaims(item.name, inspect(read_source(item.source, allowed), trust))
         except DecodeError as error:
             yield FileClaims.failed(item.name, error)
 

@@ -11,6 +11,7 @@ import typer
 from authentiscan.cli.inputs import Images
 from authentiscan.cli.options import (
     Attributor,
+    MaxBytes,
     MaxPixels,
     Model,
     TrustListOption,
@@ -115,6 +116,7 @@ def scan(
         ),
     ] = False,
     max_pixels: MaxPixels = None,
+    max_bytes: MaxBytes = None,
     recursive: Annotated[
         bool, typer.Option("--recursive/--no-recursive", help="Look into folders of folders.")
     ] = True,
@@ -146,7 +148,7 @@ def scan(
     options = Options(
         stability,
         provenance,
-        limits=limits(max_pixels),
+        limits=limits(max_pixels, max_bytes),
         trust=trust,
         frames=frames,
         attributor=attributor_called(attributor),

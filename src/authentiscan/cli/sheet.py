@@ -15,6 +15,7 @@ from authentiscan.cli.inputs import Images, images
 from authentiscan.cli.options import (
     CORES,
     Attributor,
+    MaxBytes,
     MaxPixels,
     Model,
     TrustListOption,
@@ -46,6 +47,7 @@ def sheet(
     attributor: Attributor = "default",
     trust_list: TrustListOption = None,
     max_pixels: MaxPixels = None,
+    max_bytes: MaxBytes = None,
     workers: Workers = CORES,
 ) -> None:
     """Make an evidence sheet: two A4 sides on one image, to attach to a mail or keep with a case.
@@ -67,7 +69,7 @@ def sheet(
     from authentiscan.scan.sheet import make_sheet
 
     trust = TrustList.chosen(trust_list)
-    allowed = limits(max_pixels)
+    allowed = limits(max_pixels, max_bytes)
     items = images(paths, allowed)
     first = list(islice(items, 2))  # enough to know whether there are several
     several = len(first) > 1

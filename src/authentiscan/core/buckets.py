@@ -63,7 +63,7 @@ def read(address: str, limit: int) -> bytes:
     except Exception as error:  # every store has exceptions of its own
         raise _unreadable(address, error) from error
     if len(content) > limit:
-        raise ImageLimitError(f"more than the {limit:,} bytes allowed")
+        raise ImageLimitError.of_bytes(limit)
     return content
 
 

@@ -38,6 +38,8 @@ from typing import ClassVar
 
 from authentiscan.core.text import printable
 
+_MOST_BYTES = 2**32  # of an image file that is worth reading into memory
+
 
 class AuthentiscanError(Exception):
     """Root of all errors raised on purpose; catch this to catch them all."""
@@ -116,6 +118,17 @@ class ImageLimitError(DecodeError):
     """The image exceeds a limit on bytes, pixels, frames or metadata."""
 
     http_status = 413
+
+    @classmethod
+    def of_bytes(cls, limit: int, size: int | None = None) -> ImageLimitError:
+        """For a file of more than ``limit`` bytes. size: its own, where that is known."""
+        came = f"{size:,} bytes" if size is not None else "more bytes than are read"
+        wish = "more" if size is None else str(size)
+        way = f"; scan, explain, sheet and provenance read it with --max-bytes {wish}"
+        return cls(
+            f"{came}; at most {limit:,} bytes are allowed"
+            f"{way if (size or 0) <= _MOST_BYTES else ''}"
+        )
 
 
 class ManifestError(AuthentiscanError):

@@ -65,6 +65,8 @@ class OnnxScorer:
         """Read the description at ``path`` (JSON) and load its graph; UsageError where wrong."""
         import onnxruntime as ort
 
+        from authentiscan.inference.onnx_backend import first_line
+
         try:
             self.spec = OnnxSpec.model_validate_json(path.read_bytes())
         except OSError as error:
@@ -76,13 +78,15 @@ class OnnxScorer:
         file = path.parent / self.spec.onnx
         options = ort.SessionOptions()
         options.intra_op_num_threads = threads
-        options.log_severity_level = 3
+        options.log_severity_level = 4  # errors come as exceptions
         try:
             self.session = ort.InferenceSession(
                 str(file), options, providers=["CPUExecutionProvider"], enable_fallback=0
             )
         except Exception as error:
-            raise UsageError(f"{file} cannot be loaded by ONNX Runtime: {error}") from error
+            raise UsageError(
+                f"{file} cannot be loaded by ONNX Runtime: {first_line(error)}"
+            ) from error
         self.name = self.spec.name or path.stem
         text = file_sha256(file) + self.spec.model_dump_json()
         self.identity: str | None = hashlib.sha256(text.encode()).hexdigest()

@@ -216,9 +216,8 @@ def read_source(source: Source, limits: Limits = DEFAULT_LIMITS) -> bytes:
     if not data:
         raise EmptyFileError("the file is empty (0 bytes)")
     if len(data) > limits.bytes:
-        raise ImageLimitError(
-            f"{len(data):,} bytes or more; at most {limits.bytes:,} bytes are allowed"
-        )
+        known = isinstance(source, bytes | bytearray | memoryview)
+        raise ImageLimitError.of_bytes(limits.bytes, len(data) if known else None)
     return data
 
 
@@ -236,9 +235,7 @@ def _read_file(path: Path, limit: int) -> bytes:
             if not stat.S_ISREG(status.st_mode):
                 raise UnreadableFileError(f"{path} is not a regular file")
             if status.st_size > limit:
-                raise ImageLimitError(
-                    f"{status.st_size:,} bytes; at most {limit:,} bytes are allowed"
-                )
+                raise ImageLimitError.of_bytes(limit, status.st_size)
             return file.read(limit + 1)
     except OSError as error:
         reason = {errno.ENOENT: "does not exist", errno.EACCES: "may not be read (no permission)"}

@@ -174,10 +174,16 @@ def verify_files(folder: Path, spec: Stated) -> None:
 def _verify_outside(folder: Path, files: Mapping[str, str]) -> None:
     """Refuse a graph that keeps tensors in files whose checksums the bundle does not state."""
     for name in sorted(external_files(folder / ONNX_FILE)):
+        told = f"{folder / ONNX_FILE} keeps weights in {name!r}, "
         if name not in files:
             raise BundleIntegrityError(
-                f"{folder / ONNX_FILE} keeps weights in {name!r}, of which {SPEC_FILE} states no "
-                "checksum; export it as one file, or state it under `files`"
+                f"{told}of which {SPEC_FILE} states no checksum; export it as one file, or state "
+                "it under `files`"
+            )
+        if (folder / name).resolve().parent != folder.resolve():
+            raise BundleIntegrityError(
+                f"{told}which is a link out of the bundle's folder; put the file itself there, or "
+                "export the graph as one file"
             )
 
 

@@ -14,7 +14,11 @@ from authentiscan.images.preprocess import Tensor
 from authentiscan.inference.spec import ONNX_FILE
 
 _PROVIDERS = ("CUDAExecutionProvider", "CPUExecutionProvider")
-_CODES = re.compile(r"\[ONNXRuntimeError\] : \d+ : \w+ : ")
+_FATAL = 4  # errors come as exceptions: none is printed on standard error too
+_INSIDES = re.compile(  # codes, and the places and functions of the runtime's own source
+    r"\[\w+Error\](?: : \d+ : \w+ : | )|Exception during initialization: "
+    r"|\S*\.(?:cc|h|hpp|cpp):\d+ (?:[\w:<>&*,~ ]*::~?\w+\([^()]*\)(?: const)?|\w+) "
+)
 _CAMS = {"generated": "cam", "real": "cam_real"}
 
 
@@ -24,7 +28,7 @@ def open_session(path: Path, threads: int | None = None) -> ort.InferenceSession
     Raises BundleError where the graph cannot be loaded.
     """
     options = ort.SessionOptions()
-    options.log_severity_level = 3
+    options.log_severity_level = _FATAL
     if threads is not None:
         options.intra_op_num_threads = threads
     available = ort.get_available_providers()
@@ -65,6 +69,7 @@ class OnnxBackend:
         # Without this the whole graph runs, maps included, whatever was asked for.
         self._run_options = ort.RunOptions()
         self._run_options.only_execute_path_to_fetches = True
+        self._run_options.log_severity_level = _FATAL
 
     def _check_shapes(self, path: Path, size: int | None) -> None:
         """A named dimension may be any number; a stated one must be the right one."""
@@ -123,5 +128,6 @@ class OnnxBackend:
 
 
 def first_line(error: Exception) -> str:
-    """The runtime's words without its codes."""
-    return _CODES.sub("", " ".join(str(error).split()))[:300]
+    """The runtime's words without its codes and the insides of its program."""
+    words = _INSIDES.sub("", " ".join(str(error).split()))
+    return words.replace("TensorProto", "tensor")[:300]

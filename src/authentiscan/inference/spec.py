@@ -13,7 +13,7 @@ from typing import Literal, NamedTuple, TypeAlias
 from pydantic import Field, field_validator, model_validator
 
 from authentiscan.core.records import Record
-from authentiscan.core.types import JsonObject
+from authentiscan.core.types import JsonObject, Verdict
 from authentiscan.images.preprocess import Preprocess
 from authentiscan.inference.recorded_metrics import Json, Metrics, RecordedMetrics
 from authentiscan.metrics.calibration import Calibration
@@ -130,6 +130,16 @@ class DetectorSpec(Record):
             if not -inf < low <= high < inf:
                 raise ValueError(f"the range of {name} must be two finite numbers that rise")
         return ranges
+
+    @model_validator(mode="after")
+    def _decides(self) -> DetectorSpec:
+        least, largest = self.calibration.reach
+        if self.decision(least) is self.decision(largest) is not Verdict.INCONCLUSIVE:
+            raise ValueError(
+                f"scores reach from {least:g} to {largest:g}: every image would be called "
+                f"{self.decision(least).value}"
+            )
+        return self
 
     @abstractmethod
     def placed_networks(self, folder: Path = Path()) -> Iterator[PlacedNetwork]:

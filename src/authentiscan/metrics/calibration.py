@@ -62,6 +62,11 @@ class Calibration(Record):
             return float(np.interp(logit, self.logits, self.scores))
         return sigmoid(self.slope * logit + self.intercept)
 
+    @property
+    def reach(self) -> tuple[float, float]:
+        """The least and the largest score that any logit can have."""
+        return self(-_MOST), self(_MOST)
+
     def logit(self, score: float) -> float:
         """The least uncalibrated logit whose score is at least ``score``, within -60 to 60."""
         return _least_logit(self, score)

@@ -107,6 +107,11 @@ class Decision(Record):
                 f"real below {self.real.score:g} overlaps generated from "
                 f"{self.generated.score:g}; the first must not be above the second"
             )
+        if self.generated.score == 0 or self.real.score == 1:
+            raise ValueError(
+                f"generated from {self.generated.score:g}, real below {self.real.score:g}: every "
+                "image would get one verdict; generated begins above 0, real ends below 1"
+            )
         return self
 
     def __call__(self, score: float) -> Verdict:

@@ -304,7 +304,7 @@ def _item(member: IO[bytes], name: str, limits: Limits, left: LeftOut) -> Item |
         return None
     content = head + member.read(limits.bytes + 1 - len(head))
     if len(content) > limits.bytes:
-        raise ImageLimitError(f"inflates to more than the {limits.bytes:,} bytes allowed")
+        raise ImageLimitError.of_bytes(limits.bytes)
     return Item(name, content=content)
 
 

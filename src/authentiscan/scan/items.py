@@ -30,7 +30,7 @@ class Item:
 
     One of ``path``, ``content``, ``address`` and ``error`` is set. address: in an object store.
     row: the image's row, where ``path`` or ``address`` is a table or a zip that holds it. error:
-    why there are no bytes.
+    why there are no bytes. most: that are read of an object.
     """
 
     name: str
@@ -39,6 +39,7 @@ class Item:
     error: Exception | None = None
     address: str | None = None
     row: int | None = None
+    most: int = DEFAULT_LIMITS.bytes
 
     @property
     def source(self) -> Path | bytes:
@@ -52,7 +53,7 @@ class Item:
 
             return read_row(self.address or self.path or "", self.row)
         if self.address is not None:
-            return buckets.read(self.address, DEFAULT_LIMITS.bytes)
+            return buckets.read(self.address, self.most)
         return self.path or self.content or b""
 
 

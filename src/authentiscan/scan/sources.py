@@ -18,7 +18,7 @@ import glob
 import io
 import os
 from collections.abc import Callable, Generator, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from authentiscan.core import buckets
@@ -46,15 +46,17 @@ def find(
 
     A path that does not exist is an item too: reading it then gives its error a row of its own.
     recursive: also look into the folders of a folder; hidden ones are left out, links to folders
-    not followed. stdin: for ``-``. limits: the largest member read from an archive. left_out: takes
-    the count of what is left out. notify: takes a line now and then while a large archive is read.
+    not followed. stdin: for ``-``. limits: the largest member and object read. left_out: takes the
+    count of what is left out. notify: takes a line now and then while a large archive is read.
     """
     search = _Search(recursive, limits, LeftOut() if left_out is None else left_out, notify)
     for path in paths:
         if path == STDIN:
-            yield from search.listed(stdin or lists.standard_input(), None, "standard input")
+            found = search.listed(stdin or lists.standard_input(), None, "standard input")
         else:
-            yield from search.named(path)
+            found = search.named(path)
+        for item in found:
+            yield replace(item, most=limits.bytes) if item.address else item
 
 
 def count(paths: Sequence[str], *, recursive: bool = True) -> int | None:
