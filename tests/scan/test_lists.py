@@ -44,6 +44,20 @@ def test_utf_16_without_a_mark(encoding: str) -> None:
     assert list(entries(io.BytesIO(content))) == ["one.jpg", "two.jpg"]
 
 
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be", "utf-8"])
+@pytest.mark.parametrize(
+    "text", ["a.png\n写真.png\n", "一二三/写真.png\r\n二.jpg\r\n", "фото.jpg\n"]
+)
+def test_utf_16_of_other_scripts_without_a_mark(text: str, encoding: str) -> None:
+    """Else its NULs would be separators, and a lone full stop the working folder."""
+    assert list(entries(io.BytesIO(text.encode(encoding)))) == text.split()
+
+
+@pytest.mark.parametrize("content", [b"a.jp\0b.jp\0", "a.png\0b\n.png\0写真.png\0".encode()])
+def test_short_names_between_nul_are_no_utf_16(content: bytes) -> None:
+    assert list(entries(io.BytesIO(content))) == content.decode().split("\0")[:-1]
+
+
 def _list(folder: Path, content: bytes | str) -> Path:
     path = folder / "list.txt"
     path.write_bytes(content.encode() if isinstance(content, str) else content)

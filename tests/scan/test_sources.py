@@ -136,7 +136,9 @@ def test_a_folder_that_may_not_be_read_is_a_row(
     assert str(found["sub/deep"].error) == "the folder cannot be read: Permission denied"
 
 
-@pytest.mark.parametrize("name", ["photo.jpg_large", "photo.jpg?w=1200", "photo", "photo.dat"])
+@pytest.mark.parametrize(
+    "name", ["photo.jpg_large", "photo.jpg?w=1200", "photo", "photo.dat", "photo.zip"]
+)
 def test_images_of_any_name_are_found_by_their_first_bytes(tree: Path, name: str) -> None:
     (tree / name).write_bytes(PICTURE)
     assert name in names([str(tree)], tree)

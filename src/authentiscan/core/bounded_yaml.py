@@ -13,6 +13,8 @@ from authentiscan.core.errors import RecipeError
 MOST_BYTES = 2**20
 MOST_DEPTH = 32
 MOST_VALUES = 20_000
+MOST_DIGITS = 1000
+_INTEGER = "tag:yaml.org,2002:int"
 
 
 def parse(text: str) -> tuple[yaml.Node | None, object]:
@@ -34,9 +36,13 @@ def parse(text: str) -> tuple[yaml.Node | None, object]:
         line = f"line {mark.line + 1}: " if mark else ""
         problem = getattr(error, "problem", None) or str(error).splitlines()[0]
         raise RecipeError(f"{line}not readable as YAML: {problem}") from error
-    except ValueError as error:  # dates that cannot be, numbers of thousands of digits
+    except ValueError as error:  # such as dates that cannot be
         what = str(error).partition(";")[0].partition(":")[0]
         raise RecipeError(f"not readable as YAML: {what}") from error
+    except OverflowError as error:
+        raise RecipeError("not readable as YAML: an escape of no character") from error
+    except (AttributeError, TypeError, KeyError) as error:  # a tag that does not fit its value
+        raise RecipeError("not readable as YAML: a value is not of the kind it says") from error
 
 
 def _check_depth(text: str) -> None:
@@ -61,9 +67,12 @@ def _count(node: yaml.Node, above: tuple[int, ...], known: dict[int, int]) -> in
         inside = (*above, id(node))
         children: list[yaml.Node] = []
         if isinstance(node, yaml.MappingNode):
+            _refuse_twice(node)
             children = [part for pair in node.value for part in pair]
         elif isinstance(node, yaml.SequenceNode):
             children = node.value
+        elif len(node.value) > MOST_DIGITS and node.tag == _INTEGER:
+            raise RecipeError(f"{_line(node)}a number of more than {MOST_DIGITS:,} digits")
         total = 1
         for child in children:
             total += _count(child, inside, known)
@@ -71,6 +80,15 @@ def _count(node: yaml.Node, above: tuple[int, ...], known: dict[int, int]) -> in
                 raise RecipeError(f"{_line(node)}stands for more than {MOST_VALUES:,} values")
         known[id(node)] = total
     return known[id(node)]
+
+
+def _refuse_twice(mapping: yaml.MappingNode) -> None:
+    """Of two equal keys the first would be lost without a word."""
+    seen: set[tuple[str, str]] = set()
+    for key, _ in mapping.value:
+        if isinstance(key, yaml.ScalarNode) and (key.tag, key.value) in seen:
+            raise RecipeError(f"{_line(key)}the key {key.value[:100]!r} stands twice")
+        seen.add((key.tag, str(key.value)[:1000]))
 
 
 def _line(part: yaml.Node | yaml.Event) -> str:

@@ -119,13 +119,23 @@ def _encoding(head: bytes) -> tuple[bytes, str]:
     for mark, encoding in _MARKS:
         if head.startswith(mark):
             return mark, encoding
-    sample = head[: min(len(head), 64) // 2 * 2]
+    sample = head[: min(len(head), 4096) // 2 * 2]
     even, odd = sample[::2], sample[1::2]
-    if len(sample) >= 8 and not any(odd) and all(even):
+    if _pairs(even, odd):
         return b"", "utf-16-le"
-    if len(sample) >= 8 and not any(even) and all(odd):
+    if _pairs(odd, even):
         return b"", "utf-16-be"
     return b"", sys.getfilesystemencoding()
+
+
+def _pairs(low: bytes, high: bytes) -> bool:
+    """Whether these are the halves of UTF-16: Latin text alone, or text of any script in lines.
+
+    In a list that NUL separates no end of a line stands before a NUL, and NULs are rare.
+    """
+    latin = len(low) >= 4 and not any(high[:32]) and all(low[:32])
+    line_ends = any(pair == (10, 0) for pair in zip(low, high, strict=True))
+    return latin or (line_ends and 5 * high.count(0) >= len(high) and low.count(0) < high.count(0))
 
 
 def _trimmed(entry: str) -> str:

@@ -148,7 +148,7 @@ class _Search:
         kind = ending(place)
         if kind in IMAGE_ENDINGS:
             yield items.file(place)
-        elif kinds.named_archive(place) and _is_file(place):
+        elif kinds.named_archive(place) and _is_file(place) and not _has_image(place):
             yield from self._archive(place)
         elif kind in tables.TABLE_ENDINGS and lists_too and _is_file(place):
             yield from tables.rows(os.fspath(place))
