@@ -147,4 +147,9 @@ def test_unusual_codings_are_named() -> None:
     assert walk(bytes(content)).variant == "JPEG of 12 bits a sample"
     content[at + 1] = 0xC3
     assert walk(bytes(content)).variant == "lossless JPEG of 12 bits a sample"
+    content[at + 1], content[at + 4] = 0xF7, 8
+    assert walk(bytes(content)).variant == "JPEG-LS of 8 bits a sample"
+    content[at + 1] = 0xC0
+    content[at + 5 : at + 7] = b"\0\0"
+    assert walk(bytes(content)).variant == "JPEG that tells its height behind its pixels"
     assert walk(photo()).variant == ""

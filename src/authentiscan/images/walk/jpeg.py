@@ -16,7 +16,7 @@ MAX_SCANS = 100  # a progressive file has about ten; thousands are a way to burn
 XMP_MARK = b"http://ns.adobe.com/xap/1.0/\0"
 _XMP_MORE = b"http://ns.adobe.com/xmp/extension/\0"
 _PHOTOSHOP = b"Photoshop 3.0\0"
-_FRAME_MARKERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+_FRAME_MARKERS = (frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}) | {0xF7}
 _BARE_MARKERS = frozenset(range(0xD0, 0xD9)) | {0x01}
 _AFTER_SCAN = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")
 
@@ -53,13 +53,16 @@ def walk(into: Walk) -> None:
         what = "JPEG without a frame header: the file is truncated or broken"
         into.refuse(CorruptImageError(what))
     elif header.precision != 8 or header.frame_marker not in _DECODED:
-        coding = _CODINGS.get(header.frame_marker, "")
-        into.variant = f"{coding}JPEG of {header.precision} bits a sample"
+        coding = _CODINGS.get(header.frame_marker, "JPEG")
+        into.variant = f"{coding} of {header.precision} bits a sample"
+    elif header.height == 0:
+        into.variant = "JPEG that tells its height behind its pixels"
 
 
 _DECODED = frozenset({0xC0, 0xC1, 0xC2})
-_CODINGS = {0xC3: "lossless ", 0xC5: "hierarchical ", 0xC6: "hierarchical ", 0xC7: "hierarchical "}
-_CODINGS |= dict.fromkeys((0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF), "arithmetic-coded ")
+_CODINGS = {0xC3: "lossless JPEG", 0xF7: "JPEG-LS"}
+_CODINGS |= dict.fromkeys((0xC5, 0xC6, 0xC7), "hierarchical JPEG")
+_CODINGS |= dict.fromkeys((0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF), "arithmetic-coded JPEG")
 
 
 def _markers(into: Walk, header: JpegHeader, gathered: _Gathered) -> None:
