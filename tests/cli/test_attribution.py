@@ -102,6 +102,12 @@ def test_export_leaves_a_bundle_to_hand_on(bundle: Path, tmp_path: Path) -> None
     assert "red" in call("show", tmp_path / "lean")
 
 
+def test_show_prints_the_figures_of_each_generator() -> None:
+    shown = call("show", "default")
+    assert "per generator / stylegan2: images" in shown
+    assert "sources held out of training: images" in shown
+
+
 def test_show_as_json_is_the_description(bundle: Path) -> None:
     found = json.loads(call("show", bundle, "--json"))
     assert found["kind"] == "attributor"

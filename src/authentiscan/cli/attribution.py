@@ -11,6 +11,7 @@ import typer
 from authentiscan.cli.attribution_name import name
 from authentiscan.cli.guard import claim
 from authentiscan.cli.inputs import Images
+from authentiscan.cli.metrics import metric_lines
 from authentiscan.cli.options import (
     CORES,
     AsJson,
@@ -294,8 +295,7 @@ def show(attributor: AttributorArgument = "default", *, as_json: AsJson = False)
     ]
     print_table(f"{spec.name} {spec.version}", ["generator", "images", "how"], rows)
     typer.echo(f"unknown where the fit is under {spec.least_fit:g}")
-    for part, found in spec.metrics.parts.items():
-        figures = ", ".join(f"{name} {figure}" for name, figure in found.figures.items())
+    for part, figures in metric_lines(spec.metrics, everything=True):
         typer.echo(f"{part}: {figures}")
     for limit in spec.limits:
         typer.echo(f"limit: {limit}")

@@ -8,15 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from authentiscan.cli.guard import claim
+from authentiscan.cli.metrics import metric_lines
 from authentiscan.cli.options import AsJson, DetectorArgument, command
 from authentiscan.cli.screen import console, note, print_table
 
 if TYPE_CHECKING:
-    from authentiscan.inference.recorded_metrics import RecordedMetrics
     from authentiscan.inference.spec import DataUse, DetectorSpec, EnsembleSpec
 
 _DETAILS = {"crops", "calibration", "data", "sha256"}  # what only --all shows
-_MAIN = ("roc_auc", "balanced_accuracy", "tpr_at_fpr_5")
 
 app = typer.Typer(help="Show architectures and bundles.", no_args_is_help=True)
 
@@ -110,7 +109,7 @@ def _print_info(folder: Path, spec: DetectorSpec, *, everything: bool) -> None:
         rows.append([t.name, score_words(t.score), wrong, f"{t.tpr:.1%}", t.measured_on])
     head = ["threshold", "score from", "photographs called generated", "generated found"]
     print_table("", [*head, "measured on"], rows, words=(0, 4))
-    for title, line in _metric_lines(spec.metrics, everything=everything):
+    for title, line in metric_lines(spec.metrics, everything=everything):
         out.print(f"[dim]{escape(title)}:[/dim] {escape(line)}")
     if not everything:
         note("--all shows every figure, the data and the checksums")
@@ -171,27 +170,6 @@ def _calibration(spec: DetectorSpec) -> str:
 def _data(use: DataUse) -> str:
     counts = ", ".join(f"{split} {count:,}" for split, count in use.images.items())
     return f"{use.name}: {counts} (manifest {use.sha256[:12]})"
-
-
-def _metric_lines(
-    metrics: RecordedMetrics, path: str = "", *, everything: bool
-) -> list[tuple[str, str]]:
-    """A line for every part with figures, with its path as title; without ``everything`` only the
-    main figures, and none of the parts by data set, generator or format.
-    """
-    entries = {name: str(figure) for name, figure in metrics.figures.items()}
-    texts = (
-        {**metrics.facts, **entries}
-        if everything
-        else {k: entries[k] for k in _MAIN if k in entries}
-    )
-    line = ", ".join(f"{name.replace('_', ' ')} {text}" for name, text in texts.items())
-    found = [(path or "measured", line)] if line else []
-    for name, part in metrics.parts.items():
-        if everything or not name.startswith("per_"):
-            inside = f"{path} / {name}" if path else name
-            found += _metric_lines(part, inside, everything=everything)
-    return found
 
 
 @command(app, "halve")

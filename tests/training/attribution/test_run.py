@@ -12,9 +12,10 @@ from attribution_samples import GENERATORS, made_by, write_generators
 from authentiscan.attribution import load_attributor
 from authentiscan.core.errors import RecipeError, TrainingError
 from authentiscan.datasets.open import open_generators
+from authentiscan.evaluation.attribution import Measured
 from authentiscan.manifest.hold_out import parse_hold_outs
 from authentiscan.training.attribution.recipe import load_attribution_recipe, shipped_attribution
-from authentiscan.training.attribution.run import AttributionRun, train_attributor
+from authentiscan.training.attribution.run import AttributionRun, recorded, train_attributor
 
 SMALL = [
     "classes.least=6", "preprocess.size=64", "preprocess.max_crops=1", "augment.degrade=none",
@@ -82,6 +83,23 @@ def test_the_fingerprint_network_trains_and_resumes(tmp_path: Path) -> None:
     assert [row["epoch"] for row in second.fitted.history] == [1, 2]
     assert second.fitted.history[0] == first.fitted.history[0]
     assert load_attributor(second.bundle).attribute(made_by("dots", np.random.default_rng(0)))
+
+
+def test_a_bundle_records_each_generator_in_words() -> None:
+    row = {"images": 4, "recall": 0.5, "precision": None, "kept": 1.0}
+    measured = Measured.model_validate(
+        {
+            "images": 8, "generators": ("a", "b"), "rows": [{"generator": n, **row} for n in "ab"],
+            "accuracy": (0.5, 0.4, 0.6), "balanced": (0.5, 0.4, 0.6), "kept": (0.9, 0.8, 1.0),
+            "quality": {50: (0.4, 0.3, 0.5)},
+        }
+    )  # fmt: skip
+    found = recorded(measured, measured, None)
+    assert found.part("per generator", "b").value("recall") == 0.5
+    assert found.part("per generator", "b").value("precision") is None
+    assert str(found.part("test").figures["known accepted"]) == "0.900 (0.800 to 1.000)"
+    assert found.part("val").value("balanced accuracy at JPEG quality 50") == 0.4
+    assert "unknown, AUC" not in found.part("val").figures
 
 
 def test_a_folder_with_content_is_not_written_to(tmp_path: Path) -> None:

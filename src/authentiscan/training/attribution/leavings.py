@@ -78,7 +78,7 @@ def draw_training(path: Path, history: Sequence[Mapping[str, Any]], title: str) 
     left.set(xlabel="epoch", ylabel="parts of the loss", yscale="log")
     left.legend(fontsize=8)
     right.plot(epochs, [100 * row["val_balanced_accuracy"] for row in history], marker=".")
-    right.set(xlabel="epoch", ylabel="balanced accuracy on validation images, %")
+    right.set(xlabel="epoch", ylabel="validation: balanced accuracy, %")
     for axes in (left, right):
         axes.grid(alpha=0.3)
     figure.suptitle(title)

@@ -69,6 +69,16 @@ from authentiscan.training.settings_file import dump_settings
 BUNDLE = "bundle"
 RECIPE_FILE = "recipe.yaml"
 
+_RECORDED = {
+    "accuracy": "accuracy",
+    "balanced": "balanced accuracy",
+    "kept": "known accepted",
+    "auc": "unknown, AUC",
+    "oscr": "unknown, OSCR",
+    "rejected": "unknown rejected",
+    "photographs_named": "photographs named",
+}
+
 
 @dataclass(frozen=True)
 class AttributionRun:
@@ -340,29 +350,34 @@ class _Run:
 
 
 def recorded(val: Measured, test: Measured | None, left_out: LeftOut | None) -> RecordedMetrics:
-    """What a bundle says was measured."""
+    """What a bundle says was measured; recall and precision of each generator on test images."""
     found: dict[str, object] = {}
-    for name, part in (("test", test), ("val", val)):
-        if part is None:
-            continue
-        figures: dict[str, object] = {"images": part.images}
-        for key in ("accuracy", "balanced", "kept", "auc", "oscr", "rejected"):
-            value = getattr(part, key)
-            if value is not None:
-                figures[key] = dict(zip(("value", "low", "high"), value, strict=True))
-        for quality, value in part.quality.items():
-            figures[f"balanced at JPEG quality {quality}"] = dict(
-                zip(("value", "low", "high"), value, strict=True)
-            )
-        found[name] = figures
+    if test is not None:
+        found["test"] = _figures(test)
+        found["per generator"] = {
+            row.generator: {"images": row.images, "recall": row.recall, "precision": row.precision}
+            for row in test.rows
+        }
+    found["val"] = _figures(val)
     if left_out is not None:
         found["one generator left out"] = {
-            "auc": left_out.auc,
-            "oscr": left_out.oscr,
-            "rejected": left_out.rejected,
+            "unknown, AUC": left_out.auc,
+            "unknown, OSCR": left_out.oscr,
+            "unknown rejected": left_out.rejected,
             "hardest": left_out.worst,
         }
     return RecordedMetrics.read(found)
+
+
+def _figures(part: Measured) -> dict[str, object]:
+    named = {name: getattr(part, key) for key, name in _RECORDED.items()}
+    named |= {f"balanced accuracy at JPEG quality {q}": v for q, v in part.quality.items()}
+    figures = {
+        name: dict(zip(("value", "low", "high"), value, strict=True))
+        for name, value in named.items()
+        if value is not None
+    }
+    return {"images": part.images, **figures}
 
 
 def _device(name: str) -> torch.device:
