@@ -29,6 +29,7 @@ from authentiscan.evaluation.robustness_page import write_robustness_report
 from authentiscan.evaluation.slices import Options
 from authentiscan.inference import load_detector
 from authentiscan.inference.bundle import read_spec
+from authentiscan.inference.spec import DataUse
 from authentiscan.metrics.ranking import METRICS
 
 QUICK = Options(rounds=60)
@@ -194,6 +195,16 @@ def test_train_rows_are_warned_of(tiny_bundle, image_manifest) -> None:
     e = evaluate(detector, rows, protocols=["raw"], options=QUICK).evaluation
     assert any("'train'" in w for w in e.warnings)
     assert e.main.thresholds  # the bundle's thresholds, checked on this data
+
+
+def test_the_folder_that_a_detector_learned_from_is_warned_of(tiny_bundle, image_manifest) -> None:
+    rows = image_manifest.with_column("split", [None] * len(image_manifest))
+    detector = load_detector(tiny_bundle, threads=1)
+    for images, warned in ((len(rows), True), (len(rows) + 1, False)):
+        use = DataUse(name="mine", sha256="0" * 64, images={"train": images - 2, "test": 2})
+        detector.spec = detector.spec.model_copy(update={"data": (use,)})
+        e = evaluate(detector, rows, protocols=["raw"], options=QUICK).evaluation
+        assert any("as many images (mine)" in w for w in e.warnings) is warned
 
 
 def test_recalibration_is_written_into_the_bundle(tiny_bundle, image_manifest, tmp_path) -> None:

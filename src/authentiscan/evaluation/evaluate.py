@@ -326,9 +326,23 @@ def _warnings(
             "fewer than half of the generated images are photo-styled: part of the result may be "
             "content; read the slice style = photo"
         )
-    if spec is not None and "train" in set(table.column("split")) and _may_have_seen(spec, table):
-        found.append("the manifest holds rows of the split 'train': figures may be of seen images")
-    return found
+    return found + _of_seen_images(spec, table)
+
+
+def _of_seen_images(spec: DetectorSpec | None, table: ScoreTable) -> list[str]:
+    """Warn where these images may be those that the detector learned from."""
+    splits = set(table.column("split"))
+    if spec is None or not _may_have_seen(spec, table):
+        return []
+    if "train" in splits:
+        return ["the manifest holds rows of the split 'train': figures may be of seen images"]
+    alike = [use for use in spec.data if sum(use.images.values()) == len(table)]
+    if splits <= {None, ""} and alike:
+        return [
+            f"the detector learned from data of as many images ({alike[0].name}): figures may be "
+            "of seen images; --split test of its run's manifest has those it never saw"
+        ]
+    return []
 
 
 def _may_have_seen(spec: DetectorSpec, table: ScoreTable) -> bool:
