@@ -8,7 +8,12 @@ import re
 import pytest
 
 from authentiscan.core import errors
-from authentiscan.core.errors import AuthentiscanError, MissingExtraError
+from authentiscan.core.errors import (
+    AuthentiscanError,
+    DecodeError,
+    MissingExtraError,
+    ServiceError,
+)
 
 CLASSES = {
     name: value
@@ -52,3 +57,10 @@ def test_missing_extra_says_how_to_install_it() -> None:
     error = MissingExtraError("reading HEIC images", "heif")
     assert error.extra == "heif"
     assert "pip install 'authentiscan[heif]'" in str(error)
+
+
+def test_only_inputs_and_servers_leave_the_others_their_chance() -> None:
+    ones = {kind for kind in CLASSES.values() if kind.exit_code == 1} - {AuthentiscanError}
+    assert {base for base in ones if base.__base__ is AuthentiscanError} == {
+        DecodeError, ServiceError,
+    }  # fmt: skip

@@ -77,7 +77,7 @@ def test_splits_are_the_publishers_or_none(folder: Path, tmp_path: Path, photos:
     assert len(open_data(folder, split="all")) == 12
     plain = sample("folders", tmp_path / "plain", photos)
     assert set(open_data(plain).column("split")) == {None}
-    with pytest.raises(ManifestError, match=r"no rows of split 'test'.*--split all"):
+    with pytest.raises(ManifestError, match=r"no rows of split 'test'.*data organize.*--split all"):
         open_data(plain, split="test")
     with pytest.raises(ManifestError, match="no split 'tset'"):
         open_data(plain, split="tset")

@@ -12,15 +12,15 @@ AuthentiscanError                 exit 1   HTTP 500
 │   ├── UnsupportedFormatError    exit 1   HTTP 415   not on the allow-list, whatever the name says
 │   ├── CorruptImageError         exit 1   HTTP 422   right signature, broken or truncated content
 │   └── ImageLimitError           exit 1   HTTP 413   too many bytes, pixels, frames or metadata
-├── ManifestError                 exit 1   HTTP 422   a manifest that breaks its contract
-├── DatasetError                  exit 1   HTTP 422   a data set absent, incomplete or unknown
-├── MetricError                   exit 1   HTTP 422   a metric undefined on these scores
+├── ManifestError                 exit 2   HTTP 422   a manifest that breaks its contract
+├── DatasetError                  exit 2   HTTP 422   a data set absent, incomplete or unknown
+├── MetricError                   exit 2   HTTP 422   a metric undefined on these scores
 ├── FetchError                    exit 2   HTTP 502   a file of others cannot be had or was changed
 ├── BundleError                   exit 2   HTTP 422   a detector bundle that cannot be used
 │   ├── BundleNotFoundError       exit 2   HTTP 404   no bundle there
 │   ├── BundleIntegrityError      exit 2   HTTP 422   a checksum does not match
 │   └── BundleVersionError        exit 2   HTTP 422   made by a version this one cannot read
-├── TrainingError                 exit 1   HTTP 500   training cannot go on
+├── TrainingError                 exit 2   HTTP 500   training cannot go on
 └── ServiceError                  exit 1   HTTP 503   the server cannot answer this now
     ├── AccessError               exit 2   HTTP 401   no API key, or one that is not valid
     ├── ForbiddenError            exit 2   HTTP 403   not from there, or not by this key
@@ -134,18 +134,21 @@ class ImageLimitError(DecodeError):
 class ManifestError(AuthentiscanError):
     """A manifest breaks its contract."""
 
+    exit_code = 2
     http_status = 422
 
 
 class DatasetError(AuthentiscanError):
     """A data set is absent, incomplete or unknown."""
 
+    exit_code = 2
     http_status = 422
 
 
 class MetricError(AuthentiscanError):
     """A metric is undefined on these scores and labels."""
 
+    exit_code = 2
     http_status = 422
 
 
@@ -179,6 +182,8 @@ class BundleVersionError(BundleError):
 
 class TrainingError(AuthentiscanError):
     """Training cannot go on; the message says what to change."""
+
+    exit_code = 2
 
 
 class ServiceError(AuthentiscanError):

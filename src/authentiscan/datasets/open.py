@@ -161,9 +161,10 @@ def _of_split(manifest: Manifest, path: Path, split: str | None) -> Manifest:
         raise ManifestError(f"no split {split!r}; there are {', '.join(SPLITS)} and all")
     kept = manifest.where(split=split)
     if not len(kept):
-        found = sorted({str(s) for s in manifest.column("split")})
+        found = sorted({str(s) for s in manifest.column("split") if s})
+        there = f"it has {', '.join(found)}" if found else "`data organize` deals images out"
         raise ManifestError(
-            f"{path.name} has no rows of split {str(split)!r}, it has {found}; take --split all"
+            f"{path.name} has no rows of split {str(split)!r}; {there}, and --split all takes all"
         )
     return kept
 
