@@ -45,12 +45,16 @@ def test_info_tells_what_matters(tiny_bundle: Path):
 
 def test_info_is_one_screen_with_the_limits_first():
     text = invoke("models", "info")
+    narrow = CliRunner().invoke(app, ["models", "info"], env={"COLUMNS": "100", "FORCE_COLOR": "1"})
+    assert len(narrow.output.splitlines()) <= 40, "one screen"
     lines = text.splitlines()
-    assert len(lines) <= 60, "one screen"
     spec = read_spec(default_bundle())
-    assert any(line.startswith(f"- {spec.limits[0][:40]}") for line in lines[:12])
-    assert text.index(spec.limits[-1][:40]) < text.index("\n threshold ")
+    assert lines[1].startswith(f"- {spec.limits[0][:40]}")
+    told = [spec.limits[-1][:40], spec.summary[:40], "\nverdict "]
+    assert sorted(told, key=text.index) == told
     assert "roc auc" in text
+    assert "\n threshold " not in text
+    assert "\n threshold " in invoke("models", "info", "--all")
     assert "--all" in text
     assert len(invoke("models", "info", "--all").splitlines()) > len(lines)
 

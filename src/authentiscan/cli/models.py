@@ -52,7 +52,8 @@ def info(
     as_json: AsJson = False,
     card: Annotated[bool, typer.Option("--card", help="Print the model card (Markdown).")] = False,
     everything: Annotated[
-        bool, typer.Option("--all", help="Also every figure, the data and the checksums.")
+        bool,
+        typer.Option("--all", help="Also every threshold and figure, the data and the checksums."),
     ] = False,
 ) -> None:
     """Show what a detector is: its limits first, then verdicts, thresholds and main figures.
@@ -86,14 +87,12 @@ def _print_info(folder: Path, spec: DetectorSpec, *, everything: bool) -> None:
     from rich.markup import escape
     from rich.table import Table
 
-    from authentiscan.metrics.decision import score_words
-
     out = console()
     out.print(f"[bold]{escape(spec.name)}[/bold] {escape(spec.version)}  {escape(str(folder))}")
-    if spec.summary:
-        out.print(escape(spec.summary))
     for limit in spec.limits:
         out.print(f"- {escape(limit)}")
+    if spec.summary:
+        out.print(escape(spec.summary if everything else spec.summary.partition(". ")[0]))
     facts = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
     facts.add_column(style="dim", no_wrap=True)
     facts.add_column()
@@ -101,6 +100,17 @@ def _print_info(folder: Path, spec: DetectorSpec, *, everything: bool) -> None:
         if everything or key not in _DETAILS:
             facts.add_row(key, escape(value))
     out.print(facts)
+    if everything:  # the verdicts above have said what those in use do
+        _print_thresholds(spec)
+    for title, line in metric_lines(spec.metrics, everything=everything):
+        out.print(f"[dim]{escape(title)}:[/dim] {escape(line)}")
+    if not everything:
+        note("--all shows every threshold and figure, the data and the checksums")
+
+
+def _print_thresholds(spec: DetectorSpec) -> None:
+    from authentiscan.metrics.decision import score_words
+
     listed = {t.name: t for t in (spec.decision.generated, *spec.thresholds)}
     rows = []
     for t in listed.values():
@@ -109,10 +119,6 @@ def _print_info(folder: Path, spec: DetectorSpec, *, everything: bool) -> None:
         rows.append([t.name, score_words(t.score), wrong, f"{t.tpr:.1%}", t.measured_on])
     head = ["threshold", "score from", "photographs called generated", "generated found"]
     print_table("", [*head, "measured on"], rows, words=(0, 4))
-    for title, line in metric_lines(spec.metrics, everything=everything):
-        out.print(f"[dim]{escape(title)}:[/dim] {escape(line)}")
-    if not everything:
-        note("--all shows every figure, the data and the checksums")
 
 
 def _facts(spec: DetectorSpec) -> list[tuple[str, str]]:
