@@ -64,6 +64,8 @@ def test_interrupted_running_failed(outputs: Path, tmp_path: Path) -> None:
     folder = tmp_path / "cut"
     assert read_run(folder).progress == "interrupted after epoch 1 of 3"
     assert read_run(folder).size is None
+    trial = read_run(folder).model_copy(update={"epochs": 3})  # of a search: none leaves a bundle
+    assert trial.progress == "all 3 epochs, no bundle"
     with attempt(folder):
         assert read_run(folder).state == "running"
         with pytest.raises(OutputError, match="another command writes"):

@@ -69,6 +69,8 @@ class Run(BaseModel):
         """The state in words."""
         if self.state == "finished":
             return f"finished, {self.epochs} epochs"
+        if self.state == "interrupted" and self.epochs >= self.planned:
+            return f"all {self.epochs} epochs, no bundle"
         return f"{self.state} after epoch {self.epochs} of {self.planned}"
 
 
