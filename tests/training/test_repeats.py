@@ -28,7 +28,7 @@ def test_the_table_names_every_seed() -> None:
         figures={"roc_auc": Spread.of([0.5, 0.7])},
     ).table()  # fmt: skip
     assert table.head == ["", "mean ± deviation", "seed 3", "seed 4"]
-    assert table.rows == [["roc_auc", "0.600 ± 0.141", "0.500", "0.700"]]
+    assert table.rows == [["ROC AUC", "0.600 ± 0.141", "0.500", "0.700"]]
     assert "test part" in table.note
 
 

@@ -19,6 +19,7 @@ from pydantic import Field
 from authentiscan.core.errors import BundleError, TrainingError, UsageError
 from authentiscan.core.files import write_text
 from authentiscan.core.records import Record
+from authentiscan.evaluation.words import WORDS
 from authentiscan.inference.bundle import read_spec
 from authentiscan.inference.spec import DetectorSpec
 from authentiscan.report.page import Page, Picture, Section
@@ -72,7 +73,7 @@ class Repeats(Record):
         """A figure a row, a seed a column."""
         head = ["", "mean ± deviation", *(f"seed {seed}" for seed in self.seeds)]
         rows = [
-            [name, f"{s.mean:.3f} ± {s.deviation:.3f}", *(f"{v:.3f}" for v in s.values)]
+            [WORDS[name], f"{s.mean:.3f} ± {s.deviation:.3f}", *(f"{v:.3f}" for v in s.values)]
             for name, s in self.figures.items()
         ]
         note = (
@@ -186,7 +187,7 @@ def _dots(found: Repeats) -> Figure:
     for row, spread in enumerate(found.figures.values()):
         axes.plot(spread.values, [row] * len(spread.values), "o", color="#0072B2", alpha=0.7)
         axes.plot([spread.mean] * 2, [row - 0.3, row + 0.3], color="#D55E00", linewidth=2)
-    axes.set_yticks(range(len(found.figures)), list(found.figures))
+    axes.set_yticks(range(len(found.figures)), [WORDS[name] for name in found.figures])
     axes.invert_yaxis()
     axes.set_xlim(-0.02, 1.02)  # dots at an end are whole
     axes.grid(axis="x", alpha=0.3)
