@@ -12,7 +12,7 @@ import functools
 import os
 import re
 from collections.abc import Iterator
-from typing import Any
+from typing import IO, TYPE_CHECKING
 
 from authentiscan.core.errors import (
     ImageLimitError,
@@ -22,6 +22,10 @@ from authentiscan.core.errors import (
     UsageError,
 )
 from authentiscan.core.text import library_words
+
+if TYPE_CHECKING:
+    from fsspec import AbstractFileSystem
+    from pyarrow.fs import S3FileSystem
 
 _PACKAGES = {
     "s3": "",
@@ -100,13 +104,14 @@ def walk(address: str, *, recursive: bool = True) -> Iterator[str]:
         waiting += reversed(below) if recursive else []
 
 
-def opened(address: str) -> Any:
+def opened(address: str) -> IO[bytes]:
     """An object as a binary file that can be sought in. Raises UnreadableFileError."""
     system, path = _opened(address)
     try:
-        return system.open(path, "rb")
+        stream: IO[bytes] = system.open(path, "rb")
     except Exception as error:
         raise _unreadable(address, error) from error
+    return stream
 
 
 def write(address: str, content: bytes) -> None:
@@ -131,7 +136,7 @@ def remove(address: str) -> None:
         raise OutputError(f"cannot remove {address}: {_words(error)}") from error
 
 
-def _opened(address: str) -> tuple[Any, str]:
+def _opened(address: str) -> tuple[AbstractFileSystem, str]:
     """The file system of an address, and the path in it."""
     scheme, _, path = address.partition("://")
     scheme = scheme.lower()
@@ -150,7 +155,7 @@ def _opened(address: str) -> tuple[Any, str]:
 
 
 @functools.lru_cache(maxsize=64)
-def _system(scheme: str, bucket: str) -> Any:
+def _system(scheme: str, bucket: str) -> AbstractFileSystem:
     import fsspec
     from fsspec.implementations.arrow import ArrowFSWrapper
 
@@ -163,7 +168,7 @@ def _system(scheme: str, bucket: str) -> Any:
     return fsspec.filesystem(scheme)
 
 
-def _s3(bucket: str) -> Any:
+def _s3(bucket: str) -> S3FileSystem:
     """Amazon's store, or one that speaks its language where ``AWS_ENDPOINT_URL`` says so."""
     from pyarrow.fs import S3FileSystem, resolve_s3_region
 

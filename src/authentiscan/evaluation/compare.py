@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from itertools import combinations
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 
@@ -159,11 +159,22 @@ def _scored(
     manifest: Manifest,
     protocols: Sequence[Protocol],
     progress: Progress | None,
-    **how: Any,
+    *,
+    cache: Path | None,
+    workers: int,
+    seed: int,
 ) -> dict[str, list[ScoreTable]]:
     """A table per protocol by candidate's name; scores from a file are the same under all."""
     running = [(c.name, c.scorer) for c in candidates if c.scorer is not None]
-    panel = score_panel([s for _, s in running], manifest, protocols, progress, **how)
+    panel = score_panel(
+        [s for _, s in running],
+        manifest,
+        protocols,
+        progress,
+        cache=cache,
+        workers=workers,
+        seed=seed,
+    )
     found = dict(zip([name for name, _ in running], panel, strict=True))
     for c in candidates:
         if c.scores_file is not None:

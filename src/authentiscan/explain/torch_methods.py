@@ -6,7 +6,8 @@ loaded with ``backend="torch"``.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from types import ModuleType
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -111,9 +112,10 @@ def _numpy(tensor: torch.Tensor) -> NDArray[np.float32]:
     return np.asarray(tensor.detach().cpu().numpy(), dtype=np.float32)
 
 
-def _captum() -> Any:
+def _captum() -> ModuleType:
     try:
         import captum.attr  # type: ignore[import-untyped]
     except ModuleNotFoundError as error:
         raise MissingExtraError("integrated gradients and occlusion", "explain") from error
-    return captum.attr
+    attribution: ModuleType = captum.attr
+    return attribution

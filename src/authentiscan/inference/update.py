@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from pydantic import ValidationError
 
@@ -15,7 +14,7 @@ from authentiscan.inference.card import model_card
 from authentiscan.inference.spec import DetectorSpec
 
 
-def update_spec(folder: Path | str, **changes: Any) -> DetectorSpec:
+def update_spec(folder: Path | str, **changes: object) -> DetectorSpec:
     """Change fields of the bundle's detector.json (calibration, metrics ...) and rewrite its card.
 
     Weights and graph stay as they are. Raises UsageError where a change is not a valid field.

@@ -236,7 +236,7 @@ class Manifest:
             keep &= np.asarray([v in values for v in self.column(name)], dtype=bool)
         return self.take(np.flatnonzero(keep))
 
-    def with_column(self, name: str, values: Sequence[Any]) -> Manifest:
+    def with_column(self, name: str, values: Sequence[object]) -> Manifest:
         """A copy in which column ``name`` holds ``values`` (one a row)."""
         import pyarrow as pa
 

@@ -19,12 +19,13 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from itertools import islice, takewhile
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 from authentiscan.analysis import Report
 from authentiscan.analysis.triage import order
 from authentiscan.core.files import check_file, whole_text
 from authentiscan.core.text import printable
+from authentiscan.core.types import JsonObject
 from authentiscan.explain.colours import table
 from authentiscan.report import shell
 from authentiscan.report.judges import Judge
@@ -94,10 +95,10 @@ class BatchPage:
         """Leave the page that is there."""
         self._spool.close()
 
-    def _sorted(self) -> Iterator[dict[str, Any]]:
+    def _sorted(self) -> Iterator[JsonObject]:
         for _, start, size in self._cards:
             self._spool.seek(start)
-            card: dict[str, Any] = json.loads(self._spool.read(size))
+            card: JsonObject = json.loads(self._spool.read(size))
             yield card | {"name": self._root.relative(card["name"])}
 
     def _chunks(self) -> Iterator[str]:
@@ -187,7 +188,7 @@ def _kind(report: Report) -> str:
     return report.verdict.value if report.verdict else "failed"
 
 
-def _card(result: Scanned) -> dict[str, Any]:
+def _card(result: Scanned) -> JsonObject:
     """What a card shows, as JSON can hold it."""
     report, image = result.report, result.report.image
     pictures = [

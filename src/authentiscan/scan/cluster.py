@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from authentiscan.core.errors import AuthentiscanError, MissingExtraError, OutputError, WorkerError
 from authentiscan.core.text import library_words
@@ -27,6 +27,8 @@ from authentiscan.scan.parts import Done, Judge, Part, PartsFolder, as_record
 
 if TYPE_CHECKING:
     from types import ModuleType
+
+    import ray
 
 _WINDOW = 2000  # parts listed at a time: a million images, however many there are
 _CARRIED = 2**30  # bytes of archive members among them
@@ -102,7 +104,7 @@ def on_ray(
             )
 
 
-def _results(rows: Any) -> Iterator[Done]:
+def _results(rows: ray.data.Dataset) -> Iterator[Done]:
     try:
         waiting = "the cluster to make a part; `ray status` shows whether it has room"
         found = watched(rows.iter_rows(), what="scanning", waiting=waiting, quiet=_QUIET_SECONDS)
@@ -120,7 +122,12 @@ def _results(rows: Any) -> Iterator[Done]:
 class _Worker:
     """Lives in a process of the cluster, with the detector loaded once."""
 
-    def __init__(self, files: Any, options: Options, folder: PartsFolder) -> None:
+    def __init__(
+        self,
+        files: ray.ObjectRef[tuple[bytes, bytes | None]],
+        options: Options,
+        folder: PartsFolder,
+    ) -> None:
         import ray
 
         from authentiscan.attribution import load_attributor
@@ -134,7 +141,7 @@ class _Worker:
                 options = replace(options, attributor=load_attributor(place, threads=1))
         self._judge = Judge(detector, options, folder)
 
-    def __call__(self, row: dict[str, Any]) -> dict[str, str]:
+    def __call__(self, row: dict[str, bytes]) -> dict[str, str]:
         """Make the part in ``row``."""
         try:
             part = pickle.loads(row["part"])  # noqa: S301 - made by `on_ray`

@@ -18,7 +18,7 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from hashlib import blake2b
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING
 
 from authentiscan.core import buckets
 from authentiscan.core.errors import (
@@ -110,7 +110,7 @@ def parts_of(items: Iterable[Item], maker: str) -> Iterator[Part]:
         yield Part(number, tuple(held), digest.hexdigest())
 
 
-def _digest(maker: str) -> Any:
+def _digest(maker: str) -> blake2b:
     return blake2b(maker.encode(), digest_size=16)
 
 
@@ -204,7 +204,7 @@ class PartsFolder:
         import pyarrow.parquet as pq
 
         try:
-            file: Any = Path(self.place, name)
+            file: IO[bytes] | Path = Path(self.place, name)
             if self.remote:
                 file = buckets.opened(buckets.join(self.place, name))
             state = (pq.read_metadata(file).metadata or {}).get(_METADATA)

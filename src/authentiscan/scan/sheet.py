@@ -9,10 +9,10 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 from pathlib import PurePath
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from authentiscan.analysis import Opened, Report, analyze
-from authentiscan.core.types import RGBImage, Verdict
+from authentiscan.core.types import JsonObject, RGBImage, Verdict
 from authentiscan.explain import Target, gradcam
 from authentiscan.explain.colours import table
 from authentiscan.explain.overlay import overlay
@@ -105,7 +105,7 @@ def _name(report: Report) -> str:
     return PurePath(report.path.rpartition("::")[2].replace("\\", "/")).name
 
 
-def _verdict(report: Report, decision: Decision) -> dict[str, Any]:
+def _verdict(report: Report, decision: Decision) -> JsonObject:
     assert report.verdict is not None
     assert report.score is not None
     low, high = decision.real.score, decision.generated.score
@@ -146,7 +146,7 @@ def _pictures(pixels: RGBImage, over: RGBImage) -> dict[str, str]:
     return {"image": image, "heatmap": heatmap, "shrunk": smaller}
 
 
-def _stability(report: Report) -> dict[str, Any]:
+def _stability(report: Report) -> JsonObject:
     found = report.stability
     assert found is not None
     rows = [("none", f"{report.score:.3f}", report.pixel_verdict or "")]
@@ -162,7 +162,7 @@ def _stability(report: Report) -> dict[str, Any]:
     return {"trials": rows, "holds": holds}
 
 
-def _provenance(report: Report) -> dict[str, Any]:
+def _provenance(report: Report) -> JsonObject:
     found = report.provenance
     if found is None:
         return {"signed": "It was not asked.", "findings": [], "notes": []}

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from authentiscan.core import buckets
 from authentiscan.core.errors import (
@@ -22,6 +22,9 @@ from authentiscan.core.text import library_words
 from authentiscan.manifest.stores import image_column
 from authentiscan.scan import items
 from authentiscan.scan.items import Item
+
+if TYPE_CHECKING:
+    import pyarrow.parquet as pq
 
 TABLE_ENDINGS = frozenset({".parquet"})
 SEPARATOR = "::"
@@ -85,7 +88,7 @@ def _joined(root: str, path: str) -> str:
     return buckets.join(root, path) if buckets.is_bucket(root) else str(Path(root, path))
 
 
-def _file(table: str) -> Any:
+def _file(table: str) -> pq.ParquetFile:
     try:
         import pyarrow.parquet as pq
     except ImportError as error:

@@ -53,7 +53,7 @@ class TensorBoardLog:
     def __init__(self, folder: Path, name: str) -> None:  # noqa: ARG002 - as all loggers
         from torch.utils.tensorboard import SummaryWriter
 
-        self._writer: Any = SummaryWriter(folder / "logs")
+        self._writer = SummaryWriter(folder / "logs")
 
     def metrics(self, figures: Mapping[str, float], step: int) -> None:
         """Scalars."""

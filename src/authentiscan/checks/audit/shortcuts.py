@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,9 @@ from authentiscan.checks.audit.audit_report import Shortcut, Suspect
 from authentiscan.core.errors import DatasetError, MissingExtraError
 from authentiscan.metrics.bootstrap import estimates
 from authentiscan.metrics.ranking import roc_auc
+
+if TYPE_CHECKING:
+    from sklearn.ensemble import HistGradientBoostingClassifier
 
 Matrix = NDArray[np.float32]
 Labels = NDArray[np.int8]
@@ -99,7 +102,7 @@ def _one_thread() -> AbstractContextManager[object]:
     return limits
 
 
-def _fitted(values: Matrix, labels: Labels, seed: int) -> Any:
+def _fitted(values: Matrix, labels: Labels, seed: int) -> HistGradientBoostingClassifier:
     from sklearn.ensemble import HistGradientBoostingClassifier
 
     model = HistGradientBoostingClassifier(
@@ -122,7 +125,9 @@ def _ranks_within(scores: NDArray[np.float64]) -> NDArray[np.float64]:
     return middle[level] if len(levels) else scores
 
 
-def _drops(model: Any, values: Matrix, labels: Labels, seed: int) -> NDArray[np.float64]:
+def _drops(
+    model: HistGradientBoostingClassifier, values: Matrix, labels: Labels, seed: int
+) -> NDArray[np.float64]:
     """(columns,) how far the area falls when one column is shuffled."""
     rng = np.random.default_rng(seed)
     drops = np.zeros(values.shape[1])

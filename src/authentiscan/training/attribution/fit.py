@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from authentiscan.core.errors import TrainingError
+from authentiscan.core.types import JsonObject
 from authentiscan.metrics.open_set import balanced_accuracy
 from authentiscan.training.attribution.classes import Classes, epoch_rows
 from authentiscan.training.attribution.objectives import Objective
@@ -50,7 +51,7 @@ class Fitted:
     seconds: float = 0.0
     processor_seconds: float = 0.0
     ended: str = ""
-    history: list[dict[str, Any]] = field(default_factory=list)
+    history: list[JsonObject] = field(default_factory=list)
 
 
 def fit(

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 
 from authentiscan.core.files import whole_path, write_bytes
-from authentiscan.core.types import CAMERA, RGBImage
+from authentiscan.core.types import CAMERA, JsonObject, RGBImage
 from authentiscan.evaluation.attribution.fingerprints import (
     Fingerprint,
     Plane,
@@ -51,7 +50,7 @@ def draw_fingerprints(
     write_bytes(folder / "fingerprints.png", plots.png(picture(found)))
 
 
-def _residual_of(network: AttributorNetwork, preprocess: Preprocess) -> Any:
+def _residual_of(network: AttributorNetwork, preprocess: Preprocess) -> Callable[[RGBImage], Plane]:
     if not isinstance(network, FingerprintNetwork):
         return denoised_residual
 
@@ -64,7 +63,7 @@ def _residual_of(network: AttributorNetwork, preprocess: Preprocess) -> Any:
     return residual
 
 
-def draw_training(path: Path, history: Sequence[Mapping[str, Any]], title: str) -> None:
+def draw_training(path: Path, history: Sequence[JsonObject], title: str) -> None:
     """Parts of the loss and the balanced accuracy over the epochs, as PNG."""
     if not history:
         return
