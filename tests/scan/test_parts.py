@@ -16,7 +16,7 @@ from authentiscan.images.decode import encode
 from authentiscan.inference import Detector, load_detector
 from authentiscan.scan import Item, Options, find, parts, scan
 from authentiscan.scan.parts import Done, Judge, PartsFolder, made_by, on_this_machine, parts_of
-from authentiscan.scan.sinks import parquet_row
+from authentiscan.scan.rows import parquet_row
 
 OPTIONS = Options()
 

@@ -19,7 +19,8 @@ from authentiscan.core.types import Verdict
 from authentiscan.images.decode import encode
 from authentiscan.scan import Scanned, Sinks, open_sink
 from authentiscan.scan.batch_page import Pictures
-from authentiscan.scan.sinks import CSV_COLUMNS, Csv
+from authentiscan.scan.rows import CSV_COLUMNS
+from authentiscan.scan.sinks import Csv
 
 EVIL = '<script>alert(1)</script>"&\n=cmd.jpg'
 THUMBNAIL = encode(np.full((8, 8, 3), 50, np.uint8), "JPEG")

@@ -58,7 +58,7 @@ class PartsRun:
         """Scan, write, count; the exit code."""
         from authentiscan.cli import far
         from authentiscan.scan.parts import PartsFolder
-        from authentiscan.scan.sinks import parquet_schema
+        from authentiscan.scan.rows import parquet_schema
 
         parquet_schema()  # tells before the work where pyarrow is missing
         folder = PartsFolder(self.place.rstrip("/"))

@@ -34,7 +34,7 @@ from authentiscan.core.parallel import Room, in_threads
 from authentiscan.core.types import JsonObject
 from authentiscan.scan.engine import Options, judge_together
 from authentiscan.scan.items import Item
-from authentiscan.scan.sinks import parquet_row, parquet_table
+from authentiscan.scan.rows import parquet_row, parquet_table
 
 if TYPE_CHECKING:
     from authentiscan.analysis import Report

@@ -17,38 +17,22 @@ from typing import IO, TYPE_CHECKING, Protocol, TextIO
 
 from authentiscan.analysis import Report
 from authentiscan.core.csv_cells import defused
-from authentiscan.core.errors import MissingExtraError, UsageError
+from authentiscan.core.errors import UsageError
 from authentiscan.core.files import cannot_write, check_file, whole_file, whole_path
 from authentiscan.core.interrupts import uninterrupted
 from authentiscan.core.types import JsonObject
 from authentiscan.scan.engine import Scanned
+from authentiscan.scan.rows import (
+    CSV_COLUMNS,
+    LISTS,
+    flat,
+    parquet_row,
+    parquet_schema,
+    parquet_table,
+)
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-
-CSV_COLUMNS = (
-    "path",
-    "verdict",
-    "score",
-    "threshold",
-    "fpr",
-    "spread",
-    "crops",
-    "warnings",
-    "reason",
-    "format",
-    "width",
-    "height",
-    "sha256",
-    "decode_ms",
-    "model_ms",
-    "total_ms",
-    "error",
-    "frame_seconds",
-    "frame_scores",
-    "generator",
-)
-_LISTS = ("warnings", "frame_seconds", "frame_scores")
+    pass
 
 
 class Sink(Protocol):
@@ -204,7 +188,7 @@ class Csv:
     def write(self, result: Scanned) -> None:
         """Write one row."""
         row = flat(result.report)
-        row |= {name: ";".join(map(str, row[name] or ())) for name in _LISTS}
+        row |= {name: ";".join(map(str, row[name] or ())) for name in LISTS}
         self._writer.writerow({name: defused(value) for name, value in row.items()})
         self._stream.flush()
 
@@ -301,63 +285,6 @@ class Parquet(_Whole):
         if self._rows:
             self._writer.write_table(parquet_table(self._rows))
             self._rows = []
-
-
-def parquet_schema() -> pa.Schema:
-    """The columns of a Parquet table of results. Raises MissingExtraError without pyarrow."""
-    try:
-        import pyarrow as pa
-    except ImportError as error:
-        raise MissingExtraError("writing Parquet", "data") from error
-    numbers = {"crops", "width", "height"}
-    floats = {"score", "threshold", "fpr", "spread", "decode_ms", "model_ms", "total_ms"}
-    kinds = {
-        name: pa.int32() if name in numbers else pa.float64() if name in floats else pa.string()
-        for name in CSV_COLUMNS
-    }
-    kinds |= {name: pa.list_(pa.float64()) for name in _LISTS}
-    kinds |= {"warnings": pa.list_(pa.string()), "report": pa.string()}
-    return pa.schema(list(kinds.items()))
-
-
-def parquet_row(report: Report) -> JsonObject:
-    """The report as a row of `parquet_schema`."""
-    return flat(report) | {"report": report.json_line()}
-
-
-def parquet_table(rows: Sequence[JsonObject]) -> pa.Table:
-    """Rows as `parquet_row` makes them, as a table."""
-    import pyarrow as pa
-
-    return pa.Table.from_pylist(rows, schema=parquet_schema())
-
-
-def flat(report: Report) -> JsonObject:
-    """The report as a row of `CSV_COLUMNS`; ``crops`` is their number, ``warnings`` their codes.
-
-    Of a video or an animation ``frame_seconds`` and ``frame_scores`` are lists of one length.
-    """
-    image, clip = report.image, report.clip
-    return {
-        "path": report.path,
-        "verdict": report.verdict.value if report.verdict else None,
-        "score": report.score,
-        "threshold": report.threshold,
-        "fpr": report.fpr,
-        "spread": report.spread if report.error is None else None,
-        "crops": len(report.crops),
-        "warnings": [warning.code for warning in report.warnings],
-        "reason": report.reason,
-        "format": image.format if image else None,
-        "width": image.width if image else None,
-        "height": image.height if image else None,
-        "sha256": image.sha256 if image else None,
-        **{name: report.timings.get(name) for name in ("decode_ms", "model_ms", "total_ms")},
-        "error": report.error,
-        "frame_seconds": [frame.seconds for frame in clip.frames] if clip else None,
-        "frame_scores": [round(frame.score, 6) for frame in clip.frames] if clip else None,
-        "generator": report.attribution.generator if report.attribution else None,
-    }
 
 
 def open_sink(

@@ -33,7 +33,7 @@ def test_an_address_that_does_not_answer_is_given_up(tmp_path: Path) -> None:
     with Database(tmp_path) as database:
         store = JobStore(database, most_bytes=100, most_jobs=2, keep_seconds=60)
         job = store.begin(Wanted("", "tiny"))
-        store.tell(job, "http://127.0.0.1:9/closed")
+        store.set_webhook(job, "http://127.0.0.1:9/closed")
         store.add(job, 0, "a", b"x")
         assert store.accept(job).webhook_secret
         item = store.next(())
@@ -49,14 +49,14 @@ def test_an_address_that_does_not_answer_is_given_up(tmp_path: Path) -> None:
             now += wait
         teller.round(now)
         assert store.get(job, "").told == "failed"
-        assert store.to_tell(now + 1e6) == []
+        assert store.due_webhooks(now + 1e6) == []
 
 
 def test_a_host_that_is_no_longer_allowed_is_not_told(tmp_path: Path) -> None:
     with Database(tmp_path) as database:
         store = JobStore(database, most_bytes=100, most_jobs=2, keep_seconds=60)
         job = store.begin(Wanted("", "tiny"))
-        store.tell(job, "http://127.0.0.1:9/")
+        store.set_webhook(job, "http://127.0.0.1:9/")
         store.add(job, 0, "a", b"x")
         store.accept(job)
         item = store.next(())

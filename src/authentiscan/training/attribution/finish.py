@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import cast
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import nn
 
@@ -228,10 +227,3 @@ def _write_weights(whole: nn.Module, path: Path) -> None:
         path,
     )
     path.chmod(0o644)  # the library writes for the owner alone
-
-
-@torch.no_grad()
-def averaged_embedding(network: AttributorNetwork, crops: torch.Tensor) -> Floats:
-    """Embedding (D,) of an image, averaged over its ``crops`` (N, 3, S, S)."""
-    found: Floats = network.embed(crops).mean(dim=0).cpu().numpy().astype(np.float64)
-    return found
