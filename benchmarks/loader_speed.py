@@ -35,7 +35,7 @@ from authentiscan.training.recipe import Recipe
 from authentiscan.training.recipe_data import with_data
 from authentiscan.training.recipe_file import load_recipe
 from authentiscan.training.reporter import Quiet
-from authentiscan.training.run import _engine  # as `train` sets it up
+from authentiscan.training.run import make_engine
 
 
 class Training:
@@ -43,7 +43,7 @@ class Training:
 
     def __init__(self, recipe: Recipe, folder: Path) -> None:
         fabric = open_fabric(recipe, Machine(device="cpu"), Quiet())
-        self.engine: Engine = _engine(recipe, folder, fabric, Quiet(), 1)[0]
+        self.engine: Engine = make_engine(recipe, folder, fabric, Quiet(), 1)[0]
         self.phase = self.engine._start_phase()
         self.phase.layers.train_mode()
 

@@ -25,7 +25,7 @@ from authentiscan.training.machine import Machine, open_fabric
 from authentiscan.training.recipe_data import with_data
 from authentiscan.training.recipe_file import load_recipe
 from authentiscan.training.reporter import Quiet
-from authentiscan.training.run import _engine  # as `train` sets it up
+from authentiscan.training.run import make_engine
 
 
 def timed(step: Callable[[Batch], None], batches: list[Batch]) -> float:
@@ -47,7 +47,7 @@ def main() -> None:
     recipe = with_data(load_recipe(given.recipe, [*given.changes, "workers=0"]), given.data)
     with tempfile.TemporaryDirectory() as folder:
         fabric = open_fabric(recipe, Machine(device="cpu"), Quiet())
-        engine = _engine(recipe, Path(folder), fabric, Quiet(), 1)[0]
+        engine = make_engine(recipe, Path(folder), fabric, Quiet(), 1)[0]
         batches = [batch for _, batch in zip(range(given.steps), engine._loader, strict=False)]
         phase = engine._start_phase()
         phase.layers.train_mode()
