@@ -15,6 +15,7 @@ from authentiscan.cli.options import (
     TrustListOption,
     Workers,
     attributor_called,
+    detectors_of,
     limits,
 )
 from authentiscan.cli.screen import note, warn
@@ -25,12 +26,9 @@ def app(
     *,
     model: Annotated[
         list[str] | None,
-        typer.Option(
-            "--model",
-            "-m",
-            metavar="DETECTOR",
-            help="Offer this detector; may be given several times. Default: the packaged one and "
-            "those of the runs below runs/.",
+        detectors_of(
+            "Offer this detector; may be given several times. Default: the packaged one and those "
+            "of the runs below runs/."
         ),
     ] = None,
     host: Host = HOST,

@@ -93,18 +93,23 @@ Rounds = Annotated[
 ]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="Another seed draws differently.")]
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-Workers = Annotated[
-    int,
-    typer.Option(
-        "--workers",
-        "-w",
-        "--processes",
-        "--threads",
-        min=1,
-        max=256,
-        help="How many threads or processes work at once.",
-    ),
-]
+
+
+def workers_of(text: str) -> OptionInfo:
+    """The option ``--workers`` under all its names."""
+    info: OptionInfo = typer.Option(
+        "--workers", "-w", "--processes", "--threads", min=1, max=256, help=text
+    )
+    return info
+
+
+def detectors_of(text: str) -> OptionInfo:
+    """The option ``--model`` of a command that offers several detectors."""
+    info: OptionInfo = typer.Option("--model", "-m", metavar="DETECTOR", help=text)
+    return info
+
+
+Workers = Annotated[int, workers_of("How many threads or processes work at once.")]
 TrustListOption = Annotated[
     Path | None,
     typer.Option(

@@ -17,6 +17,7 @@ from authentiscan.cli.options import (
     TrustListOption,
     attributor_called,
     limits,
+    workers_of,
 )
 from authentiscan.cli.scan_parts import Engine, PartsRun, is_parts_place
 from authentiscan.cli.scan_run import ScanRun
@@ -54,15 +55,7 @@ def scan(
     ] = False,
     workers: Annotated[
         int | None,
-        typer.Option(
-            "--workers",
-            "-w",
-            "--processes",
-            "--threads",
-            min=1,
-            max=256,
-            help="How many threads, or workers of a cluster, work at once. Default: all cores.",
-        ),
+        workers_of("How many threads, or workers of a cluster, work at once. Default: all cores."),
     ] = None,
     engine: Annotated[
         Engine,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from authentiscan.cli import screen
-from authentiscan.cli.options import CORES, HOST, Attributor, Host, MaxPixels, Workers
+from authentiscan.cli.options import CORES, HOST, Attributor, Host, MaxPixels, Workers, detectors_of
 
 if TYPE_CHECKING:
     from authentiscan.serving.api.settings import Settings
@@ -41,12 +41,9 @@ def serve(
     *,
     model: Annotated[
         list[str] | None,
-        typer.Option(
-            "--model",
-            "-m",
-            metavar="DETECTOR",
-            help="Once a detector: `default`, a bundle's folder, a run's folder or name. Requests "
-            "choose by name; the first answers where none is named.",
+        detectors_of(
+            "Once a detector: `default`, a bundle's folder, a run's folder or name. Requests "
+            "choose by name; the first answers where none is named."
         ),
     ] = None,
     host: Host = HOST,
