@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from authentiscan.core.errors import AuthentiscanError, MissingExtraError, OutputError, WorkerError
 from authentiscan.core.text import library_words
@@ -119,12 +119,16 @@ def _results(rows: ray.data.Dataset) -> Iterator[Done]:
         raise WorkerError(f"the cluster gave up: {library_words(error)}") from error
 
 
+_Files: TypeAlias = tuple[dict[str, bytes], dict[str, bytes] | None]
+"""A detector's bundle and, where images are to be named, an attributor's: files by their names."""
+
+
 class _Worker:
     """Lives in a process of the cluster, with the detector loaded once."""
 
     def __init__(
         self,
-        files: ray.ObjectRef[tuple[bytes, bytes | None]],
+        files: ray.ObjectRef[_Files],
         options: Options,
         folder: PartsFolder,
     ) -> None:
