@@ -150,8 +150,8 @@ def suspicious(tiny_bundle: Path, tmp_path: Path) -> Path:
     folder = tmp_path / "suspicious"
     shutil.copytree(tiny_bundle, folder)
     content = json.loads((folder / "detector.json").read_text())
-    content["decision"]["generated"]["score"] = 0.0
-    content["decision"]["real_below"] = 0.0
+    content["decision"]["generated"]["score"] = 1e-9
+    content["decision"]["real_below"] = 1e-9
     (folder / "detector.json").write_text(json.dumps(content))
     return folder
 
