@@ -99,3 +99,8 @@ def on_page_markdown(markdown: str, page: Page, **_: Any) -> str:
     """Links of the repository become links of the site."""
     source = _SOURCES.get(page.file.src_uri)
     return links.on_site(markdown, source, page.file.src_uri, _PAGES) if source else markdown
+
+
+def on_post_page(output: str, **_: Any) -> str:
+    """The theme's search is a dialog without a name, which screen readers would not tell."""
+    return output.replace('role="dialog"', 'role="dialog" aria-label="Search"')

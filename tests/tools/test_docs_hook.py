@@ -21,6 +21,7 @@ from mkdocs.config import load_config
 from mkdocs.exceptions import Abort
 
 ROOT = Path(__file__).resolve().parents[2]
+READABLE = ("color-contrast", "link-in-text-block", "aria-dialog-name")
 pytestmark = [pytest.mark.xdist_group("docs-site"), pytest.mark.timeout(1200)]
 
 
@@ -118,6 +119,7 @@ def test_nothing_is_loaded_from_other_hosts(site: Path) -> None:
 def test_pages_fit_and_follow_the_system(
     browser: Any, address: str, width: int, dark: bool
 ) -> None:
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright")
     context = browser.new_context(
         viewport={"width": width, "height": 900}, color_scheme="dark" if dark else "light"
     )
@@ -130,6 +132,8 @@ def test_pages_fit_and_follow_the_system(
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         scheme = page.locator("body").get_attribute("data-md-color-scheme")
         assert scheme == ("slate" if dark else "default")
+        found = axe.Axe().run(page, options={"runOnly": list(READABLE)}).response["violations"]
+        assert [(v["id"], v["nodes"][0]["html"]) for v in found] == [], name
     assert failures == []
     assert {url for url in asked if not url.startswith((address, "data:", "blob:"))} == set()
     context.close()
