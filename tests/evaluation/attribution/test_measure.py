@@ -112,6 +112,11 @@ def test_what_is_written(measured: Measured, tmp_path: Path) -> None:
     assert [line.partition(",")[0] for line in lines[1:]] == ["90", "30"]
     for name in ("confusion.png", "jpeg-quality.png"):
         assert Image.open(tmp_path / name).size[0] > 200
+    whole = Image.open(tmp_path / "confusion.png").height
+    first, *others = measured.counts
+    without = (tuple(0 for _ in first), *others)
+    write_results(tmp_path, measured.model_copy(update={"counts": without}), "colours")
+    assert Image.open(tmp_path / "confusion.png").height < whole, "no row without images"
 
 
 def answers(truth: list[str], said: list[str], knownness: list[float], fit: float) -> Answers:

@@ -54,7 +54,7 @@ def write_left_out(folder: Path, found: LeftOut) -> None:
 
 def report_text(measured: Measured, title: str) -> str:
     """The figures as plain text, one row a generator."""
-    lines = [title, "=" * len(title), ""]
+    lines = [title, "=" * len(title), "", "figures in %, 95 % intervals"]
     lines += [f"{name}: {value}" for name, value in headline(measured)]
     lines += [f"left out: {what}" for what in measured.left_out]
     if measured.unreadable:
@@ -111,11 +111,16 @@ def left_out_text(found: LeftOut) -> str:
 
 
 def _confusion(measured: Measured) -> Figure:
+    """Shares by row; a generator without images has no row."""
     counts = np.asarray(measured.counts, dtype=float)
-    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    columns = [*measured.generators, "photograph"]
+    totals = counts.sum(axis=1, keepdims=True)
+    seen = np.flatnonzero(totals)
     return plots.heatmap(
-        shares.tolist(), measured.generators, columns, label="share of the row", low=0.0
+        (counts[seen] / totals[seen]).tolist(),
+        [measured.generators[row] for row in seen],
+        [*measured.generators, "photograph"],
+        label="share of the row",
+        low=0.0,
     )
 
 
