@@ -44,7 +44,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory, photos: dict[str, np.ndarra
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Any]:
     """A head that judges nothing, and two nodes with one processor each."""
-    pytest.importorskip("ray")
+    ray = pytest.importorskip("ray")
     from ray.cluster_utils import Cluster
 
     with pytest.MonkeyPatch.context() as patch:
@@ -52,6 +52,7 @@ def cluster() -> Iterator[Any]:
         head = {"num_cpus": 0, "object_store_memory": 100 * 2**20}
         cluster = Cluster(initialize_head=True, head_node_args=head)
         yield cluster
+        ray.shutdown()  # an address that nobody answers leaves a connection half made
         cluster.shutdown()
     logging.getLogger("ray").handlers.clear()
 
