@@ -2,16 +2,18 @@
 
     python benchmarks/train_layers.py TABLE OUT --images FOLDER [--decoder FOLDER] [--seed 0]
 
-TABLE is Parquet with the columns path, label, source, style and split; paths lie below FOLDER. Rows
-whose split is `train` are learned from, at most `--most` of each source and class. With --decoder,
-a folder with taesd.py, taef2_encoder.pth and taef2_decoder.pth of the public repository
+TABLE is Parquet with the columns path, label, source, style, split and, if wanted, weight; paths
+lie below FOLDER. Rows whose split is `train` are learned from, at most `--most` of each source and
+class. With --decoder, a folder with taesd.py, taef2_encoder.pth and taef2_decoder.pth of the public repository
 madebyollin/taesd, one crop of some photographs also goes through that autoencoder and counts as
 generated. OUT becomes an uncalibrated bundle; `authentiscan calibrate OUT --hold-out-sources` sets
 its thresholds.
 
 Both classes go through one random chain, drawn without looking at the label. Sources weigh by the
-0.35th power of their size, sources of art half. Sources of faces get soft labels: the front end
-cannot tell generated faces from photographs of faces that it never saw, and says so.
+0.35th power of their size, sources of art half, photo-styled generated images double. A column
+`weight` of TABLE multiplies: there, sources of one content are balanced against the other class.
+Sources of faces get soft labels: the front end cannot tell generated faces from photographs of
+faces that it never saw, and says so. Two heads are fitted and averaged; they become one.
 """
 
 from __future__ import annotations
@@ -35,9 +37,11 @@ from authentiscan.images.preprocess import Preprocess
 from authentiscan.inference.export import save_bundle
 from authentiscan.models import create
 
-SIZE, SIDE, USABLE, PAIR = 160, 256, 240, 208
+SIZE, SIDE, USABLE, CODED, PAIR = 160, 320, 304, 240, 208
 DRAWS = 4
 PAIR_SHARE = 0.15
+PHOTO = 2.0
+WIDTH = 128
 SOFT = {0: 0.15, 1: 0.5}
 FACTOR = {0: 2.0, 1: 0.7}
 FILTERS = (Image.Resampling.BICUBIC, Image.Resampling.LANCZOS, Image.Resampling.BILINEAR)
@@ -64,6 +68,12 @@ def on_grid(pixels, side, rng):
     return pixels[top : top + side, left : left + side]
 
 
+def cut(pixels, side, rng):
+    """A square of ``side`` pixels, or what there is, at any place."""
+    top, left = (int(rng.integers(max(0, n - side) + 1)) for n in pixels.shape[:2])
+    return pixels[top : top + side, left : left + side]
+
+
 def stored_crops(path, rng):
     """A native crop and a second one, of large images from a web-sized version: crop, lossless."""
     data = path.read_bytes()
@@ -83,9 +93,9 @@ def augmented(pixels, lossless, rng):
     if lossless and rng.random() < 0.85:
         pixels = saved(pixels, rng.choice(QUALITIES), "4:2:0" if rng.random() < 0.8 else "4:4:4")
     pixels = on_grid(pixels, USABLE, rng)
-    if rng.random() < 0.35:
-        scale = np.exp(rng.uniform(np.log(0.6), np.log(1.5)))
-        pixels = resized(pixels, max(scale, min(1, SIZE / min(pixels.shape[:2]))), rng)
+    if rng.random() < 0.4:
+        scale = np.exp(rng.uniform(np.log(0.5), np.log(1.4)))
+        pixels = resized(pixels, max(scale, min(1, 224 / min(pixels.shape[:2]))), rng)
     kind = rng.random()
     if kind < 0.12:
         grain = rng.normal(0, rng.uniform(0.5, 6), pixels.shape)
@@ -94,19 +104,20 @@ def augmented(pixels, lossless, rng):
         soft = ImageFilter.GaussianBlur(float(rng.uniform(0.3, 1.2)))
         sharp = ImageFilter.UnsharpMask(1.5, int(rng.integers(40, 160)), 2)
         pixels = np.asarray(Image.fromarray(pixels).filter(soft if kind < 0.18 else sharp))
+    pixels = cut(pixels, CODED, rng)
     last = rng.random()
     if last < 0.45:
         pixels = saved(pixels, 90)
-    elif last < 0.85:
+    elif last < 0.92:
         low = 40 if rng.random() < 0.4 else 70
         if rng.random() < 0.12:
             pixels = saved(pixels, rng.integers(max(low, 60), 96), kind="WEBP")
         else:
             colour = "4:2:0" if rng.random() < 0.8 else "4:4:4"
             pixels = saved(pixels, rng.integers(low, 97), colour)
-    pixels = Preprocess(size=SIZE).fit(pixels)
-    top, left = (int(rng.integers(n - SIZE + 1)) for n in pixels.shape[:2])
-    crop = pixels[top : top + SIZE, left : left + SIZE]
+    else:
+        pixels = saved(pixels, 98, "4:4:4")
+    crop = cut(Preprocess(size=SIZE).fit(pixels), SIZE, rng)
     return np.ascontiguousarray(crop[:, ::-1] if rng.random() < 0.5 else crop)
 
 
@@ -151,14 +162,14 @@ def features(model, rows, folder, passed, pairs):
             continue
         for draw in range(DRAWS):
             batch.append(augmented(*crops[draw % 2], rng))
-            about.append((row["label"], row["source"], row["style"], False))
+            about.append((row["label"], row["source"], row["style"], False, row["weight"]))
         pixels = crops[0][0]
         if passed and pairs and not row["label"] and min(pixels.shape[:2]) >= PAIR:
             pairs -= 1
             fake = passed(on_grid(pixels, PAIR, rng))
             for _ in range(2):
                 batch.append(augmented(fake, True, rng))
-                about.append((1, row["source"], "photo", True))
+                about.append((1, row["source"], "photo", True, 1.0))
         if len(batch) >= 64 or number == len(turns) - 1:
             found.append(moments(model, batch))
             batch = []
@@ -169,7 +180,7 @@ def features(model, rows, folder, passed, pairs):
 
 def weights(about):
     """Weight of every crop and its soft label."""
-    labels, sources, styles, pairs = (np.array(column) for column in zip(*about, strict=True))
+    labels, sources, styles, pairs, given = map(np.array, zip(*about, strict=True))
     weight, target = np.zeros(len(labels)), labels.astype(np.float64)
     for label in (0, 1):
         own = (labels == label) & ~pairs
@@ -185,6 +196,9 @@ def weights(about):
             if (styles[rows] == "face").mean() > 0.5:
                 weight[rows] *= FACTOR[label]
                 target[rows] = SOFT[label]
+    weight *= given
+    weight[(labels == 1) & (styles == "photo")] *= PHOTO
+    for label in (0, 1):
         weight[labels == label] /= weight[labels == label].sum()
     return torch.tensor(weight / weight.mean()).float(), torch.tensor(target).float()
 
@@ -217,6 +231,27 @@ def fit(head, maps, weight, target, *, steps=1400, batch=128, rate=2e-3):
     head.eval()
 
 
+def built(width):
+    """The frozen network under a new head with one hidden layer of ``width`` units."""
+    return create(
+        "layers", backbone="tf_efficientnet_lite0", pretrained=True, head_widths=[width],
+        head_dropouts=[0.5],
+    ).eval()  # fmt: skip
+
+
+def averaged(one, other):
+    """State of one head whose logit is the mean of both: hidden units side by side."""
+    state = dict(one)
+    for name, values in one.items():
+        if name.startswith("hidden."):
+            state[name] = torch.cat([values, other[name]])
+        elif name == "out.weight":
+            state[name] = torch.cat([values, other[name]], dim=1) / 2
+        elif name == "out.bias":
+            state[name] = (values + other[name]) / 2
+    return state
+
+
 def main() -> None:
     """Read the table, train, write the bundle."""
     parser = argparse.ArgumentParser(
@@ -232,19 +267,20 @@ def main() -> None:
     given = parser.parse_args()
     torch.manual_seed(given.seed)
     rows, count = [], Counter()
-    table = pq.read_table(given.table, columns=["path", "label", "source", "style", "split"])
-    for row in sorted(table.to_pylist(), key=lambda r: zlib.crc32(r["path"].encode())):
+    for row in sorted(
+        pq.read_table(given.table).to_pylist(), key=lambda r: zlib.crc32(r["path"].encode())
+    ):
         key = row["source"], row["label"]
         if row["split"] == "train" and count[key] < given.most:
             count[key] += 1
-            rows.append(row)
-    model = create(
-        "layers", backbone="tf_efficientnet_lite0", pretrained=True, head_widths=[128],
-        head_dropouts=[0.5],
-    ).eval()  # fmt: skip
+            rows.append({"weight": 1.0, **row})
+    one, other = built(WIDTH), built(WIDTH)
     passed = autoencoder(given.decoder) if given.decoder else None
-    maps, about = features(model, rows, given.images, passed, given.pairs)
-    fit(model.head, maps, *weights(about))
+    maps, about = features(one, rows, given.images, passed, given.pairs)
+    for model in (one, other):
+        fit(model.head, maps, *weights(about))
+    model = built(2 * WIDTH)
+    model.head.load_state_dict(averaged(one.head.state_dict(), other.head.state_dict()))
     preprocess = Preprocess(size=SIZE, max_crops=9, mean=(0.5,) * 3, std=(0.5,) * 3)
     save_bundle(model, given.out, name="layers", preprocess=preprocess)
     print(f"{len(rows)} images, {len(about)} crops: {given.out}")
