@@ -4,10 +4,10 @@
 
 TABLE is Parquet with the columns path, label, source, style, split and, if wanted, weight; paths
 lie below FOLDER. Rows whose split is `train` are learned from, at most `--most` of each source and
-class. With --decoder, a folder with taesd.py, taef2_encoder.pth and taef2_decoder.pth of the public repository
-madebyollin/taesd, one crop of some photographs also goes through that autoencoder and counts as
-generated. OUT becomes an uncalibrated bundle; `authentiscan calibrate OUT --hold-out-sources` sets
-its thresholds.
+class. With --decoder, a folder with taesd.py, taef2_encoder.pth and taef2_decoder.pth of the public
+repository madebyollin/taesd, one crop of some photographs also goes through that autoencoder and
+counts as generated. OUT becomes an uncalibrated bundle; `authentiscan calibrate OUT
+--hold-out-sources` sets its thresholds.
 
 Both classes go through one random chain, drawn without looking at the label. Sources weigh by the
 0.35th power of their size, sources of art half, photo-styled generated images double. A column
