@@ -39,7 +39,7 @@ def always_generated(bundle: Path, folder: Path) -> Path:
     shutil.copytree(bundle, folder)
     place = folder / "detector.json"
     spec = json.loads(place.read_text())
-    spec["decision"]["generated"]["score"] = spec["decision"]["real_below"] = 0.0
+    spec["decision"]["generated"]["score"] = spec["decision"]["real_below"] = 1e-9
     place.write_text(json.dumps(spec))
     return folder
 

@@ -114,8 +114,8 @@ def test_genimage_prints_steps_that_name_the_parts(tmp_path: Path) -> None:
 
 
 def test_unknown_data_set_and_missing_manifest() -> None:
-    assert "known are" in run("download", "nope", code=1)
-    assert "there is no nowhere.parquet" in run("show", "nowhere.parquet", code=1)
+    assert "known are" in run("download", "nope", code=2)
+    assert "there is no nowhere.parquet" in run("show", "nowhere.parquet", code=2)
 
 
 def test_organize_tells_what_it_concluded_and_left_out(tmp_path: Path, photos: Photos) -> None:

@@ -54,7 +54,7 @@ def raising(error: BaseException) -> Callable[[], None]:
     ("error", "code", "said"),
     [
         (UsageError("no such thing"), 2, "error: no such thing\n"),
-        (DatasetError("empty"), 1, "error: empty\n"),
+        (DatasetError("empty"), 2, "error: empty\n"),
         (OutputError("cannot write x"), 2, "error: cannot write x\n"),
         (OSError(28, "x"), 2, "error: No space left on device; make room or name another place\n"),
         (OSError(27, "x", "big"), 2, "error: big: File too large; raise the limit (ulimit -f)"),

@@ -95,24 +95,27 @@ phases:
     trained: last twenty
 optimiser:
   lr: 1
-batch_size: many
 batch_size: 8
 """
     with pytest.raises(RecipeError) as caught:
         parse_recipe(text, "mine.yaml")
     message = str(caught.value)
     for expected in (
-        "7 mistakes in the recipe mine.yaml",
+        "6 mistakes in the recipe mine.yaml",
         "line 1: name: string should match pattern",
         "line 4: preprocess.size: input should be greater than or equal to 8, got 4",
         "line 5: preprocess.sise: unknown key; did you mean 'size'?",
         "line 11: phases.0.epochs: input should be greater than or equal to 1, got 0",
         "line 12: phases.0.trained: trained is 'all', 'head' or 'last N' with N >= 1, got 'last t",
         "line 13: optimiser: unknown key; did you mean 'optimizer'?",
-        "line 16: 'batch_size' stands twice, first in line 15",
     ):
         assert expected in message
     assert caught.value.exit_code == 2
+
+
+def test_a_key_that_stands_twice_is_told_with_both_lines() -> None:
+    with pytest.raises(RecipeError, match=r"line 2: the key 'name' stands twice, first in line 1"):
+        parse_recipe("name: a\nname: b\n", "mine.yaml")
 
 
 def test_missing_parts_and_rules_between_fields_are_told() -> None:

@@ -84,11 +84,14 @@ def _count(node: yaml.Node, above: tuple[int, ...], known: dict[int, int]) -> in
 
 def _refuse_twice(mapping: yaml.MappingNode) -> None:
     """Of two equal keys the first would be lost without a word."""
-    seen: set[tuple[str, str]] = set()
+    seen: dict[tuple[str, str], int] = {}
     for key, _ in mapping.value:
-        if isinstance(key, yaml.ScalarNode) and (key.tag, key.value) in seen:
-            raise RecipeError(f"{_line(key)}the key {key.value[:100]!r} stands twice")
-        seen.add((key.tag, str(key.value)[:1000]))
+        same = (key.tag, str(key.value)[:1000])
+        if isinstance(key, yaml.ScalarNode) and same in seen:
+            raise RecipeError(
+                f"{_line(key)}the key {key.value[:100]!r} stands twice, first in line {seen[same]}"
+            )
+        seen[same] = key.start_mark.line + 1
 
 
 def _line(part: yaml.Node | yaml.Event) -> str:

@@ -141,19 +141,13 @@ def _shown(values: object) -> str:
 
 
 def _collect(node: yaml.Node, place: Place, document: _Document) -> None:
-    """Note the line of every value, and keys that stand twice (YAML silently keeps the last)."""
+    """Note the line of every value."""
     if isinstance(node, yaml.MappingNode):
-        seen: dict[str, int] = {}
         for key, value in node.value:
             line = key.start_mark.line + 1
             if not isinstance(key, yaml.ScalarNode):
                 document.mistakes.append((line, "a key is a word, not a list or mapping"))
                 continue
-            if key.value in seen:
-                document.mistakes.append(
-                    (line, f"{key.value!r} stands twice, first in line {seen[key.value]}")
-                )
-            seen[key.value] = line
             document.lines[(*place, key.value)] = line
             _collect(value, (*place, key.value), document)
     elif isinstance(node, yaml.SequenceNode):
