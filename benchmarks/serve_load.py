@@ -82,23 +82,30 @@ def measure(bundle: Path, folder: Path, arguments: argparse.Namespace) -> None:
 
 
 class Rival:
-    """The networks alone, on prepared inputs, one thread a session's caller, as many as workers."""
+    """The networks that judge an image, on prepared inputs; as many callers as workers."""
 
     def __init__(self, bundle: Path, images: list[bytes], arguments: argparse.Namespace) -> None:
         detector = load_detector(bundle, threads=1)
         pixels = [decode(image).pixels for image in images]
-        ways = [weighted.network.preprocess for weighted in detector.networks]
-        self.images = [[way.tensor(way.crops(one)[0]) for way in ways] for one in pixels]
-        self.crops = sum(len(tensor) for tensors in self.images for tensor in tensors)
         self.workers = arguments.workers
         options = ort.SessionOptions()
         options.intra_op_num_threads = 1
-        self.sessions = [
+        sessions = [
             ort.InferenceSession(
                 str(placed.folder / "model.onnx"), options, providers=["CPUExecutionProvider"]
             )
             for placed in detector.spec.placed_networks(bundle)
         ]
+        pairs = list(zip(sessions, detector.networks, strict=True))
+        self.images = [
+            [
+                (session, weighted.network.preprocess.tensor(crops))
+                for session, weighted in pairs
+                if len(crops := weighted.crops(one)[0])
+            ]
+            for one in pixels
+        ]
+        self.crops = sum(len(tensor) for runs in self.images for _, tensor in runs)
         self.run_options = ort.RunOptions()
         self.run_options.only_execute_path_to_fetches = True
 
@@ -111,8 +118,7 @@ class Rival:
             number = first
             while time.perf_counter() < end:
                 started = time.perf_counter()
-                tensors = self.images[number % len(self.images)]
-                for session, tensor in zip(self.sessions, tensors, strict=True):
+                for session, tensor in self.images[number % len(self.images)]:
                     session.run(["logits"], {"image": tensor}, self.run_options)
                 took.append(time.perf_counter() - started)
                 number += 1
