@@ -15,5 +15,19 @@ def main() -> None:
     run()
 
 
+def forget_interrupt() -> None:
+    """Let the exit code stand under `python -m`, whatever a signal broke off before.
+
+    CPython keeps a note where an interrupt leaves Python code that a C library runs, such as the
+    loading of an extension, and then ends the process by SIGINT. Running anything takes it back.
+    """
+    import ctypes
+
+    ctypes.pythonapi.PyRun_SimpleString(b"pass")
+
+
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    finally:
+        forget_interrupt()
