@@ -13,7 +13,8 @@ import ctypes, sys
 from authentiscan.__main__ import forget_interrupt
 
 run = ctypes.pythonapi.PyRun_String
-run.restype, run.argtypes = ctypes.py_object, [ctypes.c_char_p, ctypes.c_int] + [ctypes.py_object] * 2
+run.restype = ctypes.py_object
+run.argtypes = [ctypes.c_char_p, ctypes.c_int, ctypes.py_object, ctypes.py_object]
 try:
     run(b"raise KeyboardInterrupt", 257, {}, {})
 except KeyboardInterrupt:
