@@ -70,7 +70,7 @@ def ended(command: list[str], kind: signal.Signals, after: float) -> int:
         assert "Traceback" not in words or unborn, words
     _, alive = psutil.wait_procs(below, _MOST_SECONDS)
     assert not alive, "a worker goes on without its parent"
-    return code
+    return -kind if unborn else code  # it could tidy up nothing, whatever code Python gave
 
 
 def whole_run(command: list[str], code: int = 0) -> float:
